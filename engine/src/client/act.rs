@@ -1,0 +1,174 @@
+//! Act: what people do to jobs, queues and kinds. Every change leaves an audit row in its own
+//! transaction.
+
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::Client;
+use crate::control::{Actor, PauseScope};
+use crate::job::{Enqueued, NewJob};
+use crate::store::wake::CANCEL_CHANNEL;
+use crate::store::{audit, cancel, delete, pause, read, retry};
+use crate::{Error, Result, State};
+
+impl Client {
+    /// Ends a queued or waiting job as cancelled at once and returns that state, or asks the attempt
+    /// of a running one to stop, on whatever node it is, and returns `running`.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::WrongState`] when it has ended.
+    pub async fn cancel(&self, id: Uuid, actor: &Actor, reason: &str) -> Result<State> {
+        let (actor, reason) = (actor.clone(), reason.to_owned());
+        let state = self
+            .in_transaction(move |conn| {
+                Box::pin(async move {
+                    let Some(done) = cancel::cancel(conn, id, &reason).await? else {
+                        return Err(ended(conn, id, "cancel").await?);
+                    };
+                    audit::record(conn, &actor, "job.cancel", &id.to_string(), Some(json!({"reason": reason}))).await?;
+                    Ok(if done == "cancelled" { State::Cancelled } else { State::Running })
+                })
+            })
+            .await?;
+        if state == State::Running {
+            self.hub.cancel(id);
+            self.hints.send_on(CANCEL_CHANNEL, id.to_string());
+        }
+        Ok(state)
+    }
+
+    /// Lets the same job try on, now: a dead or cancelled one with at least one more attempt, a
+    /// scheduled or retrying one without waiting for its time.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::WrongState`] when it runs, waits or has completed;
+    /// [`Error::UniqueKeyTaken`].
+    pub async fn retry(&self, id: Uuid, actor: &Actor) -> Result<()> {
+        let actor = actor.clone();
+        let queue = self
+            .in_transaction(move |conn| {
+                Box::pin(async move {
+                    let queue = retry::retry(conn, id).await?;
+                    audit::record(conn, &actor, "job.retry", &id.to_string(), None).await?;
+                    Ok(queue)
+                })
+            })
+            .await?;
+        self.hub.wake(&queue);
+        self.hints.send(queue);
+        Ok(())
+    }
+
+    /// Makes a new job from an old one, with the same args or others. The old one stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::Invalid`] for bad args.
+    pub async fn run_again(&self, id: Uuid, args: Option<Value>, actor: &Actor) -> Result<Enqueued> {
+        let old = self.job(id).await?.ok_or(Error::NoJob(id))?;
+        let edited = args.is_some();
+        let mut job = NewJob::new(&old.kind, &args.unwrap_or(old.args))
+            .queue(&old.queue)
+            .priority(old.priority)
+            .max_attempts(u16::try_from(old.max_attempts).unwrap_or(1))
+            .asked_by(&actor.name);
+        job.tags = old.tags;
+        job.partition_key = old.partition_key;
+        job.replayed_from = Some(id);
+        job.checked_args()?;
+        let actor = actor.clone();
+        let stored = self
+            .in_transaction(move |conn| {
+                Box::pin(async move {
+                    let stored = crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+                    let detail = json!({"new": job.id, "edited_args": edited});
+                    audit::record(conn, &actor, "job.run_again", &id.to_string(), Some(detail)).await?;
+                    Ok(stored)
+                })
+            })
+            .await?;
+        for queue in &stored.wake {
+            self.hub.wake(queue);
+            self.hints.send(queue.clone());
+        }
+        stored.enqueued.into_iter().next().ok_or(Error::NoJob(id))
+    }
+
+    /// Forgets an ended job altogether.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::WrongState`] when it has not ended: cancel it first.
+    pub async fn delete(&self, id: Uuid, actor: &Actor) -> Result<()> {
+        let actor = actor.clone();
+        self.in_transaction(move |conn| {
+            Box::pin(async move {
+                if !delete::delete(conn, id).await? {
+                    return Err(ended(conn, id, "delete").await?);
+                }
+                audit::record(conn, &actor, "job.delete", &id.to_string(), None).await
+            })
+        })
+        .await
+    }
+
+    /// Pauses a queue, kind or schedule on every node; false when it was paused already.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn pause(&self, scope: PauseScope, name: &str, actor: &Actor, reason: Option<&str>) -> Result<bool> {
+        let (name, actor, reason) = (name.to_owned(), actor.clone(), reason.map(str::to_owned));
+        self.in_transaction(move |conn| {
+            Box::pin(async move {
+                let done = pause::pause(conn, scope, &name, &actor.name, reason.as_deref()).await?;
+                if done {
+                    let action = format!("{}.pause", scope.as_str());
+                    audit::record(conn, &actor, &action, &name, Some(json!({"reason": reason}))).await?;
+                }
+                Ok(done)
+            })
+        })
+        .await
+    }
+
+    /// Resumes; false when it was not paused.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn resume(&self, scope: PauseScope, name: &str, actor: &Actor) -> Result<bool> {
+        let (subject, actor) = (name.to_owned(), actor.clone());
+        let done = self
+            .in_transaction(move |conn| {
+                Box::pin(async move {
+                    let done = pause::resume(conn, scope, &subject).await?;
+                    if done {
+                        let action = format!("{}.resume", scope.as_str());
+                        audit::record(conn, &actor, &action, &subject, None).await?;
+                    }
+                    Ok(done)
+                })
+            })
+            .await?;
+        if done {
+            let queue = if scope == PauseScope::Queue { name } else { crate::worker::wake::ALL };
+            self.hub.wake(queue);
+            self.hints.send(queue.to_owned());
+        }
+        Ok(done)
+    }
+
+    /// Adds an audit row for a change that is not the engine's own.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn record_audit(&self, actor: &Actor, action: &str, target: &str, detail: Option<Value>) -> Result<()> {
+        audit::record(&mut *self.pool.acquire().await?, actor, action, target, detail).await
+    }
+}
+
+/// Why a verb for live or ended jobs found none.
+async fn ended(conn: &mut PgConnection, id: Uuid, verb: &'static str) -> Result<Error> {
+    Ok(match read::state(conn, id).await? {
+        Some(state) => Error::WrongState { id, state, verb },
+        None => Error::NoJob(id),
+    })
+}

@@ -1,0 +1,92 @@
+//! Read: jobs, attempts, queues, workers, pauses, alerts, audit.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Client;
+use crate::control::{Alert, AuditEntry, Pause, PauseScope};
+use crate::store::{alert, audit, pause, read};
+use crate::view::{AttemptView, Children, JobFilter, JobView, Page, QueueView, WorkerView};
+use crate::{Error, Result, State};
+
+const DEFAULT_PAGE: u16 = 50;
+const LARGEST_PAGE: u16 = 500;
+
+impl Client {
+    /// One job, if there is such.
+    ///
+    /// # Errors
+    /// [`Error::Database`], as everything here.
+    pub async fn job(&self, id: Uuid) -> Result<Option<JobView>> {
+        read::job(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// A page of jobs, newest first.
+    pub async fn jobs(&self, filter: &JobFilter) -> Result<Page<JobView>> {
+        let limit = filter.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
+        let mut data = read::jobs(&mut *self.pool.acquire().await?, filter, i64::from(limit) + 1).await?;
+        let more = data.len() > usize::from(limit);
+        data.truncate(usize::from(limit));
+        let next = if more { data.last().map(|job| job.id) } else { None };
+        Ok(Page { data, next })
+    }
+
+    /// The attempts of a job, oldest first.
+    pub async fn attempts(&self, id: Uuid) -> Result<Vec<AttemptView>> {
+        read::attempts(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// Every queue with what it holds.
+    pub async fn queues(&self) -> Result<Vec<QueueView>> {
+        read::queues(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Workers, the living first.
+    pub async fn workers(&self) -> Result<Vec<WorkerView>> {
+        read::workers(&mut *self.pool.acquire().await?).await
+    }
+
+    /// How the parts of a job stand.
+    pub async fn children(&self, parent_id: Uuid) -> Result<Children> {
+        read::children(&mut *self.pool.acquire().await?, parent_id).await
+    }
+
+    /// The results of the parts that ended well.
+    pub async fn child_results(&self, parent_id: Uuid) -> Result<Vec<Value>> {
+        read::child_results(&mut *self.pool.acquire().await?, parent_id).await
+    }
+
+    /// Everything of a scope that is paused.
+    pub async fn pauses(&self, scope: PauseScope) -> Result<Vec<Pause>> {
+        pause::list(&mut *self.pool.acquire().await?, scope).await
+    }
+
+    /// What a person should look at now.
+    pub async fn alerts(&self) -> Result<Vec<Alert>> {
+        alert::list(&mut *self.pool.acquire().await?).await
+    }
+
+    /// The newest audit rows, of one target or of all.
+    pub async fn audit(&self, target: Option<&str>, limit: u16) -> Result<Vec<AuditEntry>> {
+        audit::list(&mut *self.pool.acquire().await?, target, i64::from(limit.clamp(1, LARGEST_PAGE))).await
+    }
+
+    /// Waits until the job has ended, at most `patience`; the state it then has, terminal or not.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::Database`].
+    pub async fn wait(&self, id: Uuid, patience: Duration) -> Result<State> {
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let state = read::state(&mut *self.pool.acquire().await?, id).await?.ok_or(Error::NoJob(id))?;
+            if state.is_terminal() || tokio::time::Instant::now() >= deadline {
+                return Ok(state);
+            }
+            tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + pause)).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+    }
+}

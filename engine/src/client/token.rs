@@ -1,0 +1,61 @@
+//! Tokens: what the HTTP front needs to know its callers.
+
+use serde_json::json;
+
+use super::Client;
+use crate::control::Actor;
+use crate::store::{audit, token};
+use crate::token::{LiveToken, NewToken, TokenView};
+use crate::{Error, Result};
+
+impl Client {
+    /// Stores a token.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn create_token(&self, new: NewToken, actor: &Actor) -> Result<()> {
+        let actor = actor.clone();
+        self.in_transaction(move |conn| {
+            Box::pin(async move {
+                token::create(conn, &new).await?;
+                let detail = json!({"name": new.name, "scopes": new.scopes});
+                audit::record(conn, &actor, "token.create", &new.id, Some(detail)).await
+            })
+        })
+        .await
+    }
+
+    /// The token of that id, if it may be used now.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn find_token(&self, id: &str) -> Result<Option<LiveToken>> {
+        let found = token::find(&mut *self.pool.acquire().await?, id).await?;
+        Ok(found.map(|(secret_hash, name, scopes)| LiveToken { secret_hash, name, scopes }))
+    }
+
+    /// All tokens, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn tokens(&self) -> Result<Vec<TokenView>> {
+        token::list(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Revokes a token, with effect on the next request.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when there is none that is not revoked.
+    pub async fn revoke_token(&self, id: &str, actor: &Actor) -> Result<()> {
+        let (id, actor) = (id.to_owned(), actor.clone());
+        self.in_transaction(move |conn| {
+            Box::pin(async move {
+                if !token::revoke(conn, &id).await? {
+                    return Err(Error::NoSuch { what: "live token", name: id });
+                }
+                audit::record(conn, &actor, "token.revoke", &id, None).await
+            })
+        })
+        .await
+    }
+}

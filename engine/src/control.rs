@@ -1,0 +1,91 @@
+//! What people see and do beside single jobs: pauses, alerts, the audit trail.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+/// Who asks for a change, and through what door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// A person, a token's name, a process.
+    pub name: String,
+    /// `cli`, `http`, `dashboard` …
+    pub via: String,
+}
+
+impl Actor {
+    /// An actor.
+    pub fn new(name: impl Into<String>, via: impl Into<String>) -> Actor {
+        Actor { name: name.into(), via: via.into() }
+    }
+}
+
+/// What can be paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseScope {
+    /// A queue: nothing of it is claimed.
+    Queue,
+    /// A kind: none of its jobs is claimed.
+    Kind,
+    /// A schedule: its ticks are skipped.
+    Schedule,
+}
+
+impl PauseScope {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PauseScope::Queue => "queue",
+            PauseScope::Kind => "kind",
+            PauseScope::Schedule => "schedule",
+        }
+    }
+}
+
+/// Something a person has stopped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pause {
+    /// What sort of thing.
+    pub scope: PauseScope,
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub paused_at: Timestamp,
+    /// Who did it.
+    pub paused_by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
+}
+
+/// Something a person should look at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alert {
+    /// Which rule: `unknown_kind`, `schedule_overdue`, `no_worker`.
+    pub alert: String,
+    /// What it is about.
+    pub subject: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// In words.
+    pub message: String,
+}
+
+/// One row of the audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditEntry {
+    /// Ascending with time.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// Through what door.
+    pub via: String,
+    /// What was done, e.g. `job.retry`.
+    pub action: String,
+    /// To what, e.g. a job's id.
+    pub target: String,
+    /// More, where there is more.
+    pub detail: Option<Value>,
+}

@@ -1,0 +1,158 @@
+//! What a handler has of its attempt: who it is, whether it should stop, and the fence that lets its
+//! own writes and the job's end commit together.
+
+use std::sync::{Arc, OnceLock};
+
+use sqlx::postgres::PgConnection;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::worker::conclude::conclude;
+use crate::{Backoff, Client, Entropy, Error, Failure, Fence, NewJob, Outcome, Result, store};
+
+/// Why an attempt was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Timeout,
+    Cancelled,
+    LeaseLost,
+    Shutdown,
+}
+
+/// One attempt of one job, shared between its handler and the worker.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) fence: Fence,
+    pub(crate) kind: String,
+    pub(crate) queue: String,
+    pub(crate) failed: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) backoff: Backoff,
+    pub(crate) timeout: std::time::Duration,
+    pub(crate) parent_id: Option<Uuid>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) trace_context: Option<String>,
+    pub(crate) token: CancellationToken,
+    pub(crate) stop: OnceLock<Stop>,
+    pub(crate) started: tokio::time::Instant,
+}
+
+impl Attempt {
+    /// Tells the handler to stop. The first reason stands.
+    pub(crate) fn stop(&self, why: Stop) {
+        let _ = self.stop.set(why);
+        self.token.cancel();
+    }
+}
+
+/// The context of one attempt.
+#[derive(Clone)]
+pub struct Cx<E> {
+    attempt: Arc<Attempt>,
+    client: Client,
+    entropy: Entropy,
+    env: E,
+}
+
+impl<E> std::fmt::Debug for Cx<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cx").field("fence", &self.attempt.fence).field("kind", &self.attempt.kind).finish_non_exhaustive()
+    }
+}
+
+impl<E> Cx<E> {
+    pub(crate) fn new(attempt: Arc<Attempt>, client: Client, entropy: Entropy, env: E) -> Cx<E> {
+        Cx { attempt, client, entropy, env }
+    }
+
+    /// What the kind was registered with.
+    pub fn env(&self) -> &E {
+        &self.env
+    }
+
+    /// The engine, to enqueue and read.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The job's id.
+    pub fn job_id(&self) -> Uuid {
+        self.attempt.fence.job_id
+    }
+
+    /// The job this one is a part of.
+    pub fn parent_id(&self) -> Option<Uuid> {
+        self.attempt.parent_id
+    }
+
+    /// The words the job was tagged with.
+    pub fn tags(&self) -> &[String] {
+        &self.attempt.tags
+    }
+
+    /// The W3C `traceparent` of whoever asked.
+    pub fn trace_context(&self) -> Option<&str> {
+        self.attempt.trace_context.as_deref()
+    }
+
+    /// What every durable write of this attempt must name.
+    pub fn fence(&self) -> Fence {
+        self.attempt.fence
+    }
+
+    /// Attempts that failed before this one.
+    pub fn failed(&self) -> u32 {
+        self.attempt.failed
+    }
+
+    /// True when a failure of this attempt is the last.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt.failed + 1 >= self.attempt.max_attempts
+    }
+
+    /// A key for remotes that take one: the same for every attempt of this job.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}", self.attempt.fence.job_id)
+    }
+
+    /// True once the attempt should stop: cancelled, timed out, lease lost, or the worker is leaving.
+    pub fn is_stopped(&self) -> bool {
+        self.attempt.token.is_cancelled()
+    }
+
+    /// Ends once the attempt should stop.
+    pub async fn stopped(&self) {
+        self.attempt.token.cancelled().await;
+    }
+
+    /// A part of this job.
+    pub fn part<J: crate::Job>(&self, args: &J) -> NewJob {
+        NewJob::of(args).parent(self.job_id())
+    }
+
+    /// Proves that this attempt still owns its job and keeps it so until the transaction ends.
+    /// Call it first in every transaction that must not be a zombie's.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]: roll back, another attempt owns the job.
+    pub async fn hold(&self, tx: &mut PgConnection) -> Result<()> {
+        store::fence::hold(tx, &self.attempt.fence).await
+    }
+
+    /// Settles the job in the handler's own transaction: its writes and its end commit together, or
+    /// neither does. Return the outcome it answers.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]: roll back, another attempt owns the job.
+    pub async fn settle(&self, tx: &mut PgConnection, outcome: Outcome) -> Result<Outcome> {
+        let result: std::result::Result<Outcome, Failure> = Ok(outcome);
+        let Some(settlement) = conclude(&self.attempt, result, self.entropy.chance()) else {
+            return Ok(Outcome::Settled);
+        };
+        let refused = store::settle::settle(tx, &[settlement]).await?;
+        if refused.is_empty() {
+            return Ok(Outcome::Settled);
+        }
+        Err(Error::LeaseLost { id: self.job_id(), attempt: self.attempt.fence.attempt })
+    }
+}

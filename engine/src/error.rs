@@ -1,0 +1,117 @@
+//! What can go wrong for a caller of the engine.
+
+use uuid::Uuid;
+
+use crate::State;
+
+/// Why the engine refused or failed. Variants name the caller's situation, not the library below.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request cannot be accepted as it is; the text says what to change.
+    #[error("{0}")]
+    Invalid(String),
+    /// A value could not be written as JSON.
+    #[error("cannot encode {what}")]
+    Encode {
+        /// Which value.
+        what: &'static str,
+        /// The encoder's reason.
+        source: serde_json::Error,
+    },
+    /// There is no such job.
+    #[error("no job {0}")]
+    NoJob(Uuid),
+    /// There is no such thing of that name.
+    #[error("no {what} named {name:?}")]
+    NoSuch {
+        /// What sort of thing, e.g. `schedule`.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The verb is not legal in the job's present state.
+    #[error("cannot {verb} job {id}: it is {state}")]
+    WrongState {
+        /// The job.
+        id: Uuid,
+        /// What it is now.
+        state: State,
+        /// What was asked.
+        verb: &'static str,
+    },
+    /// Another live job holds the unique key.
+    #[error("cannot retry job {id}: job {twin} holds its unique key")]
+    UniqueKeyTaken {
+        /// The job that was to be retried.
+        id: Uuid,
+        /// The live job of the same key.
+        twin: Uuid,
+    },
+    /// The idempotency key was used before with another request.
+    #[error("idempotency key {key:?} was used for job {twin} with another request")]
+    IdempotencyMismatch {
+        /// The key.
+        key: String,
+        /// The job it made then.
+        twin: Uuid,
+    },
+    /// The attempt no longer owns its job; whatever it did in this transaction must be rolled back.
+    #[error("attempt {attempt} of job {id} lost its lease")]
+    LeaseLost {
+        /// The job.
+        id: Uuid,
+        /// The attempt that asked.
+        attempt: i32,
+    },
+    /// A cron line, time zone or policy that cannot be used.
+    #[error("schedule {name:?}: {problem}")]
+    BadSchedule {
+        /// The schedule.
+        name: String,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// The schema in the database is not the one this binary needs.
+    #[error("cannot migrate the database")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The database refused or could not be reached.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Error {
+    /// A short stable word for this error, for failures and problem bodies.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Invalid(_) => "invalid",
+            Error::Encode { .. } => "encode",
+            Error::NoJob(_) | Error::NoSuch { .. } => "not_found",
+            Error::WrongState { .. } => "wrong_state",
+            Error::UniqueKeyTaken { .. } => "unique_key_taken",
+            Error::IdempotencyMismatch { .. } => "idempotency_mismatch",
+            Error::LeaseLost { .. } => "lease_lost",
+            Error::BadSchedule { .. } => "bad_schedule",
+            Error::Migrate(_) => "migrate",
+            Error::Database(_) => "database",
+        }
+    }
+
+    /// True when the database could not be reached or is going away, so that trying again can help.
+    pub fn is_unavailable(&self) -> bool {
+        let Error::Database(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => true,
+            // 08 connection, 53 resources, 57P shutdown, 40 serialization and deadlock.
+            sqlx::Error::Database(db) => db.code().is_some_and(|code| {
+                ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class))
+            }),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A durable job engine on Postgres: claim, lease, settle, schedules.
+//!
+//! A job is a row. [`Client`] enqueues, reads and acts on jobs; [`Worker`] claims them under a lease,
+//! runs their handlers ([`Job::run`]) and settles how each attempt ended, every write under its
+//! [`Fence`]. The engine knows nothing of any vendor and keeps everything in the schema `engine`.
+
+mod client;
+mod clock;
+mod control;
+mod cx;
+mod error;
+mod fence;
+mod job;
+mod options;
+mod outcome;
+mod retry;
+mod runtime;
+mod schedule;
+mod service;
+mod state;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod token;
+mod view;
+mod worker;
+
+pub use client::Client;
+pub use clock::Entropy;
+pub use control::{Actor, Alert, AuditEntry, Pause, PauseScope};
+pub use cx::Cx;
+pub use error::Error;
+pub use fence::Fence;
+pub use job::{
+    Answer, Enqueued, Job, MAX_ARGS_BYTES, MAX_ARGS_DEPTH, NewJob, Twin, Unique, UniqueScope, When,
+};
+pub use options::{QueueOptions, Retention, WorkerOptions};
+pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
+pub use retry::{Backoff, LONGEST_RETRY_AFTER, Policy};
+pub use runtime::Registry;
+pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
+pub use state::{MOVES, Move, State};
+pub use token::{LiveToken, NewToken, TokenView};
+pub use view::{AttemptView, Children, JobFilter, JobView, Page, QueueView, WorkerView};
+pub use worker::{Counts, Worker};
+
+/// The engine's result.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,105 @@
+//! When a failed attempt is tried again: a pure function of the kind's policy, the number of
+//! failures and one random number. What the remote asked for wins over all of it.
+
+use std::time::Duration;
+
+/// Exponential backoff with a cap and full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Backoff {
+    /// The ceiling of the first wait, in milliseconds.
+    pub base_ms: u64,
+    /// How much the ceiling grows with each failure; at least 1.
+    pub factor: f64,
+    /// No ceiling is above this many milliseconds.
+    pub max_ms: u64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { base_ms: 10_000, factor: 2.0, max_ms: 3_600_000 }
+    }
+}
+
+/// Remotes are not believed beyond this: a `Retry-After` of years would lose the job in effect.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl Backoff {
+    /// The longest wait after `failures` failed attempts (1 after the first).
+    pub fn ceiling(&self, failures: u32) -> Duration {
+        let exponent = f64::from(failures.saturating_sub(1).min(1_000));
+        let grown = self.base_ms as f64 * self.factor.max(1.0).powf(exponent);
+        // `as` saturates, so an infinite product becomes the cap.
+        Duration::from_millis((grown.min(self.max_ms as f64)) as u64)
+    }
+
+    /// The wait before the next attempt: uniform between nothing and the ceiling (full jitter, so
+    /// that a thousand jobs that failed together do not come back together), unless the remote said
+    /// when: then exactly that. `chance` is uniform in `0.0..1.0`.
+    pub fn wait(&self, failures: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
+        match retry_after {
+            Some(asked) => asked.min(LONGEST_RETRY_AFTER),
+            None => self.ceiling(failures).mul_f64(chance.clamp(0.0, 1.0)),
+        }
+    }
+}
+
+/// What a kind asks for unless its enqueue says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The lane it runs in.
+    pub queue: String,
+    /// Lower runs first.
+    pub priority: i16,
+    /// Attempts that may fail before the job is dead.
+    pub max_attempts: u16,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How failed attempts are spaced.
+    pub backoff: Backoff,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            queue: "default".into(),
+            priority: 0,
+            max_attempts: 8,
+            timeout: Duration::from_secs(300),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_cap() {
+        let backoff = Backoff { base_ms: 10_000, factor: 2.0, max_ms: 60_000 };
+
+        let seconds: Vec<u64> = (1..=6).map(|n| backoff.ceiling(n).as_secs()).collect();
+
+        assert_eq!(seconds, [10, 20, 40, 60, 60, 60]);
+    }
+
+    #[test]
+    fn what_the_remote_asked_for_wins() {
+        let asked = Duration::from_secs(60);
+
+        assert_eq!(Backoff::default().wait(1, Some(asked), 0.0), asked);
+        assert_eq!(Backoff::default().wait(9, Some(Duration::MAX), 0.5), LONGEST_RETRY_AFTER);
+    }
+
+    proptest! {
+        #[test]
+        fn no_wait_is_above_the_cap(
+            base_ms in 0u64..u64::MAX, factor in -10.0f64..1e9, max_ms in 0u64..10_000_000_000,
+            failures in 0u32..u32::MAX, chance in 0.0f64..1.0,
+        ) {
+            let wait = Backoff { base_ms, factor, max_ms }.wait(failures, None, chance);
+            prop_assert!(wait <= Duration::from_millis(max_ms));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
+//! prune what is old. Safe with any number of processes at once; none of them leads.
+
+mod promote;
+mod prune;
+mod rescue;
+mod schedule;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Client, Entropy, WorkerOptions};
+
+/// What each service is given.
+#[derive(Debug, Clone)]
+struct Service {
+    client: Client,
+    options: WorkerOptions,
+    entropy: Entropy,
+    stop: CancellationToken,
+}
+
+/// Starts them all; they end at `stop`.
+pub(crate) fn spawn(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    options: &WorkerOptions,
+    entropy: &Entropy,
+    stop: &CancellationToken,
+) {
+    let service = Service {
+        client: client.clone(),
+        options: options.clone(),
+        entropy: entropy.clone(),
+        stop: stop.clone(),
+    };
+    tasks.spawn(promote::run(service.clone()));
+    tasks.spawn(rescue::run(service.clone()));
+    tasks.spawn(schedule::run(service.clone()));
+    tasks.spawn(prune::run(service));
+}
+
+impl Service {
+    /// Sleeps about `span`; false when it is time to end.
+    async fn pause(&self, span: std::time::Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(self.entropy.jittered(span)) => true,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Prune: ended jobs past their retention go, dead letters only when a retention says so.
+
+use std::time::Duration;
+
+use super::Service;
+use crate::store::prune;
+use crate::{Result, State};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(service: Service) {
+    while service.pause(EVERY).await {
+        if let Err(error) = round(&service).await {
+            tracing::warn!(%error, "could not prune; trying again later");
+        }
+    }
+}
+
+async fn round(service: &Service) -> Result<()> {
+    let keep = service.options.retention;
+    let mut conn = service.client.pool().acquire().await?;
+    for (state, keep) in
+        [(State::Completed, keep.completed), (State::Cancelled, keep.cancelled), (State::Dead, keep.dead)]
+    {
+        let Some(keep) = keep else { continue };
+        while prune::prune(&mut conn, state, keep).await? > 0 && !service.stop.is_cancelled() {}
+    }
+    prune::prune_keys(&mut conn).await?;
+    prune::prune_workers(&mut conn).await?;
+    Ok(())
+}

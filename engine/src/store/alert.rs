@@ -1,0 +1,24 @@
+//! Alert: what a person should look at now.
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use crate::Result;
+use crate::control::Alert;
+
+/// All present alerts, oldest first.
+pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
+    let rows = sqlx::query("select alert, subject, since, message from engine.alert order by since, subject")
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Alert {
+                alert: row.try_get("alert")?,
+                subject: row.try_get("subject")?,
+                since: row.try_get::<Option<jiff_sqlx::Timestamp>, _>("since")?.map(|at| at.to_jiff()),
+                message: row.try_get("message")?,
+            })
+        })
+        .collect()
+}

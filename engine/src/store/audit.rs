@@ -1,0 +1,52 @@
+//! Audit: who changed what. Written in the transaction of the change.
+
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{Row, types::Json};
+
+use crate::Result;
+use crate::control::{Actor, AuditEntry};
+
+/// Adds one row.
+pub(crate) async fn record(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    action: &str,
+    target: &str,
+    detail: Option<Value>,
+) -> Result<()> {
+    sqlx::query("insert into engine.audit (actor, via, action, target, detail) values ($1, $2, $3, $4, $5)")
+        .bind(&actor.name)
+        .bind(&actor.via)
+        .bind(action)
+        .bind(target)
+        .bind(detail.map(Json))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The newest rows, at most `limit`, of one target or of all.
+pub(crate) async fn list(conn: &mut PgConnection, target: Option<&str>, limit: i64) -> Result<Vec<AuditEntry>> {
+    let rows = sqlx::query(
+        "select id, at, actor, via, action, target, detail from engine.audit \
+         where $1::text is null or target = $1 order by id desc limit $2",
+    )
+    .bind(target)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AuditEntry {
+                id: row.try_get("id")?,
+                at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
+                actor: row.try_get("actor")?,
+                via: row.try_get("via")?,
+                action: row.try_get("action")?,
+                target: row.try_get("target")?,
+                detail: row.try_get::<Option<Json<Value>>, _>("detail")?.map(|Json(detail)| detail),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,183 @@
+//! Enqueue: one or thousands of jobs in one statement for those without keys and one for the rest.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+use sqlx::postgres::PgConnection;
+use sqlx::{Row, types::Json};
+use uuid::Uuid;
+
+use super::{SHARD, millis};
+use crate::job::{Answer, Enqueued, NewJob, Twin, UniqueScope, When};
+use crate::{Error, Result};
+
+/// What the statements answer: the jobs in the order asked, and the queues that have work now.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) enqueued: Vec<Enqueued>,
+    /// `*` when the queue is known only to the database.
+    pub(crate) wake: Vec<String>,
+    /// True when a job waits for its time, which the promote services must learn.
+    pub(crate) future: bool,
+}
+
+/// Writes `jobs` in the caller's transaction, or in one of its own for a bare connection.
+pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
+    let (keyed, plain): (Vec<_>, Vec<_>) =
+        jobs.iter().enumerate().partition(|(_, job)| job.unique.is_some() || job.idempotency.is_some());
+    let mut stored = Stored { enqueued: Vec::with_capacity(jobs.len()), wake: Vec::new(), future: false };
+    let mut answers: HashMap<usize, Enqueued> = HashMap::with_capacity(keyed.len());
+    if !plain.is_empty() {
+        let fresh = insert_plain(conn, &plain, &mut stored).await?;
+        for (place, job) in &plain {
+            let answer = if fresh.contains(&job.id) { Answer::Inserted } else { Answer::Existing };
+            answers.insert(*place, Enqueued { id: job.id, answer });
+        }
+    }
+    if !keyed.is_empty() {
+        insert_keyed(conn, &keyed, &mut stored, &mut answers).await?;
+    }
+    stored.enqueued = (0..jobs.len()).filter_map(|place| answers.remove(&place)).collect();
+    Ok(stored)
+}
+
+async fn insert_plain(
+    conn: &mut PgConnection,
+    jobs: &[(usize, &NewJob)],
+    stored: &mut Stored,
+) -> Result<std::collections::HashSet<Uuid>> {
+    let columns = Columns::of(jobs)?;
+    let rows = columns.bind(sqlx::query(include_str!("enqueue.sql"))).fetch_all(conn).await?;
+    let mut fresh = std::collections::HashSet::with_capacity(rows.len());
+    for row in rows {
+        fresh.insert(row.try_get("id")?);
+        if row.try_get("due")? {
+            let queue: &str = row.try_get("queue")?;
+            if !stored.wake.iter().any(|known| known == queue) {
+                stored.wake.push(queue.to_owned());
+            }
+        } else {
+            stored.future = true;
+        }
+    }
+    Ok(fresh)
+}
+
+async fn insert_keyed(
+    conn: &mut PgConnection,
+    jobs: &[(usize, &NewJob)],
+    stored: &mut Stored,
+    answers: &mut HashMap<usize, Enqueued>,
+) -> Result<()> {
+    let columns = Columns::of(jobs)?;
+    let rows = columns.bind(sqlx::query(include_str!("enqueue_keyed.sql"))).fetch_all(conn).await?;
+    for row in rows {
+        let ordinal: i64 = row.try_get("place")?;
+        let (place, job) = jobs[usize::try_from(ordinal - 1).unwrap_or(0)];
+        let word: &str = row.try_get("answer")?;
+        let id = row.try_get("id")?;
+        if word == "mismatch" {
+            let key = job.idempotency.as_ref().map(|(key, _)| key.clone()).unwrap_or_default();
+            return Err(Error::IdempotencyMismatch { key, twin: id });
+        }
+        answers.insert(place, Enqueued { id, answer: Answer::parse(word) });
+        stored.future |= job.when != When::Now;
+    }
+    stored.wake.push("*".to_owned());
+    Ok(())
+}
+
+/// The jobs as columns, for `unnest`.
+#[derive(Default)]
+struct Columns {
+    shards: Vec<i16>,
+    ids: Vec<Uuid>,
+    kinds: Vec<String>,
+    args: Vec<String>,
+    queues: Vec<Option<String>>,
+    priorities: Vec<Option<i16>>,
+    max_attempts: Vec<Option<i16>>,
+    delays_ms: Vec<Option<i64>>,
+    run_at: Vec<Option<jiff_sqlx::Timestamp>>,
+    rest: Vec<Option<Json<Value>>>,
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+impl Columns {
+    fn of(jobs: &[(usize, &NewJob)]) -> Result<Columns> {
+        let mut columns = Columns::default();
+        for (_, job) in jobs {
+            columns.args.push(job.checked_args()?.to_owned());
+            columns.shards.push(SHARD);
+            columns.ids.push(job.id);
+            columns.kinds.push(job.kind.clone());
+            columns.queues.push(job.queue.clone());
+            columns.priorities.push(job.priority);
+            columns.max_attempts.push(job.max_attempts.and_then(|n| i16::try_from(n).ok()));
+            let (delay, at) = match job.when {
+                When::Now => (None, None),
+                When::After(delay) => (Some(millis(delay)), None),
+                When::At(at) => (None, Some(jiff_sqlx::Timestamp::from(at))),
+            };
+            columns.delays_ms.push(delay);
+            columns.run_at.push(at);
+            columns.rest.push(rest_of(job).map(Json));
+        }
+        Ok(columns)
+    }
+
+    fn bind(self, query: Query<'static>) -> Query<'static> {
+        query
+            .bind(self.shards)
+            .bind(self.ids)
+            .bind(self.kinds)
+            .bind(self.args)
+            .bind(self.queues)
+            .bind(self.priorities)
+            .bind(self.max_attempts)
+            .bind(self.delays_ms)
+            .bind(self.run_at)
+            .bind(self.rest)
+    }
+}
+
+/// What few jobs say, as one JSON object, so that the many that say none of it pay nothing.
+fn rest_of(job: &NewJob) -> Option<Value> {
+    let mut rest = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            rest.insert(name.to_owned(), value);
+        }
+    };
+    put("timeout_ms", job.timeout.map(|span| json!(millis(span))));
+    put("backoff", job.backoff.map(|backoff| json!(backoff)));
+    put("tags", (!job.tags.is_empty()).then(|| json!(job.tags)));
+    put("partition_key", job.partition_key.as_ref().map(|key| json!(key)));
+    put("rate_keys", (!job.rate_keys.is_empty()).then(|| json!(job.rate_keys)));
+    put("parent_id", job.parent_id.map(|id| json!(id)));
+    put("batch_id", job.batch_id.map(|id| json!(id)));
+    put("replayed_from", job.replayed_from.map(|id| json!(id)));
+    put("trace_context", job.trace_context.as_ref().map(|trace| json!(trace)));
+    put("asked_by", job.asked_by.as_ref().map(|who| json!(who)));
+    if let Some(unique) = &job.unique {
+        let (scope, keep) = match unique.scope {
+            UniqueScope::Queued => ("queued", None),
+            UniqueScope::QueuedOrRunning => ("queued_or_running", None),
+            UniqueScope::Period(period) => ("period", Some(millis(period))),
+        };
+        put("unique_key", Some(json!(unique.key)));
+        put("unique_scope", Some(json!(scope)));
+        put("keep_ms", keep.map(|ms| json!(ms)));
+        put("twin", Some(json!(match unique.twin {
+            Twin::Keep => "keep",
+            Twin::ReplaceArgs => "replace_args",
+            Twin::RunAfter => "run_after",
+        })));
+    }
+    if let Some((key, keep)) = &job.idempotency {
+        put("idempotency_key", Some(json!(key)));
+        put("keep_ms", Some(json!(millis(*keep))));
+    }
+    (!rest.is_empty()).then_some(Value::Object(rest))
+}

@@ -1,0 +1,21 @@
+-- Extends the leases of all attempts that a worker runs, in one statement. An attempt that does not
+-- come back has lost its job.
+with input as materialized (
+    select *
+    from unnest($2::uuid[], $3::integer[], $4::bigint[]) as x (id, attempt, nonce)
+),
+held as materialized (
+    select x.*, r.row
+    from input x
+    cross join lateral (
+        select ctid as row
+        from engine.running
+        where shard = $1 and id = x.id and attempt = x.attempt and nonce = x.nonce
+        offset 0
+    ) r
+)
+update engine.running r
+set lease_until = now() + $5 * interval '1 millisecond'
+from held h
+where r.ctid = h.row and r.shard = $1 and r.id = h.id and r.attempt = h.attempt and r.nonce = h.nonce
+returning r.id, r.cancel_requested

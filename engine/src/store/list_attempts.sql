@@ -1,0 +1,16 @@
+select a.*, w.label
+from (
+    select attempt, worker_id, started_at, ended_at, outcome, code, error, next_run_at
+    from engine.attempt
+    where shard = $1 and job_id = $2
+    union all
+    select attempt, worker_id, started_at, ended_at, outcome, code, error, null
+    from engine.ended
+    where shard = $1 and id = $2 and started_at is not null
+    union all
+    select attempt, worker_id, started_at, null, 'running', null, null, null
+    from engine.running
+    where shard = $1 and id = $2
+) a
+left join engine.worker w on w.id = a.worker_id
+order by a.attempt

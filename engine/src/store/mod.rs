@@ -1,0 +1,35 @@
+//! All SQL of the engine: one verb a file, a long statement beside it as its `.sql` twin. Functions
+//! take an executor or a connection, so that the caller owns the transaction.
+
+pub(crate) mod alert;
+pub(crate) mod audit;
+pub(crate) mod cancel;
+pub(crate) mod claim;
+pub(crate) mod delete;
+pub(crate) mod enqueue;
+pub(crate) mod fence;
+pub(crate) mod heartbeat;
+pub(crate) mod kind;
+pub(crate) mod pause;
+pub(crate) mod promote;
+pub(crate) mod prune;
+pub(crate) mod read;
+pub(crate) mod rescue;
+pub(crate) mod retry;
+pub(crate) mod schedule;
+pub(crate) mod settle;
+pub(crate) mod token;
+pub(crate) mod wake;
+pub(crate) mod worker;
+
+/// The one shard of an install that was not told otherwise. Every hot statement takes the shard as
+/// its first parameter all the same, so that a distributed Postgres can route it.
+pub(crate) const SHARD: i16 = 0;
+
+/// Milliseconds for a statement; spans beyond what Postgres can hold become the longest it can.
+pub(crate) fn millis(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX).min(MAX_MILLIS)
+}
+
+/// A thousand years: far enough for anyone, and `now()` plus this is still a timestamp.
+const MAX_MILLIS: i64 = 1_000 * 366 * 24 * 3_600 * 1_000;

@@ -1,0 +1,29 @@
+-- Lets jobs whose time has come into the ready index, and says how long until the next one does
+-- (null when there is none; a full batch means ask again).
+with come as (
+    update engine.pending
+    set due = true
+    where
+        ctid = any(array(
+            select ctid
+            from engine.pending
+            where shard = $1 and state = 'available' and not due and run_at <= now()
+            order by run_at, id
+            limit $2
+            for update skip locked
+        ))
+        and shard = $1
+        and state = 'available'
+        and not due
+    returning queue
+)
+select
+    array(select distinct queue from come) as queues,
+    (select count(*) from come) as promoted,
+    (
+        select (extract(epoch from (run_at - now())) * 1000)::bigint
+        from engine.pending
+        where shard = $1 and state = 'available' and not due and run_at > now()
+        order by run_at
+        limit 1
+    ) as next_in_ms

@@ -1,0 +1,46 @@
+//! Prune: delete old ended jobs, by state. Dead letters only when a retention says so.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+
+use super::{SHARD, millis};
+use crate::{Result, State};
+
+/// Rows a statement deletes.
+pub(crate) const BATCH: i64 = 2_000;
+
+/// Deletes at most [`BATCH`] jobs that ended in `state` longer ago than `keep`; returns how many.
+pub(crate) async fn prune(conn: &mut PgConnection, state: State, keep: Duration) -> Result<u64> {
+    let gone = sqlx::query(include_str!("prune.sql"))
+        .bind(SHARD)
+        .bind(state.as_str())
+        .bind(millis(keep))
+        .bind(BATCH)
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Deletes keys that have expired; returns how many.
+pub(crate) async fn prune_keys(conn: &mut PgConnection) -> Result<u64> {
+    let gone = sqlx::query(
+        "delete from engine.kept_key where ctid = any(array( \
+             select ctid from engine.kept_key where shard = $1 and expires_at < now() \
+             order by expires_at limit $2 for update skip locked \
+         )) and shard = $1 and expires_at < now()",
+    )
+    .bind(SHARD)
+    .bind(BATCH)
+    .execute(conn)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Deletes worker rows that have been silent for a week.
+pub(crate) async fn prune_workers(conn: &mut PgConnection) -> Result<u64> {
+    let gone = sqlx::query("delete from engine.worker where seen_at < now() - interval '7 days'")
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected())
+}

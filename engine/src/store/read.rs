@@ -1,0 +1,208 @@
+//! Read: jobs, attempts, queues and workers, for people and programs. Keyset pages only.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Row, types::Json};
+use uuid::Uuid;
+
+use super::SHARD;
+use crate::view::{AttemptView, Children, JobFilter, JobView, QueueView, WorkerView};
+use crate::{Result, State};
+
+/// One job.
+pub(crate) async fn job(conn: &mut PgConnection, id: Uuid) -> Result<Option<JobView>> {
+    let row = sqlx::query("select *, state::text as state_word, run_at > now() as is_future from engine.job_status where shard = $1 and id = $2")
+        .bind(SHARD)
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(read_job).transpose()
+}
+
+/// Where a job stands, for those who wait for its end.
+pub(crate) async fn state(conn: &mut PgConnection, id: Uuid) -> Result<Option<State>> {
+    let word: Option<String> = sqlx::query_scalar(
+        "select coalesce( \
+             (select 'running' from engine.running where shard = $1 and id = $2), \
+             (select state::text from engine.pending where shard = $1 and id = $2), \
+             (select state::text from engine.ended where shard = $1 and id = $2))",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .fetch_one(conn)
+    .await?;
+    Ok(word.as_deref().and_then(State::parse))
+}
+
+/// Jobs, newest first, at most `limit`.
+pub(crate) async fn jobs(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> Result<Vec<JobView>> {
+    let kind = filter.kind.as_deref().map(|kind| match kind.strip_suffix('*') {
+        Some(prefix) => format!("{}%", prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")),
+        None => kind.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"),
+    });
+    let rows = sqlx::query(include_str!("list_jobs.sql"))
+        .bind(SHARD)
+        .bind(filter.state.map(State::as_str))
+        .bind(kind)
+        .bind(filter.queue.as_deref())
+        .bind(filter.tag.as_deref())
+        .bind(filter.parent_id)
+        .bind(filter.before)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(read_job).collect()
+}
+
+/// The attempts of a job, oldest first, the one that ended it and the one that runs among them.
+pub(crate) async fn attempts(conn: &mut PgConnection, id: Uuid) -> Result<Vec<AttemptView>> {
+    let rows = sqlx::query(include_str!("list_attempts.sql")).bind(SHARD).bind(id).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AttemptView {
+                attempt: row.try_get("attempt")?,
+                worker_id: row.try_get("worker_id")?,
+                worker: row.try_get("label")?,
+                started_at: instant(row, "started_at")?,
+                ended_at: instant_or_none(row, "ended_at")?,
+                outcome: row.try_get("outcome")?,
+                code: row.try_get("code")?,
+                error: row.try_get("error")?,
+                next_run_at: instant_or_none(row, "next_run_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Every queue that holds a job, has a live worker or is paused.
+pub(crate) async fn queues(conn: &mut PgConnection) -> Result<Vec<QueueView>> {
+    let rows = sqlx::query(include_str!("list_queues.sql")).bind(SHARD).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(QueueView {
+                name: row.try_get("name")?,
+                available: row.try_get("available")?,
+                scheduled: row.try_get("scheduled")?,
+                running: row.try_get("running")?,
+                waiting: row.try_get("waiting")?,
+                dead: row.try_get("dead")?,
+                oldest_age_s: row.try_get("oldest_age_s")?,
+                paused_at: instant_or_none(row, "paused_at")?,
+                paused_by: row.try_get("paused_by")?,
+                pause_reason: row.try_get("reason")?,
+            })
+        })
+        .collect()
+}
+
+/// Workers, the living first.
+pub(crate) async fn workers(conn: &mut PgConnection) -> Result<Vec<WorkerView>> {
+    let rows = sqlx::query(
+        "select id, label, version, queues, started_at, seen_at, stopped_at, refused_settles, \
+             stopped_at is null and seen_at > now() - interval '1 minute' as alive \
+         from engine.worker order by alive desc, seen_at desc, id limit 200",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(WorkerView {
+                id: row.try_get("id")?,
+                label: row.try_get("label")?,
+                version: row.try_get("version")?,
+                queues: row.try_get("queues")?,
+                started_at: instant(row, "started_at")?,
+                seen_at: instant(row, "seen_at")?,
+                stopped_at: instant_or_none(row, "stopped_at")?,
+                refused_settles: row.try_get("refused_settles")?,
+                alive: row.try_get("alive")?,
+            })
+        })
+        .collect()
+}
+
+/// How the parts of a job stand.
+pub(crate) async fn children(conn: &mut PgConnection, parent_id: Uuid) -> Result<Children> {
+    let row = sqlx::query(include_str!("count_children.sql")).bind(SHARD).bind(parent_id).fetch_one(conn).await?;
+    Ok(Children {
+        live: row.try_get("live")?,
+        completed: row.try_get("completed")?,
+        cancelled: row.try_get("cancelled")?,
+        dead: row.try_get("dead")?,
+    })
+}
+
+/// The results of the parts that ended well.
+pub(crate) async fn child_results(conn: &mut PgConnection, parent_id: Uuid) -> Result<Vec<Value>> {
+    let rows: Vec<Json<Value>> = sqlx::query_scalar(
+        "select e.result from engine.job j join engine.ended e on e.shard = j.shard and e.id = j.id \
+         where j.shard = $1 and j.parent_id = $2 and e.state = 'completed' and e.result is not null order by j.id",
+    )
+    .bind(SHARD)
+    .bind(parent_id)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|Json(value)| value).collect())
+}
+
+/// The instant the database has now.
+pub(crate) async fn instant_of_database(conn: &mut PgConnection) -> Result<Timestamp> {
+    let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select now()").fetch_one(conn).await?;
+    Ok(now.to_jiff())
+}
+
+fn read_job(row: &PgRow) -> Result<JobView> {
+    let word: String = row.try_get("state_word")?;
+    let state = State::parse(&word).ok_or_else(|| sqlx::Error::Protocol(format!("unknown state {word}")))?;
+    let failed: i16 = row.try_get("failed")?;
+    let Json(args): Json<Value> = row.try_get("args")?;
+    let run_at = instant(row, "run_at")?;
+    let is_future: bool = row.try_get("is_future")?;
+    let label = match state {
+        State::Available if failed > 0 => "retrying",
+        State::Available if is_future => "scheduled",
+        other => other.as_str(),
+    };
+    Ok(JobView {
+        id: row.try_get("id")?,
+        kind: row.try_get("kind")?,
+        queue: row.try_get("queue")?,
+        state,
+        label,
+        priority: row.try_get("priority")?,
+        run_at,
+        attempt: row.try_get("attempt")?,
+        failed,
+        crashes: row.try_get("crashes")?,
+        max_attempts: row.try_get("max_attempts")?,
+        worker_id: row.try_get("worker_id")?,
+        started_at: instant_or_none(row, "started_at")?,
+        lease_until: instant_or_none(row, "lease_until")?,
+        cancel_requested: row.try_get("cancel_requested")?,
+        waiting_for: row.try_get("waiting_for")?,
+        ended_at: instant_or_none(row, "ended_at")?,
+        outcome: row.try_get("outcome")?,
+        code: row.try_get("code")?,
+        error: row.try_get("error")?,
+        result: row.try_get::<Option<Json<Value>>, _>("result")?.map(|Json(value)| value),
+        args,
+        created_at: instant(row, "created_at")?,
+        tags: row.try_get::<Option<Vec<String>>, _>("tags")?.unwrap_or_default(),
+        unique_key: row.try_get("unique_key")?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        partition_key: row.try_get("partition_key")?,
+        parent_id: row.try_get("parent_id")?,
+        batch_id: row.try_get("batch_id")?,
+        replayed_from: row.try_get("replayed_from")?,
+        asked_by: row.try_get("asked_by")?,
+    })
+}
+
+fn instant(row: &PgRow, column: &str) -> Result<Timestamp> {
+    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
+}
+
+fn instant_or_none(row: &PgRow, column: &str) -> Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
+}

@@ -1,0 +1,18 @@
+insert into engine.kind as k (
+    name, queue, priority, max_attempts, timeout_ms, backoff_base_ms, backoff_factor, backoff_max_ms
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (name) do update
+set
+    queue = excluded.queue,
+    priority = excluded.priority,
+    max_attempts = excluded.max_attempts,
+    timeout_ms = excluded.timeout_ms,
+    backoff_base_ms = excluded.backoff_base_ms,
+    backoff_factor = excluded.backoff_factor,
+    backoff_max_ms = excluded.backoff_max_ms,
+    registered_at = now()
+where
+    (k.queue, k.priority, k.max_attempts, k.timeout_ms, k.backoff_base_ms, k.backoff_factor, k.backoff_max_ms)
+    is distinct from
+    (excluded.queue, excluded.priority, excluded.max_attempts, excluded.timeout_ms, excluded.backoff_base_ms, excluded.backoff_factor, excluded.backoff_max_ms)

@@ -1,0 +1,68 @@
+-- Takes back jobs whose lease ran out: their worker died, or slept too long to be believed. A crash
+-- counts as a failure and apart from it: a job that has taken three attempts down with it is poison.
+-- Any process may run this; rows another rescuer or a late settle holds are skipped. A lease is never
+-- given an end in the past, so a round need only read what has expired since the last one ($4): it
+-- does not walk over the index entries of all that was settled long ago.
+with lost as materialized (
+    select ctid as row, id
+    from engine.running
+    where shard = $1 and lease_until < now() and lease_until >= now() - $4 * interval '1 millisecond'
+    order by lease_until, id
+    limit $2
+    for update skip locked
+),
+removed as (
+    delete from engine.running
+    where
+        ctid = any(array(select row from lost))
+        and shard = $1
+        and lease_until < now()
+    returning
+        *,
+        case
+            when cancel_requested then 'cancelled'
+            when crashes + 1 >= $3 or failed + 1 >= max_attempts then 'dead'
+            else 'available'
+        end::engine.job_state as state,
+        case when crashes + 1 >= $3 then 'poison' else 'lease_expired' end as code,
+        'the worker stopped renewing its lease: it crashed, was killed or stood still' as error
+),
+ended as (
+    insert into engine.ended (
+        shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts,
+        worker_id, started_at, outcome, code, error
+    )
+    select
+        shard, id, kind, queue, state, priority, attempt, failed + 1, crashes + 1, max_attempts,
+        worker_id, started_at, 'crashed', code, error
+    from removed
+    where state <> 'available'
+),
+put_back as (
+    insert into engine.pending (
+        shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts,
+        unique_key, partition_key
+    )
+    select
+        shard, id, kind, queue, true, priority, now(), attempt, failed + 1, crashes + 1,
+        max_attempts, unique_key, partition_key
+    from removed
+    where state = 'available'
+),
+tried as (
+    insert into engine.attempt (
+        shard, job_id, attempt, worker_id, started_at, outcome, code, error, next_run_at
+    )
+    select shard, id, attempt, worker_id, started_at, 'crashed', code, error, now()
+    from removed
+    where state = 'available'
+)
+select
+    id,
+    queue,
+    state::text as state,
+    case
+        when unique_key is not null and state <> 'available'
+        then engine.pass_key(shard, kind, unique_key, id)::text
+    end as passed
+from removed

@@ -1,0 +1,56 @@
+//! Retry: let the same job try on, now.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::{SHARD, read};
+use crate::{Error, Result};
+
+/// Moves the job back among the available and returns its queue. Runs in a transaction, which the
+/// caller must roll back on an error.
+pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
+    if let Some(queue) = hasten(conn, id).await? {
+        return Ok(queue);
+    }
+    let back: Option<(String, String, Option<String>)> = sqlx::query_as(include_str!("retry.sql"))
+        .bind(SHARD)
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let Some((kind, queue, key)) = back else {
+        return Err(match read::state(conn, id).await? {
+            Some(state) => Error::WrongState { id, state, verb: "retry" },
+            None => Error::NoJob(id),
+        });
+    };
+    if let Some(key) = key {
+        let twin = take_key(conn, &kind, &key, id).await?;
+        if let Some(twin) = twin.filter(|twin| *twin != id) {
+            return Err(Error::UniqueKeyTaken { id, twin });
+        }
+    }
+    Ok(queue)
+}
+
+/// A job that waits for its time, or for its next attempt, need not wait.
+async fn hasten(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar(
+        "update engine.pending set due = true, run_at = now() \
+         where shard = $1 and id = $2 and state = 'available' returning queue",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Takes the unique key again; the job that has it meanwhile, if one does.
+async fn take_key(conn: &mut PgConnection, kind: &str, key: &str, id: Uuid) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar("select job_id from engine.take_key($1, $2, 'unique:' || $3, $4, null, null)")
+        .bind(SHARD)
+        .bind(kind)
+        .bind(key)
+        .bind(id)
+        .fetch_one(conn)
+        .await?)
+}

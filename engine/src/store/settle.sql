@@ -1,0 +1,69 @@
+-- Writes how attempts ended: one statement for a whole batch, every row under its fence. Rows that
+-- are not returned were refused: their attempt no longer owns the job. Rows are taken in the order
+-- of the input, which is by id, so that two settlers cannot deadlock.
+with input as materialized (
+    select *
+    from unnest(
+        $2::uuid[], $3::integer[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
+        $8::text[], $9::text[], $10::text[]
+    ) as x (id, attempt, nonce, state, outcome, delay_ms, code, error, result)
+),
+held as materialized (
+    select x.*, r.row
+    from input x
+    cross join lateral (
+        select ctid as row
+        from engine.running
+        where shard = $1 and id = x.id and attempt = x.attempt and nonce = x.nonce
+        offset 0
+    ) r
+),
+removed as (
+    -- The fence again: the row may have changed hands since this statement's snapshot.
+    delete from engine.running r
+    using held h
+    where r.ctid = h.row and r.shard = $1 and r.id = h.id and r.attempt = h.attempt and r.nonce = h.nonce
+    returning
+        r.*, h.outcome, h.delay_ms, h.code, h.error, h.result,
+        -- A person's cancel wins over another try, never over an end.
+        case when r.cancel_requested and h.state in ('available', 'waiting') then 'cancelled' else h.state end::engine.job_state as state,
+        r.failed + (h.outcome in ('retry', 'dead'))::integer as failed_now,
+        now() + h.delay_ms * interval '1 millisecond' as next_run_at
+),
+ended as (
+    insert into engine.ended (
+        shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts,
+        worker_id, started_at, outcome, code, error, result
+    )
+    select
+        shard, id, kind, queue, state, priority, attempt, failed_now, crashes, max_attempts,
+        worker_id, started_at, outcome, code, error, result::jsonb
+    from removed
+    where state in ('completed', 'cancelled', 'dead')
+),
+put_back as (
+    insert into engine.pending (
+        shard, id, kind, queue, state, due, priority, run_at, attempt, failed, crashes,
+        max_attempts, unique_key, partition_key
+    )
+    select
+        shard, id, kind, queue, state, state = 'available' and delay_ms <= 0, priority, next_run_at,
+        attempt, failed_now, crashes, max_attempts, unique_key, partition_key
+    from removed
+    where state in ('available', 'waiting')
+),
+tried as (
+    insert into engine.attempt (
+        shard, job_id, attempt, worker_id, started_at, outcome, code, error, next_run_at
+    )
+    select shard, id, attempt, worker_id, started_at, outcome, code, error, next_run_at
+    from removed
+    where state in ('available', 'waiting')
+)
+select
+    id,
+    case
+        when unique_key is not null and state in ('completed', 'cancelled', 'dead')
+        then engine.pass_key(shard, kind, unique_key, id)::text
+    end as passed
+from removed

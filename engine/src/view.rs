@@ -1,0 +1,187 @@
+//! What a reader sees of jobs, attempts, queues and workers.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::State;
+
+/// A job with where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: Uuid,
+    /// Which handler.
+    pub kind: String,
+    /// Its lane.
+    pub queue: String,
+    /// Where it stands.
+    pub state: State,
+    /// A finer word than the state: `scheduled`, `retrying`, or the state itself.
+    pub label: &'static str,
+    /// Lower runs first.
+    pub priority: i16,
+    /// When it may next be claimed, or could first.
+    pub run_at: Timestamp,
+    /// Claims so far.
+    pub attempt: i32,
+    /// Attempts that failed; at `max_attempts` the job is dead.
+    pub failed: i16,
+    /// Attempts that took their worker with them.
+    pub crashes: i16,
+    /// Attempts that may fail.
+    pub max_attempts: i16,
+    /// Who runs it, or ran it last.
+    pub worker_id: Option<Uuid>,
+    /// Start of the attempt that runs, or that ended it.
+    pub started_at: Option<Timestamp>,
+    /// Until when the running attempt may run without a heartbeat.
+    pub lease_until: Option<Timestamp>,
+    /// A person has asked to cancel it and its attempt has not stopped yet.
+    pub cancel_requested: bool,
+    /// What it waits for.
+    pub waiting_for: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How its last attempt ended.
+    pub outcome: Option<String>,
+    /// The failure's stable word.
+    pub code: Option<String>,
+    /// The failure with its causes.
+    pub error: Option<String>,
+    /// What the handler answered.
+    pub result: Option<Value>,
+    /// Its input.
+    pub args: Value,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Its unique key.
+    pub unique_key: Option<String>,
+    /// Its idempotency key.
+    pub idempotency_key: Option<String>,
+    /// What it belongs to.
+    pub partition_key: Option<String>,
+    /// The job it is a part of.
+    pub parent_id: Option<Uuid>,
+    /// The batch it is in.
+    pub batch_id: Option<Uuid>,
+    /// The job it was run again from.
+    pub replayed_from: Option<Uuid>,
+    /// Who asked for it.
+    pub asked_by: Option<String>,
+}
+
+/// One attempt on record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AttemptView {
+    /// Its number.
+    pub attempt: i32,
+    /// Who ran it.
+    pub worker_id: Option<Uuid>,
+    /// The label of who ran it, while the worker is on record.
+    pub worker: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended; none while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: String,
+    /// The failure's stable word.
+    pub code: Option<String>,
+    /// The failure with its causes.
+    pub error: Option<String>,
+    /// When the next attempt was to start.
+    pub next_run_at: Option<Timestamp>,
+}
+
+/// Which jobs a list shows. What is not said does not restrict.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobFilter {
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this kind, or of all kinds of a system with `system.*`.
+    pub kind: Option<String>,
+    /// In this queue.
+    pub queue: Option<String>,
+    /// With this tag.
+    pub tag: Option<String>,
+    /// Parts of this job.
+    pub parent_id: Option<Uuid>,
+    /// Older than this job: the cursor of the next page.
+    pub before: Option<Uuid>,
+    /// At most this many, 500 at the most; 50 unless said.
+    pub limit: Option<u16>,
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where the next page starts; none at the end.
+    pub next: Option<Uuid>,
+}
+
+/// A queue with what it holds now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueueView {
+    /// Its name.
+    pub name: String,
+    /// Due and not taken.
+    pub available: i64,
+    /// Waiting for their time, or for their next attempt.
+    pub scheduled: i64,
+    /// Under a lease.
+    pub running: i64,
+    /// Set aside.
+    pub waiting: i64,
+    /// Given up, not yet replayed or deleted.
+    pub dead: i64,
+    /// How long the oldest due job has waited, in seconds.
+    pub oldest_age_s: Option<f64>,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// Why.
+    pub pause_reason: Option<String>,
+}
+
+/// A worker process.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkerView {
+    /// Fresh at every start.
+    pub id: Uuid,
+    /// For people.
+    pub label: String,
+    /// Of the binary.
+    pub version: String,
+    /// Lanes it serves.
+    pub queues: Vec<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Its last sign of life.
+    pub seen_at: Timestamp,
+    /// When it stopped in good order.
+    pub stopped_at: Option<Timestamp>,
+    /// Settles that the fence refused.
+    pub refused_settles: i64,
+    /// Seen within the last minute and not stopped.
+    pub alive: bool,
+}
+
+/// How the parts of a job stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Children {
+    /// Not ended.
+    pub live: i64,
+    /// Ended well.
+    pub completed: i64,
+    /// Ended by a person.
+    pub cancelled: i64,
+    /// Given up.
+    pub dead: i64,
+}

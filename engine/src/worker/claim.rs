@@ -1,0 +1,136 @@
+//! The claimer of one queue: takes a slot first, then a job for it, so that claimed means started.
+//! Completions and bells set its pace; the timer only makes up for hints that were lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::running::Running;
+use crate::cx::Attempt;
+use crate::runtime::{Registry, Work};
+use crate::store::claim::{Ask, Claimed, claim};
+use crate::{Client, Entropy, QueueOptions, WorkerOptions};
+
+/// More rows than this in one statement gain nothing and hold locks longer.
+const LARGEST_CLAIM: usize = 1_000;
+/// How long freed slots may gather before a claim that would not fill a quarter of them.
+const GATHER: Duration = Duration::from_millis(1);
+
+pub(crate) struct Claimer {
+    pub(crate) client: Client,
+    pub(crate) registry: Registry,
+    pub(crate) running: Arc<Running>,
+    pub(crate) entropy: Entropy,
+    pub(crate) worker_id: Uuid,
+    pub(crate) options: WorkerOptions,
+    pub(crate) queue: QueueOptions,
+}
+
+impl Claimer {
+    /// Claims until `stop`; what was claimed goes to the runtime.
+    pub(crate) async fn run(self, work: mpsc::UnboundedSender<Work>, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.queue.concurrency));
+        let bell = self.client.hub().bell(&self.queue.name);
+        let kinds = self.registry.kinds();
+        let mut failures = 0;
+        loop {
+            let permits = tokio::select! {
+                () = stop.cancelled() => return,
+                permits = self.take_slots(&slots) => permits,
+            };
+            let asked = permits.len();
+            match self.claim(&kinds, asked).await {
+                Ok(claimed) => {
+                    failures = 0;
+                    let drained = claimed.len() < asked;
+                    for (claimed, permit) in claimed.into_iter().zip(permits) {
+                        // The runtime ends only after all claimers have.
+                        let _ = work.send(self.begin(claimed, permit));
+                    }
+                    if !drained {
+                        continue;
+                    }
+                    let pause = self.entropy.jittered(self.options.poll);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = bell.notified() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    let pause = self.entropy.jittered(outage_pause(failures));
+                    tracing::warn!(%error, queue = self.queue.name, "could not claim; trying again");
+                    drop(permits);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a free slot and takes all that are free, letting a few more come free first when
+    /// there are hardly any: one statement for many jobs costs little more than for one.
+    async fn take_slots(&self, slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
+        let mut permits = Vec::new();
+        match slots.clone().acquire_owned().await {
+            Ok(first) => permits.push(first),
+            // Never closed; waiting for ever is what stop's arm is for.
+            Err(_) => std::future::pending().await,
+        }
+        if slots.available_permits() < self.queue.concurrency / 4 {
+            tokio::time::sleep(GATHER).await;
+        }
+        while permits.len() < LARGEST_CLAIM {
+            match slots.clone().try_acquire_owned() {
+                Ok(permit) => permits.push(permit),
+                Err(_) => break,
+            }
+        }
+        permits
+    }
+
+    async fn claim(&self, kinds: &[String], limit: usize) -> crate::Result<Vec<Claimed>> {
+        let ask = Ask {
+            queue: &self.queue.name,
+            kinds,
+            limit,
+            nonce: self.entropy.nonce(),
+            worker_id: self.worker_id,
+            lease: self.options.lease,
+        };
+        let mut conn = self.client.pool().acquire().await?;
+        claim(&mut conn, &ask).await
+    }
+
+    fn begin(&self, claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
+        let policy = self.registry.policy(&claimed.kind);
+        let attempt = Arc::new(Attempt {
+            fence: claimed.fence,
+            kind: claimed.kind,
+            queue: claimed.queue,
+            failed: claimed.failed,
+            max_attempts: claimed.max_attempts,
+            backoff: claimed.backoff.unwrap_or(policy.backoff),
+            timeout: claimed.timeout.unwrap_or(policy.timeout),
+            parent_id: claimed.parent_id,
+            tags: claimed.tags,
+            trace_context: claimed.trace_context,
+            token: CancellationToken::new(),
+            stop: std::sync::OnceLock::new(),
+            started: tokio::time::Instant::now(),
+        });
+        self.running.add(&attempt);
+        Work { attempt, args: claimed.args, permit }
+    }
+}
+
+/// The wait after the n-th failure in a row: up to 5 s, so that a database that is back is found.
+pub(crate) fn outage_pause(failures: u32) -> Duration {
+    Duration::from_millis(50).saturating_mul(1 << failures.min(7)).min(Duration::from_secs(5))
+}

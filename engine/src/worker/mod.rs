@@ -1,0 +1,205 @@
+//! The worker: one process's claimers, runtime, settler, heartbeat and services, and the order in
+//! which they start and stop.
+
+pub(crate) mod claim;
+pub(crate) mod conclude;
+pub(crate) mod lease;
+pub(crate) mod running;
+pub(crate) mod settle;
+pub(crate) mod wake;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::client::pool_options;
+use crate::cx::Stop;
+use crate::runtime::{Dispatch, Registry};
+use crate::store::{kind, worker};
+use crate::{Client, Entropy, Result, WorkerOptions, service};
+use running::Running;
+pub use settle::Counts;
+
+/// Claims and runs jobs until it is told to stop.
+///
+/// ```no_run
+/// # async fn example(url: &str) -> engine::Result<()> {
+/// use engine::{Client, Registry, Worker, WorkerOptions};
+/// let client = Client::connect(url, 10).await?;
+/// let worker = Worker::new(client, Registry::new(), WorkerOptions::default());
+/// let stop = tokio_util::sync::CancellationToken::new();
+/// worker.run(stop).await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Worker {
+    id: Uuid,
+    client: Client,
+    registry: Registry,
+    options: WorkerOptions,
+    entropy: Entropy,
+    counts: Arc<Counts>,
+}
+
+impl Worker {
+    /// A worker with an identity of its own.
+    pub fn new(client: Client, registry: Registry, options: WorkerOptions) -> Worker {
+        Worker {
+            id: Uuid::now_v7(),
+            client,
+            registry,
+            options,
+            entropy: Entropy::from_system(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// Fresh at every start.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// What it has done so far; shared, and live while it runs.
+    pub fn counts(&self) -> Arc<Counts> {
+        self.counts.clone()
+    }
+
+    /// Works until `stop`, then in order: stops claiming, waits for the running attempts up to the
+    /// deadline, tells the rest to stop and gives their jobs back, writes everything, leaves.
+    ///
+    /// # Errors
+    /// [`crate::Error::Database`] when it cannot start. Once it works, a database that goes away is
+    /// waited for.
+    pub async fn run(self, stop: CancellationToken) -> Result<()> {
+        let own_pool = self.own_pool();
+        self.register(&own_pool).await?;
+        let running = Arc::new(Running::default());
+        let keeper = Arc::new(lease::Keeper {
+            client: self.client.clone(),
+            pool: own_pool.clone(),
+            running: running.clone(),
+            counts: self.counts.clone(),
+            worker_id: self.id,
+            options: self.options.clone(),
+        });
+        // Stopped one after the other, and not together: heartbeats go on while attempts run out.
+        let (asking, keeping) = (stop.child_token(), CancellationToken::new());
+        let mut askers = JoinSet::new();
+        let mut keepers = JoinSet::new();
+        let (settlements, settled) = self.spawn_settler();
+        let (work, runtime) = self.spawn_runtime(settlements, running.clone());
+        for claimer in self.claimers(&running) {
+            askers.spawn(claimer.run(work.clone(), asking.clone()));
+        }
+        drop(work);
+        service::spawn(&mut askers, &self.client, &self.options, &self.entropy, &asking);
+        askers.spawn(wake::listen(own_pool.clone(), self.client.hub().clone(), asking.clone()));
+        let (renewer, obeyer) = (keeper.clone(), keeper);
+        let (until, until_too) = (keeping.clone(), keeping.clone());
+        keepers.spawn(async move { renewer.renew(until).await });
+        keepers.spawn(async move { obeyer.obey_cancels(until_too).await });
+
+        asking.cancelled().await;
+        join_all(&mut askers).await;
+        self.run_out(&running).await;
+        join("runtime", runtime).await;
+        join("settler", settled).await;
+        keeping.cancel();
+        join_all(&mut keepers).await;
+        self.leave(&own_pool).await;
+        Ok(())
+    }
+
+    /// Heartbeats and the listener have connections that no handler can take.
+    fn own_pool(&self) -> PgPool {
+        let connect = self.client.pool().connect_options();
+        pool_options(3).connect_lazy_with((*connect).clone())
+    }
+
+    async fn register(&self, pool: &PgPool) -> Result<()> {
+        let mut conn = pool.acquire().await?;
+        kind::register(&mut conn, &self.registry.policies()).await?;
+        let queues: Vec<String> = self.options.queues.iter().map(|queue| queue.name.clone()).collect();
+        worker::start(&mut conn, self.id, &self.options.label, &queues, &self.registry.kinds()).await?;
+        tracing::info!(worker.id = %self.id, label = self.options.label, "started worker {}", self.id);
+        Ok(())
+    }
+
+    fn claimers(&self, running: &Arc<Running>) -> Vec<claim::Claimer> {
+        let claimer = |queue: &crate::QueueOptions| claim::Claimer {
+            client: self.client.clone(),
+            registry: self.registry.clone(),
+            running: running.clone(),
+            entropy: self.entropy.clone(),
+            worker_id: self.id,
+            options: self.options.clone(),
+            queue: queue.clone(),
+        };
+        self.options.queues.iter().map(claimer).collect()
+    }
+
+    fn spawn_settler(&self) -> (mpsc::Sender<crate::store::settle::Settlement>, tokio::task::JoinHandle<()>) {
+        let (sender, inbox) = mpsc::channel(settle::BACKLOG);
+        let settler = settle::Settler {
+            client: self.client.clone(),
+            entropy: self.entropy.clone(),
+            worker_id: self.id,
+            lease: self.options.lease,
+            counts: self.counts.clone(),
+        };
+        (sender, tokio::spawn(settler.run(inbox)))
+    }
+
+    fn spawn_runtime(
+        &self,
+        settlements: mpsc::Sender<crate::store::settle::Settlement>,
+        running: Arc<Running>,
+    ) -> (mpsc::UnboundedSender<crate::runtime::Work>, tokio::task::JoinHandle<()>) {
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let dispatch = Dispatch {
+            client: self.client.clone(),
+            registry: self.registry.clone(),
+            entropy: self.entropy.clone(),
+            grace: self.options.grace,
+            running,
+            settlements,
+        };
+        (sender, tokio::spawn(crate::runtime::run(self.options.label.clone(), inbox, dispatch)))
+    }
+
+    /// Lets running attempts end by themselves, up to the deadline; then tells them to.
+    async fn run_out(&self, running: &Running) {
+        if tokio::time::timeout(self.options.shutdown, running.emptied()).await.is_err() {
+            tracing::warn!(attempts = running.len(), "telling the attempts that still run to stop");
+            running.stop_all(Stop::Shutdown);
+        }
+    }
+
+    async fn leave(&self, pool: &PgPool) {
+        let refused = i64::try_from(self.counts.refused()).unwrap_or(i64::MAX);
+        let left = async { worker::stop(&mut *pool.acquire().await?, self.id, refused).await };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "could not say that the worker has stopped");
+        }
+        pool.close().await;
+        tracing::info!(worker.id = %self.id, "stopped worker {}", self.id);
+    }
+}
+
+async fn join_all(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a task of the worker panicked");
+        }
+    }
+}
+
+async fn join(name: &str, task: tokio::task::JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, "the worker's {name} panicked");
+    }
+}

@@ -1,0 +1,186 @@
+//! Wake: who learns when that there may be work. Inside the process at once, between processes by
+//! NOTIFY. Both are hints: whoever waits also polls, so a lost hint costs a poll interval at most.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::store::wake::{CANCEL_CHANNEL, WAKE_CHANNEL, notify};
+
+/// All queues.
+pub(crate) const ALL: &str = "*";
+/// A job waits for its time.
+pub(crate) const FUTURE: &str = "!";
+/// The least time between two NOTIFY transactions of one process.
+const GAP: Duration = Duration::from_millis(1);
+
+/// The process's own bells.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    queues: Mutex<HashMap<String, Arc<Notify>>>,
+    future: Notify,
+    schedules: Notify,
+    cancels: broadcast::Sender<Uuid>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Hub { queues: Mutex::default(), future: Notify::new(), schedules: Notify::new(), cancels: broadcast::channel(1_024).0 }
+    }
+}
+
+impl Hub {
+    /// The bell of one queue. A ring before the wait is kept, so register, then ask the database.
+    pub(crate) fn bell(&self, queue: &str) -> Arc<Notify> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.entry(queue.to_owned()).or_default().clone()
+    }
+
+    /// Rings what a payload names.
+    pub(crate) fn wake(&self, payload: &str) {
+        if payload == FUTURE {
+            return self.future.notify_one();
+        }
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, bell) in queues.iter() {
+            if payload == ALL || payload == name {
+                bell.notify_one();
+            }
+        }
+        if payload == ALL {
+            self.future.notify_one();
+        }
+    }
+
+    /// Rings when a job waits for its time.
+    pub(crate) async fn future(&self) {
+        self.future.notified().await;
+    }
+
+    /// The declared schedules are others than before.
+    pub(crate) fn schedules_changed(&self) {
+        self.schedules.notify_one();
+    }
+
+    /// Rings when the declared schedules have changed.
+    pub(crate) async fn schedules(&self) {
+        self.schedules.notified().await;
+    }
+
+    pub(crate) fn cancel(&self, id: Uuid) {
+        // Nobody listens when this process runs nothing.
+        let _ = self.cancels.send(id);
+    }
+
+    pub(crate) fn cancels(&self) -> broadcast::Receiver<Uuid> {
+        self.cancels.subscribe()
+    }
+}
+
+enum Hint {
+    Send(&'static str, String),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Sends hints to other processes, coalesced: one small transaction at a time, however many jobs.
+pub(crate) struct Hints(mpsc::UnboundedSender<Hint>);
+
+impl Hints {
+    /// Starts the sender; it ends when this is dropped and everything is sent.
+    pub(crate) fn start(pool: PgPool) -> Hints {
+        let (hints, inbox) = mpsc::unbounded_channel();
+        tokio::spawn(send_all(pool, inbox));
+        Hints(hints)
+    }
+
+    /// A queue has work.
+    pub(crate) fn send(&self, payload: String) {
+        self.send_on(WAKE_CHANNEL, payload);
+    }
+
+    pub(crate) fn send_on(&self, channel: &'static str, payload: String) {
+        // The task is gone only when the runtime is.
+        let _ = self.0.send(Hint::Send(channel, payload));
+    }
+
+    /// Returns once everything sent before is out.
+    pub(crate) async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.0.send(Hint::Flush(done)).is_ok() {
+            let _ = flushed.await;
+        }
+    }
+}
+
+async fn send_all(pool: PgPool, mut inbox: mpsc::UnboundedReceiver<Hint>) {
+    let mut hints = Vec::new();
+    while inbox.recv_many(&mut hints, 10_000).await > 0 {
+        let mut channels: HashMap<&str, BTreeSet<String>> = HashMap::new();
+        let mut waiting = Vec::new();
+        for hint in hints.drain(..) {
+            match hint {
+                Hint::Send(channel, payload) => {
+                    channels.entry(channel).or_default().insert(payload);
+                }
+                Hint::Flush(done) => waiting.push(done),
+            }
+        }
+        for (channel, payloads) in channels {
+            let payloads: Vec<String> = payloads.into_iter().collect();
+            if let Err(error) = send(&pool, channel, &payloads).await {
+                tracing::debug!(%error, "could not send a hint; pollers will find the work");
+            }
+        }
+        for done in waiting {
+            let _ = done.send(());
+        }
+        tokio::time::sleep(GAP).await;
+    }
+}
+
+async fn send(pool: &PgPool, channel: &str, payloads: &[String]) -> crate::Result<()> {
+    notify(&mut *pool.acquire().await?, channel, payloads).await
+}
+
+/// Hears the hints of other processes until `stop`. After every reconnect all bells ring, since
+/// what was said meanwhile is lost.
+pub(crate) async fn listen(pool: PgPool, hub: Arc<Hub>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            result = hear(&pool, &hub) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "lost the listening connection; polling until it is back");
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+async fn hear(pool: &PgPool, hub: &Hub) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all([WAKE_CHANNEL, CANCEL_CHANNEL]).await?;
+    hub.wake(ALL);
+    loop {
+        match listener.try_recv().await? {
+            Some(heard) if heard.channel() == CANCEL_CHANNEL => {
+                if let Ok(id) = heard.payload().parse() {
+                    hub.cancel(id);
+                }
+            }
+            Some(heard) => hub.wake(heard.payload()),
+            // The listener reconnected by itself.
+            None => hub.wake(ALL),
+        }
+    }
+}
