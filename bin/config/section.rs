@@ -107,10 +107,6 @@ impl<'d> Section<'d> {
 }
 
 impl<'d> Field<'d> {
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// Complains of this value.
     pub(super) fn refuse(&self, message: String, label: impl Into<String>, help: Option<String>) {
         self.complain(Severity::Error, message, label.into(), help);
@@ -246,6 +242,22 @@ impl<'d> Field<'d> {
         let label = format!("expected {} to {}", show(*range.start()), show(*range.end()));
         self.refuse(format!("{text} is out of range"), label, None);
         None
+    }
+
+    /// The keys of a table; none of anything else.
+    pub(super) fn keys(&self) -> Vec<&'d str> {
+        let table = self.value.as_table();
+        table.into_iter().flat_map(|table| table.keys()).map(|key| key.get_ref().as_ref()).collect()
+    }
+
+    /// This value, or the part of a one-line string that `within` says, in bytes.
+    pub(super) fn part(&self, within: Range<usize>) -> Field<'d> {
+        let mut part = self.clone();
+        // The quote before the text is one byte; only text without escapes has the length it shows.
+        if self.value.as_str().is_some_and(|text| text.len() + 2 == self.span.len()) {
+            part.span = self.span.start + 1 + within.start..self.span.start + 1 + within.end;
+        }
+        part
     }
 
     /// The value as JSON. TOML's dates become text: JSON has none.

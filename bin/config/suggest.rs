@@ -8,7 +8,7 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         let lower = candidate.to_lowercase();
         let mut score = strsim::jaro_winkler(&word, &lower);
         // A forgotten prefix or suffix is the other common slip: `sync_zones`, `soundtrack.sync`.
-        if word.len() >= 3 && (lower.contains(&word) || word.contains(&lower)) {
+        if word.len() >= 3 && lower.contains(&word) {
             score = score.max(0.85);
         }
         // Below this, suggestions are mostly noise ("cron" for "kind" scores 0.5).

@@ -1,1 +1,43 @@
-//! Placeholder.
+//! The sync handlers: the one room that sees both the engine and the remotes.
+//!
+//! A kind is an address: `soundtrack.sync_zones` is [`soundtrack::SyncZones`] in
+//! `src/soundtrack/sync_zones.rs`. [`register`] adds every kind to a registry; [`migrate`] brings the
+//! schema `sync` up to date; [`company`], [`zone`] and [`run`] read and write what is synced.
+//!
+//! A pull is page-atomic: each page commits with its cursor under the attempt's fence, so a killed
+//! worker's successor goes on at the page. What a walk did not find is marked as gone only when the
+//! walk proves that it saw everything. The rules are pure and stand in `src/plan/`, the SQL in
+//! `src/store/`, and what a remote's fault means for a job in `src/verdict.rs` alone.
+
+pub mod company;
+mod env;
+mod error;
+mod flow;
+mod plan;
+mod register;
+pub mod run;
+pub mod soundtrack;
+mod store;
+mod verdict;
+pub mod zone;
+
+pub use env::Env;
+pub use error::Error;
+pub use flow::Counters;
+pub use register::register;
+
+/// Brings the schema `sync` up to date. Safe to run from many processes at once.
+///
+/// # Errors
+/// [`Error::Migrate`] when the database is newer than this binary, or a migration was changed.
+pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), Error> {
+    store::migrate::migrate(pool).await
+}
+
+/// The versions of the migrations this binary knows that the database lacks.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn pending_migrations(pool: &sqlx::PgPool) -> Result<Vec<i64>, Error> {
+    store::migrate::pending(pool).await
+}

@@ -50,4 +50,4 @@ create table sync.zone (
 create unique index zone_by_soundtrack_id on sync.zone (soundtrack_zone_id);
 create index zone_by_company on sync.zone (company_id, id);
 -- The rows that a name may adopt: few or none, looked for at the end of every walk.
-create index zone_without_id on sync.zone (company_id, name) where soundtrack_zone_id is null;
+create index zone_without_id on sync.zone (company_id, id) where soundtrack_zone_id is null;

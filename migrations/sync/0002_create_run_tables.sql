@@ -29,7 +29,10 @@ create table sync.run (
     -- Pages of this walk, and what they said of the whole.
     walk_pages integer not null default 0,
     walk_total bigint,
+    -- False once a page was unclear or named a record without an id.
     walk_is_clean boolean not null default true,
+    -- True once two pages gave two totals.
+    walk_has_drifted boolean not null default false,
     walk_started_at timestamptz not null default now(),
     -- Complete and clean walks so far, without one that was not in between.
     clean_walks smallint not null default 0,

@@ -51,10 +51,7 @@ impl Binaries {
 /// # Errors
 /// [`Error::NoBinaries`] with the line that installs it when there is none;
 /// [`Error::MajorMismatch`] when only other majors than `wanted_major` are installed.
-pub fn find_binaries(
-    bin_dir: Option<&Path>,
-    wanted_major: Option<u32>,
-) -> Result<Binaries, Error> {
+pub fn find_binaries(bin_dir: Option<&Path>, wanted_major: Option<u32>) -> Result<Binaries, Error> {
     let places = bin_dir.map_or_else(usual_places, |dir| vec![dir.to_owned()]);
     let mut found: Vec<Binaries> = Vec::new();
     for place in &places {
@@ -99,11 +96,19 @@ fn inspect(dir: &Path) -> Option<Binaries> {
     if !dir.join("initdb").is_file() {
         return None;
     }
-    let output = child::clean_command(&server).arg("--version").output().ok()?;
+    let output = child::clean_command(&server)
+        .arg("--version")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", or "17beta1" before a release.
-    let version = text.trim().strip_prefix("postgres (PostgreSQL) ")?.to_owned();
-    let digits = version.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    let version = text
+        .trim()
+        .strip_prefix("postgres (PostgreSQL) ")?
+        .to_owned();
+    let digits = version
+        .split(|letter: char| !letter.is_ascii_digit())
+        .next()?;
     Some(Binaries {
         dir,
         major: digits.parse().ok()?,
@@ -128,7 +133,10 @@ fn from_pg_config() -> Option<PathBuf> {
         .into_iter()
         .map(|dir| dir.join("pg_config"))
         .find(|program| program.is_file())?;
-    let output = child::clean_command(&program).arg("--bindir").output().ok()?;
+    let output = child::clean_command(&program)
+        .arg("--bindir")
+        .output()
+        .ok()?;
     let dir = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(dir.trim())).filter(|dir| dir.is_absolute())
 }
@@ -184,7 +192,9 @@ fn install_line_for(os_release: &str) -> &'static str {
     let known = LINES
         .iter()
         .find(|(name, _)| names.iter().any(|it| it == name));
-    known.map_or("your package manager's postgresql package", |(_, line)| line)
+    known.map_or("your package manager's postgresql package", |(_, line)| {
+        line
+    })
 }
 
 #[cfg(test)]
@@ -216,7 +226,10 @@ mod tests {
         let line = install_line_for;
 
         assert_eq!(line("ID=debian\n"), "apt install postgresql");
-        assert_eq!(line("ID=rocky\nID_LIKE=\"rhel fedora\"\n"), "dnf install postgresql-server");
+        assert_eq!(
+            line("ID=rocky\nID_LIKE=\"rhel fedora\"\n"),
+            "dnf install postgresql-server"
+        );
         assert_eq!(line("ID=alpine\n"), "apk add postgresql");
         assert_eq!(line(""), "your package manager's postgresql package");
     }

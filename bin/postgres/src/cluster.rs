@@ -5,7 +5,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::binaries::{Binaries, find_binaries};
 use crate::child;
@@ -14,7 +14,10 @@ use crate::directory::{self, PRIVATE};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::leftovers;
+use crate::patience;
 use crate::sys::{self, Signal};
+
+const REMOVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How a cluster is found or made.
 #[derive(Debug)]
@@ -79,20 +82,17 @@ impl Plan<'_> {
 
     /// The major that wrote `data`, or `None` when there is nothing in it.
     fn existing_major(&self, data: &Path) -> Result<Option<u32>, Error> {
+        let foreign = || Error::NotACluster {
+            path: data.to_owned(),
+        };
         let file = data.join("PG_VERSION");
         match std::fs::read_to_string(&file) {
-            Ok(text) => text.trim().parse().map(Some).map_err(|_| Error::NotACluster {
-                path: data.to_owned(),
-            }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                match std::fs::read_dir(data) {
-                    Ok(mut entries) if entries.next().is_some() => Err(Error::NotACluster {
-                        path: data.to_owned(),
-                    }),
-                    _ => Ok(None),
-                }
+            Ok(text) => text.trim().parse().map(Some).map_err(|_| foreign()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::file("read", &file)(error))
             }
-            Err(error) => Err(Error::file("read", &file)(error)),
+            Err(_) if is_missing_or_empty(data) => Ok(None),
+            Err(_) => Err(foreign()),
         }
     }
 
@@ -144,21 +144,28 @@ impl Plan<'_> {
     }
 }
 
+fn is_missing_or_empty(dir: &Path) -> bool {
+    match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
 /// Removes what a crash during initialisation left. Programs it had started may still be ending,
 /// and write while we remove, hence the second tries.
 fn remove_unfinished(dir: &Path) -> Result<(), Error> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        match std::fs::remove_dir_all(dir) {
-            Ok(()) => {
-                tracing::info!("removed an unfinished cluster in {}", dir.display());
-                return Ok(());
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if Instant::now() > deadline => {
-                return Err(Error::file("remove", dir)(error));
-            }
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+    let mut outcome = Ok(());
+    let removed = patience::until(REMOVE_LIMIT, || {
+        outcome = std::fs::remove_dir_all(dir);
+        match &outcome {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::NotFound,
         }
+    });
+    match outcome {
+        Ok(()) => tracing::info!("removed an unfinished cluster in {}", dir.display()),
+        Err(error) if !removed => return Err(Error::file("remove", dir)(error)),
+        Err(_) => {}
     }
+    Ok(())
 }

@@ -78,7 +78,11 @@ pub(crate) fn create(
     if !durable {
         command.arg("-F");
     }
-    for setting in ["log_line_prefix=%e ", "log_destination=stderr", "logging_collector=off"] {
+    for setting in [
+        "log_line_prefix=%e ",
+        "log_destination=stderr",
+        "logging_collector=off",
+    ] {
         command.arg("-c").arg(setting);
     }
     // `template1` and not `postgres`, which a person may have dropped.

@@ -90,7 +90,7 @@ fn absolute(name: &str) -> Option<PathBuf> {
     get(name).map(PathBuf::from).filter(|dir| dir.is_absolute())
 }
 
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "places given by systemd and XDG are read here and nowhere else"
 )]

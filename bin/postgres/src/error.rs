@@ -31,10 +31,7 @@ pub enum Error {
         "another instance{} owns {data_dir}; stop it, or use another data directory",
         pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
     )]
-    Owned {
-        data_dir: PathBuf,
-        pid: Option<u32>,
-    },
+    Owned { data_dir: PathBuf, pid: Option<u32> },
     /// We are root, and the user the server should run as does not exist.
     #[error(
         "Postgres refuses to run as root and there is no user {name:?} to run it as; \
@@ -89,7 +86,9 @@ pub enum Error {
     )]
     BadName { what: &'static str, name: String },
     /// A setting that decides about durability or privacy, which are not up for choice.
-    #[error("the setting {name:?} cannot be changed on the private Postgres; set database.url instead")]
+    #[error(
+        "the setting {name:?} cannot be changed on the private Postgres; set database.url instead"
+    )]
     ReservedSetting { name: String },
     /// A setting Postgres could not parse.
     #[error("{name:?} is not the name of a Postgres setting")]

@@ -12,14 +12,14 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Error;
+use crate::patience;
 use crate::pidfile;
 use crate::socket;
 use crate::sys::{self, Signal};
 
-const POLL: Duration = Duration::from_millis(10);
 /// A fast shutdown writes a checkpoint first; after this long it is cut short, which loses
 /// nothing: the next start replays the log.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -93,25 +93,19 @@ fn signal(pids: &[u32], signal: Signal) {
     }
 }
 
-fn ended(data: &Path, patience: Duration) -> bool {
-    let deadline = Instant::now() + patience;
-    loop {
-        if processes(data).is_empty() {
-            return true;
-        }
-        if Instant::now() > deadline {
-            return false;
-        }
-        std::thread::sleep(POLL);
-    }
+fn ended(data: &Path, limit: Duration) -> bool {
+    patience::until(limit, || processes(data).is_empty())
 }
 
 fn remove_lock_files(data: &Path, socket_dir: &Path) -> Result<(), Error> {
     remove(&pidfile::path(data))?;
     // The socket's lock file has the same first lines; line 2 says whose it is.
     let lock_file = socket::lock_file(socket_dir);
-    let ours = std::fs::read_to_string(&lock_file)
-        .is_ok_and(|text| text.lines().nth(1).is_some_and(|line| Path::new(line) == data));
+    let ours = std::fs::read_to_string(&lock_file).is_ok_and(|text| {
+        text.lines()
+            .nth(1)
+            .is_some_and(|line| Path::new(line) == data)
+    });
     if ours {
         remove(&lock_file)?;
     }

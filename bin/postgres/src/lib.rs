@@ -12,6 +12,7 @@ mod leftovers;
 mod log;
 mod options;
 mod owner;
+mod patience;
 mod pidfile;
 mod postmaster;
 mod server;

@@ -8,9 +8,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Error;
+use crate::patience;
 use crate::url;
 
 /// [`running`] holds the lock for an instant; an owner to be waits that long and no longer.
@@ -70,20 +71,19 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(Error::file("open", &path))?;
-        let deadline = Instant::now() + LOOKING;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                    return Err(Error::Owned {
-                        data_dir: data_dir.to_owned(),
-                        pid: running(data_dir).map(|owner| owner.pid),
-                    });
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
-                Err(TryLockError::Error(error)) => {
-                    return Err(Error::file("lock", &path)(error));
-                }
+        let mut outcome = Ok(());
+        patience::until(LOOKING, || {
+            outcome = file.try_lock();
+            !matches!(outcome, Err(TryLockError::WouldBlock))
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(Error::file("lock", &path)(error)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Owned {
+                    data_dir: data_dir.to_owned(),
+                    pid: running(data_dir).map(|owner| owner.pid),
+                });
             }
         }
         let mut lock = Self { file, path };

@@ -42,7 +42,13 @@ mod tests {
         let ready = "77\n/data\n1700000000\n5432\n/sock\n\n123 4\nready   \n";
 
         assert_eq!(parse(starting).map(|file| file.ready), Some(false));
-        assert_eq!(parse(ready), Some(PidFile { pid: 77, ready: true }));
+        assert_eq!(
+            parse(ready),
+            Some(PidFile {
+                pid: 77,
+                ready: true
+            })
+        );
         assert_eq!(parse("77\n").map(|file| file.ready), Some(false));
         assert_eq!(parse("-77\n").map(|file| file.pid), Some(77));
         assert_eq!(parse(""), None);

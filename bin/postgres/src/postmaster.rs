@@ -12,10 +12,10 @@ use crate::child;
 use crate::identity::Identity;
 use crate::leftovers;
 use crate::log::Log;
+use crate::patience;
 use crate::pidfile;
 use crate::sys::{self, Signal};
 
-const POLL: Duration = Duration::from_millis(5);
 /// Replaying the log after a crash can take long; most of it is bounded by `max_wal_size`.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const SAY_RECOVERING_AFTER: Duration = Duration::from_secs(1);
@@ -82,17 +82,13 @@ impl Postmaster {
             (Signal::Quit, IMMEDIATE_LIMIT),
         ];
         for (signal, limit) in steps {
-            let deadline = Instant::now() + limit;
             // Only sent while the child is not reaped, so the id cannot be somebody else's.
             if self.has_ended() {
                 return Ok(());
             }
             let _ = sys::send(self.pid(), signal);
-            while Instant::now() < deadline {
-                if self.has_ended() {
-                    return Ok(());
-                }
-                std::thread::sleep(POLL);
+            if patience::until(limit, || self.has_ended()) {
+                return Ok(());
             }
         }
         Err(Error::StillRunning {
@@ -104,24 +100,26 @@ impl Postmaster {
     fn wait_until_ready(&mut self, log_start: u64, give_up: &AtomicBool) -> Result<(), Error> {
         let start = Instant::now();
         let mut said = false;
-        while !self.is_ready() {
-            let words = || self.launch.log.last_words(log_start);
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return Err(Error::EndedAtStart { log: words() });
-            }
-            if start.elapsed() > READY_LIMIT || give_up.load(Ordering::Relaxed) {
-                return Err(Error::NotReady {
-                    seconds: start.elapsed().as_secs(),
-                    log: words(),
-                });
-            }
+        let mut fault = false;
+        let ready = patience::until(READY_LIMIT, || {
             if !said && start.elapsed() > SAY_RECOVERING_AFTER {
                 said = true;
                 tracing::info!("waiting for Postgres, which is recovering from its log");
             }
-            std::thread::sleep(POLL);
+            fault = self.has_ended() || give_up.load(Ordering::Relaxed);
+            fault || self.is_ready()
+        });
+        if ready && !fault {
+            return Ok(());
         }
-        Ok(())
+        let log = self.launch.log.last_words(log_start);
+        if self.has_ended() {
+            return Err(Error::EndedAtStart { log });
+        }
+        Err(Error::NotReady {
+            seconds: start.elapsed().as_secs(),
+            log,
+        })
     }
 
     /// The file may still be an earlier server's, so the process id must be our child's.

@@ -105,10 +105,16 @@ mod tests {
         assert!(check("max_connections").is_ok());
         assert!(check("auto_explain.log_analyze").is_ok());
         for name in ["fsync", "FSYNC", "listen_addresses", "synchronous_commit"] {
-            assert!(matches!(check(name), Err(Error::ReservedSetting { .. })), "{name}");
+            assert!(
+                matches!(check(name), Err(Error::ReservedSetting { .. })),
+                "{name}"
+            );
         }
         for name in ["", "a=b", "a b", "-D"] {
-            assert!(matches!(check(name), Err(Error::BadSetting { .. })), "{name}");
+            assert!(
+                matches!(check(name), Err(Error::BadSetting { .. })),
+                "{name}"
+            );
         }
     }
 }

@@ -71,7 +71,11 @@ fn candidates(runtime: bool, data_dir: &Path) -> Vec<PathBuf> {
     let name = short_name(data_dir);
     let mut dirs = Vec::new();
     if runtime {
-        dirs.extend(environment::runtime_dirs().iter().map(|dir| dir.join(&name)));
+        dirs.extend(
+            environment::runtime_dirs()
+                .iter()
+                .map(|dir| dir.join(&name)),
+        );
     }
     // Somebody else may have taken the first name in a shared directory; they cannot guess all.
     for parent in [environment::temporary_dir(), PathBuf::from("/tmp")] {

@@ -215,7 +215,9 @@ mod tests {
 
     #[test]
     fn the_first_restart_is_at_once_and_the_next_wait_ever_longer() {
-        let waits: Vec<u128> = (1..=5).map(|crashes| backoff(crashes).as_millis()).collect();
+        let waits: Vec<u128> = (1..=5)
+            .map(|crashes| backoff(crashes).as_millis())
+            .collect();
 
         assert_eq!(waits, [0, 200, 800, 3200, 12_800]);
     }

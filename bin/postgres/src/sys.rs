@@ -143,7 +143,12 @@ fn look_up(
     loop {
         let mut entry = MaybeUninit::<libc::passwd>::zeroed();
         let mut found: Entry = std::ptr::null_mut();
-        let fault = call(entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &mut found);
+        let fault = call(
+            entry.as_mut_ptr(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &mut found,
+        );
         match fault {
             0 if found.is_null() => return Ok(None),
             // SAFETY: the call succeeded and `found` is not null, so it points at `entry`, whose
@@ -164,8 +169,12 @@ unsafe fn copy(entry: Entry) -> User {
         User {
             uid: (*entry).pw_uid,
             gid: (*entry).pw_gid,
-            name: CStr::from_ptr((*entry).pw_name).to_string_lossy().into_owned(),
-            home: CStr::from_ptr((*entry).pw_dir).to_string_lossy().into_owned(),
+            name: CStr::from_ptr((*entry).pw_name)
+                .to_string_lossy()
+                .into_owned(),
+            home: CStr::from_ptr((*entry).pw_dir)
+                .to_string_lossy()
+                .into_owned(),
         }
     }
 }

@@ -12,7 +12,7 @@
 //! ```
 //! A reading is taken at the remote somewhere between sending and receiving. Other calls of ours
 //! may be charged after it, so each that overlaps is taken off once more. That errs low, and what
-//! is under-counted is not lost: it stays in the remote's bucket and the next reading shows it.
+//! is under-counted is not lost: it stays in the remote's bucket and a later reading shows it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -210,19 +210,33 @@ impl Bucket {
         self.as_of = self.as_of.max(now);
     }
 
+    /// Takes a reading of a call sent at `sent` and received now. Of the two lower bounds, ours and
+    /// the reading less all that may be charged after it, the higher one holds, unless the
+    /// reading shows that ours was wrong: another process spends from the same bucket.
     fn read_level(&mut self, available: f64, sent: Instant, now: Instant) {
         let open: f64 = self.open.values().map(|call| call.cost).sum();
         let overlapping = self.past.iter().filter(|past| past.received > sent);
-        let perhaps_later: f64 = overlapping.map(|past| past.cost).sum();
+        let perhaps_later: f64 = open + overlapping.map(|past| past.cost).sum::<f64>();
+        let floor = available - perhaps_later;
+        let since_sent = now.saturating_duration_since(sent).as_secs_f64();
+        let ceiling = available + self.refill.ceiling_per_s() * since_sent;
+        let ours = self.level(now);
+        let ours_holds = self.level_known && perhaps_later > 0.0 && ours <= ceiling;
         self.level_known = true;
-        self.set_level(available - open - perhaps_later, now);
+        self.set_level(if ours_holds { ours.max(floor) } else { floor }, now);
     }
 
+    /// Forgets the oldest call that no later reading can overlap, once there are enough.
     fn keep(&mut self, past: Past) {
-        if self.past.len() == PAST_KEPT {
-            self.past.pop_front();
-        }
         self.past.push_back(past);
+        let oldest_open = self.open.values().map(|call| call.sent).min();
+        let over = |p: &Past| p.received <= oldest_open.unwrap_or(self.as_of);
+        if self.past.len() > PAST_KEPT
+            && let Some(nth) = self.past.iter().position(over)
+            && let Some(forgotten) = self.past.remove(nth)
+        {
+            self.refill.forget(&forgotten);
+        }
     }
 }
 

@@ -29,21 +29,33 @@ const FLOOR_PER_S: f64 = 0.2;
 pub(super) struct Refill {
     per_s: f64,
     ceiling_per_s: f64,
+    /// No window may reach back beyond this: a charge in it may be forgotten.
+    known_since: Option<Instant>,
 }
 
 impl Refill {
     pub(super) fn new(per_s: f64, ceiling_per_s: f64) -> Self {
         let ceiling_per_s = ceiling_per_s.max(FLOOR_PER_S);
-        Self { per_s: per_s.clamp(FLOOR_PER_S, ceiling_per_s), ceiling_per_s }
+        Self { per_s: per_s.clamp(FLOOR_PER_S, ceiling_per_s), ceiling_per_s, known_since: None }
     }
 
     pub(super) fn per_s(&self) -> f64 {
         self.per_s
     }
 
+    /// The rate that the true one is never above.
+    pub(super) fn ceiling_per_s(&self) -> f64 {
+        self.ceiling_per_s
+    }
+
     /// Half the rate, since a refusal shows that the guess was too high. Readings raise it again.
     pub(super) fn halve(&mut self) {
         self.per_s = (self.per_s / 2.0).max(FLOOR_PER_S);
+    }
+
+    /// `past` is no longer among the calls that [`learn`](Self::learn) is given.
+    pub(super) fn forget(&mut self, past: &Past) {
+        self.known_since = self.known_since.max(Some(past.received));
     }
 
     /// Moves the guess into the bounds that `last` proves together with the readings in `past`.
@@ -55,11 +67,16 @@ impl Refill {
         open_costs: f64,
         capacity: f64,
     ) {
-        let earlier = |p: &&Past| p.available.is_some() && p.received <= last.sent;
-        // The newest may be of any age: after a long wait there is no younger one.
+        let known_since = self.known_since;
+        let earlier = |p: &&Past| {
+            p.available.is_some() && p.received <= last.sent && Some(p.sent) >= known_since
+        };
+        // The longest window is the most exact, the shortest has the fewest calls that may or may
+        // not be in it. The newest may be of any age: after a long wait there is no younger one.
         let newest = past.iter().filter(earlier).max_by_key(|p| p.received);
-        let recent = past.iter().filter(earlier).filter(|p| last.received - p.received <= WINDOW);
-        for first in recent.chain(newest) {
+        let recent = |p: &&Past| last.received.saturating_duration_since(p.received) <= WINDOW;
+        let oldest = past.iter().filter(earlier).filter(recent).min_by_key(|p| p.received);
+        for first in oldest.into_iter().chain(newest) {
             let (low, high) = bounds(past, first, last, open_costs, capacity);
             // The upper bound has the last word: too slow a guess is corrected by the next
             // reading, too fast a one by a refusal.

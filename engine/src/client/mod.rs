@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::PgPool;
+use sqlx::{Executor, PgPool, Row};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/engine");
+pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../migrations/engine");
 
 /// A handle on the engine's database.
 #[derive(Clone)]
@@ -133,7 +133,9 @@ pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
 }
 
 /// False, which drops the connection, when it comes back with a transaction open: its future was
-/// dropped between BEGIN and the end. In an idle session a statement's start is its transaction's.
+/// dropped between BEGIN and the end. In an idle session a statement's start is its transaction's;
+/// that holds for the simple protocol only, where the statement is one message.
 async fn is_idle(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select now() = statement_timestamp()").fetch_one(conn).await
+    let row = conn.fetch_one(sqlx::raw_sql("select now() = statement_timestamp()")).await?;
+    row.try_get(0)
 }

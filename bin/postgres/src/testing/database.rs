@@ -29,11 +29,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Statement`] when the server refuses.
-    pub fn template(
-        &self,
-        fingerprint: &str,
-        build: impl FnOnce(&str),
-    ) -> Result<String, Error> {
+    pub fn template(&self, fingerprint: &str, build: impl FnOnce(&str)) -> Result<String, Error> {
         let name = format!("template_{}", short_name(Path::new(fingerprint)));
         let ready = self.dir.join(format!("{name}.ready"));
         if ready.exists() {
@@ -87,7 +83,11 @@ impl Cluster {
     pub fn create_from(&self, template: &str, name: &str) -> Result<Database, Error> {
         check_name("database", name)?;
         let drop = format!("drop database if exists {} with (force)", quoted(name));
-        let create = format!("create database {} template {}", quoted(name), quoted(template));
+        let create = format!(
+            "create database {} template {}",
+            quoted(name),
+            quoted(template)
+        );
         self.admin(&[&drop, &create])?;
         Ok(Database {
             url: self.url(name),
@@ -121,7 +121,10 @@ impl Cluster {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let statement = format!("drop database if exists {} with (force)", quoted(&self.name));
+        let statement = format!(
+            "drop database if exists {} with (force)",
+            quoted(&self.name)
+        );
         // The server goes away with everything in it anyway, so a failure costs only disk space.
         if let Err(error) = psql::run(&self.bin_dir, &self.maintenance_url, &[&statement]) {
             eprintln!("could not drop the test database {}: {error}", self.name);

@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Cluster, USER};
 use crate::binaries::{Binaries, find_binaries};
@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::leftovers;
 use crate::log::Log;
+use crate::patience;
 use crate::pidfile;
 use crate::settings;
 use crate::socket;
@@ -31,13 +32,14 @@ const KEEPER: &str = include_str!("keeper.sh");
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Many test processes with a pool each share the server, and their data fits in little memory.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("max_connections", "300"),
     ("shared_buffers", "128MB"),
     // With `fsync` off a checkpoint is only work; these keep it from happening on its own.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "1h"),
     ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
 ];
 
 pub(super) fn join(dir: &Path, grace: Duration) -> Result<Cluster, Error> {
@@ -54,7 +56,15 @@ pub(super) fn join(dir: &Path, grace: Duration) -> Result<Cluster, Error> {
     let binaries = find_binaries(None, None)?;
     let pid = match alive(&cluster) {
         Some(pid) => pid,
-        None => start(&base, &cluster, grace, &binaries, &identity)?,
+        None => {
+            let starter = Starter {
+                base: &base,
+                cluster: &cluster,
+                binaries: &binaries,
+                identity: &identity,
+            };
+            starter.start(grace)?
+        }
     };
     let used = cluster.join("used");
     File::create(&used).map_err(Error::file("write", &used))?;
@@ -73,11 +83,11 @@ fn ready_base(dir: &Path, identity: &Identity) -> Result<PathBuf, Error> {
         directory::ensure(parent, directory::OPEN)?;
     }
     let base = std::path::absolute(dir).map_err(Error::file("find", dir))?;
-    if directory::make(&base, PRIVATE)? {
-        identity.give(&base)?;
-    }
-    let metadata = base.symlink_metadata().map_err(Error::file("read", &base))?;
-    // Root may find it between the two steps above of another process, still root's.
+    directory::make(&base, PRIVATE)?;
+    let metadata = base
+        .symlink_metadata()
+        .map_err(Error::file("read", &base))?;
+    // As root it is root's until the line below, which may have been another process's to do.
     let ours = [identity.uid, sys::effective_uid()].contains(&metadata.uid());
     if !metadata.is_dir() || !ours {
         return Err(Error::WrongOwner {
@@ -86,6 +96,7 @@ fn ready_base(dir: &Path, identity: &Identity) -> Result<PathBuf, Error> {
             wanted: identity.name.clone(),
         });
     }
+    identity.give(&base)?;
     base.canonicalize().map_err(Error::file("find", dir))
 }
 
@@ -110,95 +121,87 @@ fn alive(cluster: &Path) -> Option<u32> {
         .then_some(file.pid)
 }
 
-fn start(
-    base: &Path,
-    cluster: &Path,
-    grace: Duration,
-    binaries: &Binaries,
-    identity: &Identity,
-) -> Result<u32, Error> {
-    let socket_dir = cluster.join("socket");
-    if !socket::fits(&socket_dir) {
-        return Err(Error::SocketDir {
-            dir: socket_dir,
-            why: "its path is too long for a socket; set TMPDIR to a shorter one".to_owned(),
-        });
-    }
-    sweep(cluster, &socket_dir)?;
-    for dir in [cluster, &socket_dir] {
-        directory::make(dir, PRIVATE)?;
-        identity.give(dir)?;
-    }
-    let plan = Plan {
-        data_dir: cluster,
-        bin_dir: Some(&binaries.dir),
-        user: USER,
-        database: USER,
-        durable: false,
-        identity,
-    };
-    plan.prepare(&socket_dir)?;
-    spawn_keeper(base, cluster, &socket_dir, grace, binaries, identity)?;
-    wait_until_ready(cluster)
+/// Starts the server in `base`, whose locks are held.
+struct Starter<'a> {
+    base: &'a Path,
+    cluster: &'a Path,
+    binaries: &'a Binaries,
+    identity: &'a Identity,
 }
 
-/// Removes what a run that was cut off left behind; the data is for tests and worth nothing.
-fn sweep(cluster: &Path, socket_dir: &Path) -> Result<(), Error> {
-    if !cluster.exists() {
-        return Ok(());
-    }
-    for data in [cluster.join("data"), cluster.join("data.tmp")] {
-        leftovers::clear(&data, socket_dir)?;
-    }
-    std::fs::remove_dir_all(cluster).map_err(Error::file("remove", cluster))
-}
-
-fn spawn_keeper(
-    base: &Path,
-    cluster: &Path,
-    socket_dir: &Path,
-    grace: Duration,
-    binaries: &Binaries,
-    identity: &Identity,
-) -> Result<(), Error> {
-    let shell = Path::new("/bin/sh");
-    let log = Log::in_dir(cluster);
-    let log_file = log.open()?;
-    let log_copy = log_file.try_clone().map_err(Error::file("open", log.path()))?;
-    let extra = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut command = child::command(shell, base, identity);
-    command
-        .args(["-c", KEEPER, "keeper"])
-        .arg(binaries.program("postgres"))
-        .arg(base)
-        .arg(grace.as_secs().max(1).to_string())
-        .args(settings::arguments(socket_dir, false, &extra))
-        .args(["-c", "max_wal_senders=0"])
-        // Nothing of the test's own may stay open here, or its runner would wait for us.
-        .stdin(Stdio::null())
-        .stdout(Stdio::from(log_copy))
-        .stderr(Stdio::from(log_file));
-    sys::in_own_session(&mut command);
-    let keeper = command
-        .spawn()
-        .map_err(|source| child::not_spawned(source, shell, base, identity))?;
-    // Reaped when it ends before we do; afterwards it is process 1's.
-    std::thread::spawn(move || sys::wait_without_reaping(keeper.id()));
-    Ok(())
-}
-
-fn wait_until_ready(cluster: &Path) -> Result<u32, Error> {
-    let start = Instant::now();
-    loop {
-        if let Some(pid) = alive(cluster) {
-            return Ok(pid);
-        }
-        if start.elapsed() > READY_LIMIT {
-            return Err(Error::NotReady {
-                seconds: start.elapsed().as_secs(),
-                log: Log::in_dir(cluster).last_words(0),
+impl Starter<'_> {
+    fn start(&self, grace: Duration) -> Result<u32, Error> {
+        let socket_dir = self.cluster.join("socket");
+        if !socket::fits(&socket_dir) {
+            return Err(Error::SocketDir {
+                dir: socket_dir,
+                why: "its path is too long for a socket; set TMPDIR to a shorter one".to_owned(),
             });
         }
-        std::thread::sleep(Duration::from_millis(5));
+        self.sweep(&socket_dir)?;
+        for dir in [self.cluster, &socket_dir] {
+            directory::make(dir, PRIVATE)?;
+            self.identity.give(dir)?;
+        }
+        let plan = Plan {
+            data_dir: self.cluster,
+            bin_dir: Some(&self.binaries.dir),
+            user: USER,
+            database: USER,
+            durable: false,
+            identity: self.identity,
+        };
+        plan.prepare(&socket_dir)?;
+        self.spawn_keeper(&socket_dir, grace)?;
+        self.wait_until_ready()
+    }
+
+    /// Removes what a run that was cut off left behind; the data is for tests and worth nothing.
+    fn sweep(&self, socket_dir: &Path) -> Result<(), Error> {
+        if !self.cluster.exists() {
+            return Ok(());
+        }
+        leftovers::clear(&self.cluster.join("data"), socket_dir)?;
+        std::fs::remove_dir_all(self.cluster).map_err(Error::file("remove", self.cluster))
+    }
+
+    fn spawn_keeper(&self, socket_dir: &Path, grace: Duration) -> Result<(), Error> {
+        let shell = Path::new("/bin/sh");
+        let log = Log::in_dir(self.cluster);
+        let log_file = log.open()?;
+        let log_copy = log_file
+            .try_clone()
+            .map_err(Error::file("open", log.path()))?;
+        let extra = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut command = child::command(shell, self.base, self.identity);
+        command
+            .args(["-c", KEEPER, "keeper"])
+            .arg(self.binaries.program("postgres"))
+            .arg(self.base)
+            .arg(grace.as_secs().max(1).to_string())
+            .args(settings::arguments(socket_dir, false, &extra))
+            // Nothing of the test's own may stay open here, or its runner would wait for us.
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(log_copy))
+            .stderr(Stdio::from(log_file));
+        sys::in_own_session(&mut command);
+        let mut keeper = command
+            .spawn()
+            .map_err(|source| child::not_spawned(source, shell, self.base, self.identity))?;
+        // Reaped when it ends before we do; afterwards it is process 1's.
+        std::thread::spawn(move || keeper.wait());
+        Ok(())
+    }
+
+    fn wait_until_ready(&self) -> Result<u32, Error> {
+        let mut pid = None;
+        patience::until(READY_LIMIT, || {
+            pid = alive(self.cluster);
+            pid.is_some()
+        });
+        pid.ok_or_else(|| Error::NotReady {
+            seconds: READY_LIMIT.as_secs(),
+            log: Log::in_dir(self.cluster).last_words(0),
+        })
     }
 }

@@ -137,12 +137,21 @@ async fn every_call_is_counted_and_logged() {
 #[tokio::test]
 async fn calls_at_the_same_time_are_counted_as_such() {
     let api = Api::start().await;
-    let slow = json!({"kind": "slow", "delayMs": 150});
+    let slow = json!({"kind": "slow", "delayMs": 600_000});
     api.control(Method::POST, "faults", Some(slow)).await;
+    let all_came = async {
+        while api.simulator.stats().max_concurrent < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
 
-    tokio::join!(api.zones(), api.zones(), api.zones());
+    tokio::select! {
+        () = all_came => {}
+        _ = async { tokio::join!(api.zones(), api.zones(), api.zones()) } => {}
+    }
 
     assert_eq!(api.simulator.stats().max_concurrent, 3);
+    assert_eq!(api.simulator.stats().calls, 3);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn now(api: &Api, zone: &TruthZone) -> TruthZone {
     truth
         .zones()
         .find(|found| found.id == zone.id)
-        .unwrap()
+        .expect("no test deletes the zone")
         .clone()
 }
 

@@ -40,7 +40,7 @@ async fn one_zone_on_a_schedule() -> Api {
         sources
             .iter()
             .find(|source| source.kind == SourceKind::Schedule)
-            .unwrap()
+            .expect("every world has schedules and this zone")
             .id
             .clone()
     });
@@ -52,7 +52,7 @@ async fn one_zone_on_a_schedule() -> Api {
     };
     api.simulator
         .change(Change::UpdateZone { zone, patch })
-        .unwrap();
+        .expect("every world has schedules and this zone");
     api
 }
 

@@ -86,14 +86,14 @@ impl Mutation {
     async fn play(&self, ctx: &Context<'_>, input: PlayInput) -> Option<Result<ControlPayload>> {
         let echo = input.client_mutation_id;
         Some(control(ctx, input.sound_zone, echo, |zone| {
-            zone.playing = true
+            zone.playing = true;
         }))
     }
 
     async fn pause(&self, ctx: &Context<'_>, input: PauseInput) -> Option<Result<ControlPayload>> {
         let echo = input.client_mutation_id;
         Some(control(ctx, input.sound_zone, echo, |zone| {
-            zone.playing = false
+            zone.playing = false;
         }))
     }
 
@@ -104,7 +104,7 @@ impl Mutation {
     ) -> Option<Result<ControlPayload>> {
         let echo = input.client_mutation_id;
         Some(control(ctx, input.sound_zone, echo, |zone| {
-            zone.skipped_tracks += 1
+            zone.skipped_tracks += 1;
         }))
     }
 

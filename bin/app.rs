@@ -1,0 +1,150 @@
+//! What every command has: the settings, the streams, who asks, and a way to the database.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use engine::{Actor, Client, Registry};
+
+use crate::cli::{Change, Global};
+use crate::config::{Config, Environment, Flags};
+use crate::database::{self, Opened, Owner};
+use crate::output::{Exit, Fault, Output};
+use crate::secrets;
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct App {
+    /// What the environment says.
+    pub env: Environment,
+    /// What flags say.
+    pub flags: Flags,
+    /// Where to write and how.
+    pub out: Output,
+}
+
+/// A command's way to the database. End it with [`Session::close`].
+#[derive(Debug)]
+pub struct Session {
+    /// The settings.
+    pub config: Config,
+    /// The engine.
+    pub client: Client,
+    /// What handlers need.
+    pub env: jobs::Env,
+    /// The kinds with the file's policies.
+    pub registry: Registry,
+    /// The database and, if it is private and ours, its server.
+    pub database: Opened,
+}
+
+impl App {
+    /// From the parsed line.
+    pub fn new(global: &Global, env: Environment, out: Output) -> App {
+        let flags = Flags { config: global.config.clone(), database_url: global.database_url.clone() };
+        App { env, flags, out }
+    }
+
+    /// Who is at the keyboard.
+    pub fn actor(&self) -> Actor {
+        Actor::new(self.env.user(), "cli")
+    }
+
+    /// The settings; what is odd about them goes to stderr.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds()).map_err(|error| {
+            if let crate::config::Error::Invalid { report, .. } = &error {
+                self.out.err(&report.render(self.out.color_err));
+            }
+            error
+        })?;
+        if report.warnings() > 0 && self.out.verbose > 0 {
+            self.out.err(&report.render(self.out.color_err));
+        }
+        Ok(config)
+    }
+
+    /// Connects as a command does: few connections, and the database must be migrated, unless it is
+    /// ours alone; then it is brought up to date without asking.
+    pub async fn connect(&self) -> anyhow::Result<Session> {
+        let session = self.open(4, Owner::Borrow).await?;
+        if session.database.is_private() {
+            session.migrate().await?;
+        } else {
+            session.check_migrated().await?;
+        }
+        Ok(session)
+    }
+
+    /// Connects as `owner` says, without looking at migrations.
+    pub async fn open(&self, connections: u32, owner: Owner) -> anyhow::Result<Session> {
+        let config = self.config()?;
+        let database = database::open(&config, owner, &self.out).await?;
+        Session::over(self, config, database, connections).await
+    }
+}
+
+impl Session {
+    /// A session over a database that is open.
+    pub async fn over(
+        app: &App,
+        config: Config,
+        database: Opened,
+        connections: u32,
+    ) -> anyhow::Result<Session> {
+        let client = Client::connect(&database.url, connections)
+            .await
+            .with_context(|| format!("cannot reach the database ({})", database.origin))?;
+        let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env)?;
+        let env = jobs::Env { pool: client.pool().clone(), soundtrack };
+        let registry = config.apply_to(jobs::register(Registry::new(), &env));
+        Ok(Session { config, client, env, registry, database })
+    }
+
+    /// Brings both schemas up to date.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        self.client.migrate().await?;
+        jobs::migrate(self.client.pool()).await.context("cannot migrate the sync tables")?;
+        Ok(())
+    }
+
+    async fn check_migrated(&self) -> anyhow::Result<()> {
+        let pending = self.client.pending_migrations().await?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let what = format!("the database lacks {}", crate::output::plural(pending.len(), "migration"));
+        Err(Fault::new(Exit::Conflict, what)
+            .why(format!("this binary needs {pending:?}"))
+            .fix("lockstep migrate")
+            .into())
+    }
+
+    /// Puts the reason of a change into the audit trail, where the verb itself keeps none.
+    pub async fn note_reason(&self, app: &App, change: &Change, target: &str) -> anyhow::Result<()> {
+        if let Some(reason) = &change.reason {
+            let detail = Some(serde_json::json!({ "reason": reason }));
+            self.client.record_audit(&app.actor(), "note.reason", target, detail).await?;
+        }
+        Ok(())
+    }
+
+    /// Says good-bye to the database and, if its server is ours, stops it.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.client.close().await;
+        self.database.close().await
+    }
+}
+
+/// Every kind, for checks that need no database: the pool connects only when a handler asks.
+#[expect(clippy::missing_panics_doc, reason = "the address is a constant")]
+pub fn known_kinds() -> Registry {
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .connect_lazy("postgres://localhost/none")
+        .expect("a constant address can be read");
+    jobs::register(Registry::new(), &jobs::Env { pool, soundtrack: None })
+}
+
+/// Where the private Postgres keeps its data.
+pub fn data_dir(config: &Config) -> PathBuf {
+    config.postgres.data_dir.clone().unwrap_or_else(postgres::Options::default_data_dir)
+}

@@ -1,0 +1,154 @@
+//! The command line: nouns and verbs. What each does is in `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    audit, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate, queue,
+    schedule, serve, sync, token, version, worker, zone,
+};
+use crate::output::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  lockstep demo                         everything at once, with a simulated Soundtrack
+  lockstep serve                        API, workers and schedules
+  lockstep sync soundtrack              sync the zones of every company now
+  lockstep dead list                    what was given up, and why";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done                               7  the configuration has errors
+  1  unexpected failure                 8  done in part: some failed
+  2  wrong usage                        9  a check found problems
+  3  no such thing                     10  the awaited job ended dead or cancelled
+  4  not in this state, or no account 124  waited as long as was said
+  5  not allowed                      130  interrupted
+  6  database or remote unreachable
+
+Settings: flag, then LOCKSTEP_… variables (also DATABASE_URL, PORT, NO_COLOR), then ./workers.toml
+or --config, then defaults. Without a database url a private PostgreSQL is used.";
+
+/// A durable sync engine: every sync is a persisted job in Postgres
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, arg_required_else_help = true, before_help = EXAMPLES, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// How data is written to stdout
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true, help = "How data is written: table, json, jsonl, csv, name")]
+    pub output: Format,
+    /// The workers.toml to read
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database to use instead of the configured one
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Only data and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More on stderr; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What holds for every change.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Change")]
+pub struct Change {
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show everything at work: private Postgres, simulated Soundtrack, API, workers, schedules
+    Demo(demo::Demo),
+    /// Run the API, workers and schedules
+    Serve(serve::Serve),
+    /// Run workers and schedules only
+    Work(serve::Work),
+    /// Bring the database up to date
+    Migrate(migrate::Migrate),
+    /// Check workers.toml and show every problem in it
+    Check(check::Check),
+    /// Check that everything is as it should be, with a way out where it is not
+    Doctor(doctor::Doctor),
+    /// Put a job into the queue
+    Enqueue(enqueue::Enqueue),
+    /// Look at jobs and act on them
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Look at dead letters and replay them
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    /// Look at queues, pause and resume them
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Look at schedules, their runs, and run them now
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    /// Look at companies and change them
+    #[command(subcommand)]
+    Company(company::Company),
+    /// Look at the music zones of companies
+    #[command(subcommand)]
+    Zone(zone::Zone),
+    /// Sync now, and wait for the result
+    #[command(subcommand)]
+    Sync(sync::Sync),
+    /// Look at worker processes
+    #[command(subcommand)]
+    Worker(worker::Worker),
+    /// Reach the database itself
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Make and revoke API tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// See who changed what
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the version
+    Version(version::Version),
+}
+
+/// Examples come first in every help; clap's own order puts them last or nowhere.
+const HELP: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+/// The whole command tree with our help.
+pub fn command() -> clap::Command {
+    templated(<Cli as clap::CommandFactory>::command())
+}
+
+fn templated(command: clap::Command) -> clap::Command {
+    command.help_template(HELP).mut_subcommands(templated)
+}

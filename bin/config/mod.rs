@@ -1,0 +1,236 @@
+//! What the program was told: flags, environment, `workers.toml`, defaults, in this order. Read and
+//! checked once; nothing else reads a setting.
+
+mod check;
+mod env;
+mod places;
+mod policy;
+mod problem;
+mod schedules;
+mod section;
+pub(crate) mod suggest;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
+use toml::de::DeTable;
+
+pub use env::Environment;
+use problem::Problems;
+pub use problem::{Problem, Report, Severity};
+pub(crate) use section::{parse_duration, show as show_duration};
+
+/// The file that is read when nobody names another.
+pub const DEFAULT_FILE: &str = "workers.toml";
+/// The variable that holds the Soundtrack token unless the file names another.
+pub const DEFAULT_TOKEN_ENV: &str = "LOCKSTEP_SOUNDTRACK_TOKEN";
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from; none when there is no file.
+    pub path: Option<PathBuf>,
+    /// The database; none is the private Postgres.
+    pub database: Option<Database>,
+    /// The private Postgres.
+    pub postgres: Private,
+    /// The Soundtrack API.
+    pub soundtrack: Soundtrack,
+    /// The HTTP front.
+    pub http: Http,
+    /// How a worker works, with its queues.
+    pub worker: WorkerOptions,
+    /// The policy of every kind.
+    pub policies: BTreeMap<String, Policy>,
+    /// What recurs.
+    pub schedules: Vec<Schedule>,
+}
+
+/// A database of somebody else's.
+#[derive(Clone)]
+pub struct Database {
+    /// Its address, which may hold a password.
+    pub url: String,
+    /// Where the address came from, for messages.
+    pub origin: String,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Where the private Postgres lives and runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Private {
+    /// The directory with `postgres` and `initdb`.
+    pub bin_dir: Option<PathBuf>,
+    /// The parent of everything it keeps.
+    pub data_dir: Option<PathBuf>,
+    /// As whom it runs when we are root.
+    pub run_as: Option<String>,
+}
+
+/// How the Soundtrack API is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Soundtrack {
+    /// The GraphQL endpoint; none is the vendor's.
+    pub base_url: Option<String>,
+    /// Where the token is.
+    pub token: TokenSource,
+    /// Zones a page.
+    pub page_size: Option<u32>,
+    /// Tokens that come back to the vendor's bucket each second, as a first guess.
+    pub refill: Option<f64>,
+}
+
+/// Where a secret is: never in the file itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In this environment variable.
+    Env(String),
+    /// In this file, alone.
+    File(PathBuf),
+}
+
+/// Where the HTTP front listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http {
+    /// The API.
+    pub listen: SocketAddr,
+    /// The metrics; none is nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+/// What flags said. They win over everything.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--database-url`.
+    pub database_url: Option<String>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file was named and cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file has problems.
+    #[error("{path} has {} problem{}", .report.errors(), if .report.errors() == 1 { "" } else { "s" })]
+    Invalid {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        report: Report,
+    },
+    /// A variable has.
+    #[error("{variable}: {problem}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+}
+
+/// The configuration and what is odd about it.
+pub fn load(flags: &Flags, env: &Environment, registry: &Registry) -> Result<(Config, Report), Error> {
+    let (path, text) = read(flags, env)?;
+    let name = path.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
+    let (config, report) = parse(&name.display().to_string(), &text, registry);
+    let mut config = config.ok_or_else(|| Error::Invalid { path: name, report: report.clone() })?;
+    config.path = path;
+    places::apply_environment(&mut config, env)?;
+    if let Some(url) = &flags.database_url {
+        let problem = |problem| Error::Variable { variable: "--database-url".into(), problem };
+        check::database_url(url).map_err(problem)?;
+        config.database = Some(Database { url: url.clone(), origin: "--database-url".into() });
+    }
+    Ok((config, report))
+}
+
+/// Reads one file's text; the configuration is none when it has errors.
+pub fn parse(name: &str, text: &str, registry: &Registry) -> (Option<Config>, Report) {
+    let problems = Problems::default();
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    for error in &syntax {
+        check::syntax(error, text, &problems);
+    }
+    let config = check::document(&document, registry, &problems);
+    let report = problems.into_report(name, text);
+    ((report.errors() == 0).then_some(config), report)
+}
+
+/// A file that is named must be there; the default one may be missing.
+fn read(flags: &Flags, env: &Environment) -> Result<(Option<PathBuf>, String), Error> {
+    let named = flags.config.clone().or_else(|| env.config_path());
+    let is_named = named.is_some();
+    let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((Some(path), text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {
+            Ok((None, String::new()))
+        }
+        Err(source) => Err(Error::Unreadable { path, source }),
+    }
+}
+
+impl Config {
+    /// The registry with the file's policies.
+    #[must_use]
+    pub fn apply_to(&self, mut registry: Registry) -> Registry {
+        for (kind, policy) in &self.policies {
+            registry.set_policy(kind, policy.clone());
+        }
+        registry
+    }
+}
+
+/// Without a file and without an environment.
+pub(super) fn defaults(registry: &Registry) -> Config {
+    Config {
+        path: None,
+        database: None,
+        postgres: Private::default(),
+        soundtrack: Soundtrack {
+            base_url: None,
+            token: TokenSource::Env(DEFAULT_TOKEN_ENV.to_owned()),
+            page_size: None,
+            refill: None,
+        },
+        http: Http {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            // The port that OpenTelemetry's Prometheus exporters use; 9090 is Prometheus's own.
+            metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+        },
+        worker: WorkerOptions { queues: Vec::new(), retention: Retention::default(), ..WorkerOptions::default() },
+        policies: registry.policies().into_iter().collect(),
+        schedules: Vec::new(),
+    }
+}
+
+/// Every queue that some kind runs in is served, whether or not the file names it.
+pub(super) fn complete_queues(config: &mut Config) {
+    let usual = 20;
+    let mut wanted: Vec<String> = vec!["default".into()];
+    wanted.extend(config.policies.values().map(|policy| policy.queue.clone()));
+    for name in wanted {
+        if !config.worker.queues.iter().any(|queue| queue.name == name) {
+            config.worker.queues.push(QueueOptions::new(name, usual));
+        }
+    }
+}
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);

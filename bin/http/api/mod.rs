@@ -1,0 +1,155 @@
+//! The routes, one file a resource. What a handler's `security` names is the scope its caller needs.
+
+mod alert;
+mod audit;
+mod change;
+mod company;
+mod dead;
+mod enqueue;
+mod job;
+mod order;
+mod queue;
+mod schedule;
+mod sync;
+mod token;
+mod view;
+mod zone;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::finish::RequestId;
+use super::problem::{Flaw, Problem};
+use super::token::Caller;
+use super::{BASE, FrontOptions, FrontState, openapi};
+
+/// `?dry_run=true`: say what would happen and do nothing.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DryRun {
+    /// Say what would happen and change nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// A reason for people, kept in the audit trail.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    /// Why, at most 1,000 characters.
+    reason: Option<String>,
+}
+
+impl Reason {
+    fn checked(self) -> Result<Option<String>, Problem> {
+        match self.reason {
+            Some(reason) if reason.chars().count() > 1000 => {
+                Err(Problem::invalid(vec![Flaw::new("/reason", "expected at most 1000 characters")]))
+            }
+            reason => Ok(reason),
+        }
+    }
+}
+
+/// Whether a switch was turned.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Changed {
+    /// False when it stood that way already, or in a dry run.
+    changed: bool,
+    /// True when nothing was changed because the caller asked only what would happen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+/// All routes under their full paths.
+pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
+    let head = openapi::with_scheme(openapi::Head::openapi());
+    let bulk = OpenApiRouter::new()
+        .routes(routes!(enqueue::batch))
+        .layer(DefaultBodyLimit::max(options.bulk_body_limit));
+    let usual = OpenApiRouter::new()
+        .merge(of_jobs())
+        .merge(of_operations())
+        .merge(of_companies())
+        .routes(routes!(token::list, token::create))
+        .routes(routes!(token::revoke))
+        .layer(DefaultBodyLimit::max(options.body_limit));
+    OpenApiRouter::with_openapi(head).nest(BASE, bulk.merge(usual))
+}
+
+fn of_jobs() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new()
+        .routes(routes!(job::list, enqueue::one))
+        .routes(routes!(job::show, change::delete))
+        .routes(routes!(change::cancel))
+        .routes(routes!(change::retry))
+        .routes(routes!(change::run_again))
+        .routes(routes!(dead::list))
+        .routes(routes!(dead::show))
+        .routes(routes!(dead::replay))
+}
+
+fn of_operations() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new()
+        .routes(routes!(queue::list))
+        .routes(routes!(queue::pause))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::list_kinds))
+        .routes(routes!(queue::pause_kind))
+        .routes(routes!(queue::resume_kind))
+        .routes(routes!(schedule::list))
+        .routes(routes!(schedule::ticks))
+        .routes(routes!(schedule::run))
+        .routes(routes!(schedule::pause))
+        .routes(routes!(schedule::resume))
+        .routes(routes!(alert::workers))
+        .routes(routes!(alert::list))
+        .routes(routes!(audit::list))
+}
+
+/// The two paths of the replaced system end in a slash. Whoever leaves it out means the same.
+fn of_companies() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new()
+        .routes(routes!(company::list, company::create))
+        .routes(routes!(company::show, company::update))
+        .routes(routes!(zone::list))
+        .routes(routes!(zone::show))
+        .routes(routes!(sync::all))
+        .routes(routes!(sync::of_zone))
+        .route("/zones/sync-all", post(sync::all))
+        .route("/zones/{zone_id}/sync", post(sync::of_zone))
+}
+
+/// True for the routes that wait for a sync.
+pub(super) fn waits(route: &str) -> bool {
+    let route = route.trim_end_matches('/');
+    route.starts_with(BASE) && (route.ends_with("/sync") || route.ends_with("/sync-all"))
+}
+
+/// Notes a change that the engine does not note by itself.
+async fn note(
+    front: &FrontState,
+    caller: &Caller,
+    request: &RequestId,
+    (action, target): (&str, &str),
+    mut detail: Value,
+) -> Result<(), Problem> {
+    detail["request_id"] = Value::String(request.0.clone());
+    Ok(front.client.record_audit(&caller.actor(), action, target, Some(detail)).await?)
+}
+
+/// Refuses a name from a path that no name can be.
+fn check_name(what: &str, name: &str) -> Result<(), Problem> {
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        let message = format!("{what}: expected 1 to 100 bytes without control characters");
+        return Err(Problem::invalid(vec![Flaw::new(what, message)]));
+    }
+    Ok(())
+}

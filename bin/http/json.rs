@@ -1,0 +1,166 @@
+//! JSON as strangers send it: read once into a value that Postgres can hold, then into the shape a
+//! handler wants, with the place of whatever is wrong.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::{Map, Number, Value};
+use serde_path_to_error::{Path, Segment};
+
+use super::problem::{BAD_JSON, Flaw, Problem};
+
+/// Reads a body.
+///
+/// Refused as not JSON (400): syntax, more than 128 levels, numbers beyond a double, lone surrogates.
+/// Refused as unacceptable (422): NUL in a string, a key given twice, a wrong shape.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = Strict
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| unreadable(&error))?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let pointer = pointer(error.path());
+        Problem::invalid(vec![Flaw::new(pointer, error.into_inner().to_string())])
+    })
+}
+
+fn unreadable(error: &serde_json::Error) -> Problem {
+    match error.classify() {
+        Category::Data => Problem::invalid(vec![Flaw::new("", error.to_string())]),
+        _ => Problem::new(BAD_JSON, error.to_string()),
+    }
+}
+
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            _ => {}
+        }
+    }
+    pointer
+}
+
+/// A JSON value in which no object says a key twice and no string holds NUL. serde_json alone keeps
+/// the last of two equal keys, so that we and a proxy before us could read different requests.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number beyond a double's range"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        self.visit_string(text.to_owned())
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
+        if text.contains('\0') {
+            return Err(E::custom("a string holds the character NUL, which Postgres cannot store"));
+        }
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = sequence.next_element_seed(Strict)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if key.contains('\0') {
+                return Err(A::Error::custom("a key holds the character NUL, which Postgres cannot store"));
+            }
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate key {key:?}")));
+            }
+            let value = entries.next_value_seed(Strict)?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        #[expect(dead_code, reason = "only its place matters")]
+        list: Vec<u8>,
+    }
+
+    fn refusal(body: &str) -> Problem {
+        read::<Shape>(body.as_bytes()).expect_err("accepted")
+    }
+
+    #[test]
+    fn the_place_of_a_wrong_value_is_a_json_pointer() {
+        assert_eq!(refusal(r#"{"list": [1, 2, 256]}"#).flaws[0].pointer, "/list/2");
+        assert_eq!(refusal(r#"{"list": "x"}"#).flaws[0].pointer, "/list");
+        assert_eq!(refusal("{}").flaws[0].message, "missing field `list`");
+    }
+
+    #[test]
+    fn what_postgres_could_not_hold_or_two_readers_could_read_apart_is_refused() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let table = [
+            (r#"{"list": [1], "list": [2]}"#, 422, "duplicate key"),
+            (r#"{"a\u0000": 1}"#, 422, "NUL"),
+            (r#"{"list": "\u0000"}"#, 422, "NUL"),
+            (r#"{"list": [1e999]}"#, 400, "out of range"),
+            (r#"{"list": "\ud800"}"#, 400, "surrogate"),
+            (&deep, 400, "recursion limit"),
+            ("{", 400, "EOF"),
+            ("{} {}", 400, "trailing"),
+            ("", 400, "EOF"),
+        ];
+
+        for (body, status, word) in table {
+            let problem = refusal(body);
+
+            assert_eq!(problem.sort.1, status, "{word}");
+            assert!(problem.detail.contains(word), "{word}: {}", problem.detail);
+        }
+    }
+}

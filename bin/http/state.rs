@@ -1,0 +1,99 @@
+//! What every handler may use: the engine, the world of the jobs, and the limits of the front.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::health::Readiness;
+
+/// The front's limits. The defaults are for production.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrontOptions {
+    /// The largest body, in bytes.
+    pub body_limit: usize,
+    /// The largest body of a bulk request, in bytes.
+    pub bulk_body_limit: usize,
+    /// How long a client may take over a request's head.
+    pub header_time: Duration,
+    /// How long a client may take over a body.
+    pub body_time: Duration,
+    /// How long an answer may take. The work goes on to its end; only the caller is let go.
+    pub request_time: Duration,
+    /// How long the sync paths wait for their result before they answer 202.
+    pub sync_wait: Duration,
+    /// Requests in work at a time; more are turned away at once with 503.
+    pub concurrency: usize,
+    /// Connections held at a time; more wait to be accepted.
+    pub connections: usize,
+    /// How long `/readyz` says that we drain before we stop accepting, for load balancers to see.
+    pub drain: Duration,
+    /// How long a stop waits for requests in work.
+    pub shutdown: Duration,
+    /// How long an idempotency key is remembered.
+    pub idempotency_keep: Duration,
+}
+
+impl Default for FrontOptions {
+    fn default() -> Self {
+        FrontOptions {
+            body_limit: 1024 * 1024,
+            bulk_body_limit: 10 * 1024 * 1024,
+            header_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(10),
+            request_time: Duration::from_secs(30),
+            sync_wait: Duration::from_secs(60),
+            concurrency: 1024,
+            connections: 10_000,
+            drain: Duration::ZERO,
+            shutdown: Duration::from_secs(20),
+            idempotency_keep: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// What the front works with. Cloning is cheap.
+#[derive(Clone)]
+pub struct FrontState {
+    pub(crate) client: engine::Client,
+    pub(crate) env: jobs::Env,
+    pub(crate) options: Arc<FrontOptions>,
+    /// One permit a request in work.
+    pub(crate) permits: Arc<Semaphore>,
+    /// The tasks requests run in: a stop waits for them.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) readiness: Arc<Readiness>,
+    draining: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for FrontState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrontState").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl FrontState {
+    /// A front over an engine and the world of the jobs.
+    pub fn new(client: engine::Client, env: jobs::Env, options: FrontOptions) -> FrontState {
+        FrontState {
+            client,
+            env,
+            permits: Arc::new(Semaphore::new(options.concurrency)),
+            options: Arc::new(options),
+            tasks: TaskTracker::new(),
+            readiness: Arc::new(Readiness::default()),
+            draining: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// From now on `/readyz` answers 503, so that load balancers look elsewhere.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,150 @@
+//! Errors as people and programs get them: one line what, one line why, one line what to do.
+
+use std::fmt;
+
+use serde_json::json;
+
+use super::{Exit, Format, Output, clean};
+use crate::config;
+
+/// An error with a way out.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// How the program ends.
+    pub exit: Exit,
+    /// What went wrong.
+    pub what: String,
+    /// Why, if that says more.
+    pub why: Option<String>,
+    /// What to do.
+    pub fix: Option<String>,
+}
+
+impl Fault {
+    /// A fault of which only the what is known.
+    pub fn new(exit: Exit, what: impl Into<String>) -> Fault {
+        Fault { exit, what: what.into(), why: None, fix: None }
+    }
+
+    /// Why it is so.
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Fault {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Fault {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// What an error means at the command line.
+    pub fn of(error: &anyhow::Error) -> Fault {
+        if let Some(fault) = error.downcast_ref::<Fault>() {
+            return fault.clone();
+        }
+        let (exit, fix) = verdict(error);
+        let mut chain = error.chain().map(ToString::to_string);
+        let what = chain.next().unwrap_or_default();
+        let causes: Vec<String> = chain.collect();
+        Fault { exit, what, why: (!causes.is_empty()).then(|| causes.join(": ")), fix }
+    }
+
+    /// Writes it to stderr.
+    pub fn report(&self, out: &Output) {
+        if matches!(out.format, Format::Json | Format::Jsonl) {
+            let body = json!({
+                "type": "about:blank",
+                "title": self.what,
+                "detail": self.why,
+                "fix": self.fix,
+                "code": self.exit.word(),
+                "exit_code": self.exit.code(),
+            });
+            out.err(&super::clean::json(&body.to_string()));
+            return;
+        }
+        let mark = |text: &str, code: &str| {
+            if out.color_err { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        };
+        out.err(&format!("{} {}", mark("✗", "31;1"), super::clean::keep_lines(&self.what)));
+        if let Some(why) = &self.why {
+            out.err(&format!("  {} {}", mark("why:", "2"), clean(why)));
+        }
+        if let Some(fix) = &self.fix {
+            out.err(&format!("  {} {}", mark("try:", "36"), clean(fix)));
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The exit code of an error, and what to do about it.
+fn verdict(error: &anyhow::Error) -> (Exit, Option<String>) {
+    let fix = |text: &str| Some(text.to_owned());
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<engine::Error>() {
+            return of_engine(error);
+        }
+        if let Some(error) = cause.downcast_ref::<config::Error>() {
+            let checks = matches!(error, config::Error::Invalid { .. });
+            return (Exit::BadConfig, if checks { fix("see all of them with `lockstep check`") } else { None });
+        }
+        if cause.downcast_ref::<postgres::Error>().is_some() {
+            return (Exit::Unreachable, fix("set DATABASE_URL to use a Postgres you have, or see `lockstep doctor`"));
+        }
+        if let Some(error) = cause.downcast_ref::<sqlx::Error>() {
+            return of_database(error);
+        }
+    }
+    (Exit::Failure, None)
+}
+
+fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
+    let fix = |text: &str| Some(text.to_owned());
+    match error {
+        engine::Error::Invalid(_) | engine::Error::Encode { .. } => (Exit::Usage, None),
+        engine::Error::BadSchedule { .. } => (Exit::BadConfig, fix("lockstep check")),
+        engine::Error::NoJob(_) => (Exit::NotFound, fix("lockstep job list")),
+        engine::Error::NoSuch { what, .. } if *what == "schedule" => {
+            (Exit::NotFound, fix("lockstep schedule list"))
+        }
+        engine::Error::NoSuch { .. } => (Exit::NotFound, None),
+        engine::Error::WrongState { id, .. } => (Exit::Conflict, Some(format!("lockstep job show {id}"))),
+        engine::Error::UniqueKeyTaken { twin, .. } | engine::Error::IdempotencyMismatch { twin, .. } => {
+            (Exit::Conflict, Some(format!("lockstep job show {twin}")))
+        }
+        engine::Error::LeaseLost { .. } => (Exit::Conflict, None),
+        engine::Error::Migrate(_) => (Exit::Conflict, fix("use the binary that made this database, or a newer one")),
+        engine::Error::Database(error) => of_database(error),
+        _ => (Exit::Failure, None),
+    }
+}
+
+fn of_database(error: &sqlx::Error) -> (Exit, Option<String>) {
+    let fix = |text: &str| Some(text.to_owned());
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            (Exit::Unreachable, fix("check that the database runs and its address is right: lockstep doctor"))
+        }
+        sqlx::Error::Database(db) => match db.code().as_deref() {
+            Some("28P01" | "28000") => (Exit::Forbidden, fix("check user and password in the database url")),
+            Some("42501") => (Exit::Forbidden, fix("give the database's user the rights it lacks")),
+            Some("3D000") => (Exit::Unreachable, fix("create the database, or correct its name in the url")),
+            Some("42P01" | "3F000") => (Exit::Conflict, fix("the database is not migrated: lockstep migrate")),
+            Some(code) if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
+                (Exit::Unreachable, fix("try again; if it stays so: lockstep doctor"))
+            }
+            _ => (Exit::Failure, None),
+        },
+        _ => (Exit::Failure, None),
+    }
+}

@@ -1,0 +1,72 @@
+//! Small pieces of text that many commands share.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// An instant in UTC, to the second.
+pub fn instant(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// The same, or a dash.
+pub fn instant_or_dash(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), instant)
+}
+
+/// A span for people: `850ms`, `4.2s`, `3m 20s`, `5h 12m`, `3d 4h`.
+pub fn span_between(from: Timestamp, to: Timestamp) -> String {
+    short(Duration::try_from(to.duration_since(from)).unwrap_or_default())
+}
+
+/// A duration for people.
+pub fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => format!("{:.1}s", duration.as_secs_f64()),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// `1 job`, `2 jobs`, `2 companies`.
+pub fn plural(count: usize, one: &str) -> String {
+    let consonant_y = one.ends_with('y') && !one.ends_with("ay") && !one.ends_with("ey");
+    match (count, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) if consonant_y => format!("{count} {stem}ies"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
+/// At most so many characters.
+pub fn long(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        let said = [850u64, 4_200, 200_000, 18_720_000, 273_600_000]
+            .map(|ms| short(Duration::from_millis(ms)));
+
+        assert_eq!(said, ["850ms", "4.2s", "3m 20s", "5h 12m", "3d 4h"]);
+    }
+
+    #[test]
+    fn plurals_are_english() {
+        let said = [plural(1, "job"), plural(0, "job"), plural(2, "company"), plural(3, "day")];
+
+        assert_eq!(said, ["1 job", "0 jobs", "2 companies", "3 days"]);
+    }
+}

@@ -1,0 +1,129 @@
+//! Page: apply one page in one transaction: fence, compare, write what changed, quarantine what is
+//! bad, note the ids, count, save the cursor.
+
+use std::collections::HashSet;
+
+use engine::Cx;
+use sqlx::postgres::PgConnection;
+
+use super::pull::{Conclude, Step};
+use super::{Bad, Next, Page, Progress, Stream, finish};
+use crate::plan::quarantine::is_systemic;
+use crate::{Env, Error, store};
+
+/// Applies a page to the run that stands at `before`.
+pub(super) async fn apply<S: Stream>(
+    cx: &Cx<Env>,
+    before: Progress,
+    page: Page<S::Record>,
+    conclude: Conclude,
+) -> Result<Step, Error> {
+    let attempt = cx.clone();
+    store::in_transaction(&cx.env().pool, move |tx| {
+        Box::pin(async move {
+            // First of all, so that a worker that lost its lease meanwhile writes nothing.
+            attempt.hold(tx).await?;
+            let mut after = counted(&before, &page);
+            let Page { records, bad, next, .. } = page;
+            let keys = merge::<S>(tx, &mut after, records, bad).await?;
+            match next {
+                Next::More(cursor) if before.cursor.as_ref() != Some(&cursor) => {
+                    after.cursor = Some(cursor);
+                    save(tx, &before, &after, &keys).await?;
+                    Ok(Step::More(after))
+                }
+                // A cursor that leads to itself would be walked for ever.
+                Next::More(_) | Next::Unclear => {
+                    after.walk_is_clean = false;
+                    finish::end_walk::<S>(tx, &attempt, &before, after, &keys, conclude).await
+                }
+                Next::End => finish::end_walk::<S>(tx, &attempt, &before, after, &keys, conclude).await,
+            }
+        })
+    })
+    .await
+}
+
+/// Writes the ids of a page and where the run is after it.
+pub(super) async fn save(
+    tx: &mut PgConnection,
+    before: &Progress,
+    after: &Progress,
+    keys: &[String],
+) -> Result<(), Error> {
+    store::page::insert(tx, before.id, after.pages, before.generation, keys).await?;
+    match store::run::advance(tx, before, after).await? {
+        true => Ok(()),
+        false => Err(Error::RunLost(before.id)),
+    }
+}
+
+fn counted<R>(before: &Progress, page: &Page<R>) -> Progress {
+    let total = page.total.and_then(|total| i64::try_from(total).ok());
+    let mut after = before.clone();
+    after.pages += 1;
+    after.walk_pages += 1;
+    after.walk_total = before.walk_total.or(total);
+    after.walk_has_drifted |= total.is_some() && total != after.walk_total;
+    after.walk_is_clean &= page.bad.iter().all(|one| one.key.is_some());
+    after
+}
+
+/// Merges the records, keeps the bad ones, counts both, and gives the ids that the page named.
+async fn merge<S: Stream>(
+    tx: &mut PgConnection,
+    after: &mut Progress,
+    records: Vec<S::Record>,
+    bad: Vec<Bad>,
+) -> Result<Vec<String>, Error> {
+    let named = records.iter().map(S::key).chain(bad.iter().filter_map(|one| one.key.as_deref()));
+    let all: Vec<String> = named.map(str::to_owned).collect();
+    // Ids of earlier pages: a listing that drifts, or another walk, names a record again. It is
+    // applied all the same, since this answer is the newer one, and counted as a duplicate.
+    let mut met = match after.pages {
+        1 => HashSet::new(),
+        _ => store::page::seen(tx, after.id, &all).await?,
+    };
+    let mut distinct = HashSet::with_capacity(records.len());
+    let fetched = records.len();
+    let records: Vec<S::Record> =
+        records.into_iter().filter(|record| distinct.insert(S::key(record).to_owned())).collect();
+    after.counters.duplicate += count(fetched - records.len());
+
+    let classes = S::merge(tx, after.company_id, &records).await?;
+    for (record, class) in records.iter().zip(classes) {
+        if met.insert(S::key(record).to_owned()) {
+            after.counters.count(class);
+        } else {
+            after.counters.duplicate += 1;
+        }
+    }
+    quarantine::<S>(tx, after, &bad, &mut met).await?;
+    Ok(all)
+}
+
+async fn quarantine<S: Stream>(
+    tx: &mut PgConnection,
+    after: &mut Progress,
+    bad: &[Bad],
+    met: &mut HashSet<String>,
+) -> Result<(), Error> {
+    if bad.is_empty() {
+        return Ok(());
+    }
+    for one in bad {
+        let is_new = one.key.as_ref().is_none_or(|key| met.insert(key.clone()));
+        let counter =
+            if is_new { &mut after.counters.quarantined } else { &mut after.counters.duplicate };
+        *counter += 1;
+    }
+    let quarantined = u64::from(after.counters.quarantined.unsigned_abs());
+    if is_systemic(quarantined, after.counters.fetched()) {
+        return Err(Error::TooManyBad { bad: quarantined, fetched: after.counters.fetched() });
+    }
+    store::quarantine::keep(tx, S::NAME, after.company_id, after.id, bad).await
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

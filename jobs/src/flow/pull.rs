@@ -1,0 +1,111 @@
+//! Pull: walk a listing page by page, each page one transaction with its cursor.
+
+use std::sync::Arc;
+
+use connectors::Verdict;
+use engine::{Again, Cx, Failure, Outcome};
+
+use super::{Page, Progress, Stream, open, page};
+use crate::run::{Run, Status};
+use crate::store::run::Ending;
+use crate::{Env, Error, store};
+
+/// Makes the job's outcome of the run that ended.
+pub(crate) type Conclude = Arc<dyn Fn(&Run) -> Result<Outcome, Error> + Send + Sync>;
+
+/// What a page's transaction leads to.
+pub(super) enum Step {
+    More(Progress),
+    /// The run has ended and the job is settled with it.
+    Ended(Outcome),
+}
+
+/// Walks the stream of a company to its end. The last page, the sweep, the end of the run and the
+/// end of the job commit together.
+pub(crate) async fn pull<S: Stream>(
+    cx: &Cx<Env>,
+    stream: &S,
+    company_id: i64,
+    conclude: Conclude,
+) -> Result<Outcome, Error> {
+    let mut progress = open::open(cx, stream, company_id).await?;
+    match walk(cx, stream, &mut progress, conclude).await {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => {
+            give_up(cx, &progress, &error).await;
+            Err(error)
+        }
+    }
+}
+
+async fn walk<S: Stream>(
+    cx: &Cx<Env>,
+    stream: &S,
+    progress: &mut Progress,
+    conclude: Conclude,
+) -> Result<Outcome, Error> {
+    loop {
+        let page = fetch(cx, stream, progress).await?;
+        match page::apply::<S>(cx, progress.clone(), page, conclude.clone()).await? {
+            Step::More(after) => *progress = after,
+            Step::Ended(outcome) => return Ok(outcome),
+        }
+    }
+}
+
+/// No transaction is open while the remote is asked.
+async fn fetch<S: Stream>(
+    cx: &Cx<Env>,
+    stream: &S,
+    progress: &mut Progress,
+) -> Result<Page<S::Record>, Error> {
+    let asked = tokio::select! {
+        biased;
+        () = cx.stopped() => return Err(Error::Stopped),
+        asked = stream.page(progress.cursor.clone()) => asked,
+    };
+    match asked {
+        Ok(page) => Ok(page),
+        Err(error) => {
+            // The cursor is of no use: the next attempt begins the walk again.
+            if error.verdict() == Verdict::PageInvalid && progress.cursor.is_some() {
+                *progress = open::restart(cx, progress).await?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Ends the run as failed when the job will not go on with it. Until then it stays as it is, for
+/// the next attempt; should this very write fail, the company's next sync goes on with the run.
+async fn give_up(cx: &Cx<Env>, progress: &Progress, error: &Error) {
+    let failure = Failure::from(error);
+    let is_final = match failure.again {
+        Again::Never => true,
+        Again::Backoff | Again::After(_) => cx.is_last_attempt() && !cx.is_stopped(),
+        Again::Uncounted(_) => false,
+    };
+    if !is_final || matches!(error, Error::RunLost(_)) {
+        return;
+    }
+    let (run_id, job_id) = (progress.id, progress.job_id);
+    let attempt = cx.clone();
+    let ended = store::in_transaction(&cx.env().pool, move |tx| {
+        Box::pin(async move {
+            attempt.hold(tx).await?;
+            let ending = Ending {
+                status: Status::Failed,
+                sweep: None,
+                orphaned: 0,
+                held: 0,
+                code: Some(&failure.code),
+                error: Some(&failure.message),
+            };
+            store::run::end(tx, run_id, job_id, ending).await?;
+            store::page::forget(tx, run_id).await
+        })
+    });
+    if let Err(error) = ended.await {
+        tracing::warn!(run.id = run_id, error = %error, "run {run_id} could not be ended as failed");
+    }
+}

@@ -1,0 +1,8 @@
+//! The rules of a sync: they take values and return values. No clock, no I/O.
+
+pub(crate) mod adopt;
+pub(crate) mod classify;
+pub(crate) mod fan_out;
+pub(crate) mod fingerprint;
+pub(crate) mod quarantine;
+pub(crate) mod sweep;

@@ -1,0 +1,11 @@
+//! Register: every kind of this crate, in one place.
+
+use engine::Registry;
+
+use crate::Env;
+use crate::soundtrack::{SyncAll, SyncZones};
+
+/// Adds every kind to `registry`.
+pub fn register(registry: Registry, env: &Env) -> Registry {
+    registry.with::<SyncZones>(env.clone()).with::<SyncAll>(env.clone())
+}

@@ -1,0 +1,53 @@
+//! All SQL of the schema `sync`. One function is one statement; it takes a connection, so the
+//! caller owns the transaction.
+
+pub(crate) mod company;
+pub(crate) mod fan_out;
+pub(crate) mod migrate;
+pub(crate) mod page;
+pub(crate) mod quarantine;
+pub(crate) mod run;
+pub(crate) mod stream;
+pub(crate) mod sweep;
+pub(crate) mod zone;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{PgPool, Row};
+
+use crate::Error;
+
+/// Runs `work` in a transaction of its own, in a task that ends even when the caller is dropped:
+/// sqlx hands a connection back with its transaction open when a future is dropped inside `begin`,
+/// and a handler that does not stop in time is dropped.
+pub(crate) async fn in_transaction<T, W>(pool: &PgPool, work: W) -> Result<T, Error>
+where
+    T: Send + 'static,
+    W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+{
+    let pool = pool.clone();
+    let done = tokio::spawn(async move {
+        let mut tx = pool.begin().await?;
+        let value = work(&mut tx).await?;
+        tx.commit().await?;
+        Ok(value)
+    });
+    match done.await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// JSON as jsonb takes it: Postgres cannot store NUL.
+pub(crate) fn storable(value: &serde_json::Value) -> String {
+    value.to_string().replace("\\u0000", "\\ufffd")
+}
+
+fn instant(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
+    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
+}
+
+fn instant_or_none(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
+}
