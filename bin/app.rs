@@ -13,44 +13,44 @@ use crate::secrets;
 
 /// One run of the program.
 #[derive(Debug)]
-pub struct App {
+pub(crate) struct App {
     /// What the environment says.
-    pub env: Environment,
+    pub(crate) env: Environment,
     /// What flags say.
-    pub flags: Flags,
+    pub(crate) flags: Flags,
     /// Where to write and how.
-    pub out: Output,
+    pub(crate) out: Output,
 }
 
 /// A command's way to the database. End it with [`Session::close`].
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     /// The settings.
-    pub config: Config,
+    pub(crate) config: Config,
     /// The engine.
-    pub client: Client,
+    pub(crate) client: Client,
     /// What handlers need.
-    pub env: jobs::Env,
+    pub(crate) env: jobs::Env,
     /// The kinds with the file's policies.
-    pub registry: Registry,
+    pub(crate) registry: Registry,
     /// The database and, if it is private and ours, its server.
-    pub database: Opened,
+    pub(crate) database: Opened,
 }
 
 impl App {
     /// From the parsed line.
-    pub fn new(global: &Global, env: Environment, out: Output) -> App {
+    pub(crate) fn new(global: &Global, env: Environment, out: Output) -> App {
         let flags = Flags { config: global.config.clone(), database_url: global.database_url.clone() };
         App { env, flags, out }
     }
 
     /// Who is at the keyboard.
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         Actor::new(self.env.user(), "cli")
     }
 
     /// The settings; what is odd about them goes to stderr.
-    pub fn config(&self) -> anyhow::Result<Config> {
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds()).map_err(|error| {
             if let crate::config::Error::Invalid { report, .. } = &error {
                 self.out.err(&report.render(self.out.color_err));
@@ -65,7 +65,7 @@ impl App {
 
     /// Connects as a command does: few connections, and the database must be migrated, unless it is
     /// ours alone; then it is brought up to date without asking.
-    pub async fn connect(&self) -> anyhow::Result<Session> {
+    pub(crate) async fn connect(&self) -> anyhow::Result<Session> {
         let session = self.open(4, Owner::Borrow).await?;
         if session.database.is_private() {
             session.migrate().await?;
@@ -76,7 +76,7 @@ impl App {
     }
 
     /// Connects as `owner` says, without looking at migrations.
-    pub async fn open(&self, connections: u32, owner: Owner) -> anyhow::Result<Session> {
+    pub(crate) async fn open(&self, connections: u32, owner: Owner) -> anyhow::Result<Session> {
         let config = self.config()?;
         let database = database::open(&config, owner, &self.out).await?;
         Session::over(self, config, database, connections).await
@@ -85,7 +85,7 @@ impl App {
 
 impl Session {
     /// A session over a database that is open.
-    pub async fn over(
+    pub(crate) async fn over(
         app: &App,
         config: Config,
         database: Opened,
@@ -101,13 +101,14 @@ impl Session {
     }
 
     /// Brings both schemas up to date.
-    pub async fn migrate(&self) -> anyhow::Result<()> {
+    pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         self.client.migrate().await?;
         jobs::migrate(self.client.pool()).await.context("cannot migrate the sync tables")?;
         Ok(())
     }
 
-    async fn check_migrated(&self) -> anyhow::Result<()> {
+    /// Refuses a database that lacks something this binary needs.
+    pub(crate) async fn check_migrated(&self) -> anyhow::Result<()> {
         let pending = self.client.pending_migrations().await?;
         if pending.is_empty() {
             return Ok(());
@@ -120,7 +121,7 @@ impl Session {
     }
 
     /// Puts the reason of a change into the audit trail, where the verb itself keeps none.
-    pub async fn note_reason(&self, app: &App, change: &Change, target: &str) -> anyhow::Result<()> {
+    pub(crate) async fn note_reason(&self, app: &App, change: &Change, target: &str) -> anyhow::Result<()> {
         if let Some(reason) = &change.reason {
             let detail = Some(serde_json::json!({ "reason": reason }));
             self.client.record_audit(&app.actor(), "note.reason", target, detail).await?;
@@ -129,7 +130,7 @@ impl Session {
     }
 
     /// Says good-bye to the database and, if its server is ours, stops it.
-    pub async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.client.close().await;
         self.database.close().await
     }
@@ -137,7 +138,7 @@ impl Session {
 
 /// Every kind, for checks that need no database: the pool connects only when a handler asks.
 #[expect(clippy::missing_panics_doc, reason = "the address is a constant")]
-pub fn known_kinds() -> Registry {
+pub(crate) fn known_kinds() -> Registry {
     let pool = sqlx::postgres::PgPoolOptions::new()
         .connect_lazy("postgres://localhost/none")
         .expect("a constant address can be read");
@@ -145,6 +146,6 @@ pub fn known_kinds() -> Registry {
 }
 
 /// Where the private Postgres keeps its data.
-pub fn data_dir(config: &Config) -> PathBuf {
+pub(crate) fn data_dir(config: &Config) -> PathBuf {
     config.postgres.data_dir.clone().unwrap_or_else(postgres::Options::default_data_dir)
 }

@@ -33,57 +33,57 @@ or --config, then defaults. Without a database url a private PostgreSQL is used.
 /// A durable sync engine: every sync is a persisted job in Postgres
 #[derive(Debug, Parser)]
 #[command(name = "lockstep", version, arg_required_else_help = true, before_help = EXAMPLES, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What holds for every command.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What holds for every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
-pub struct Global {
+pub(crate) struct Global {
     /// How data is written to stdout
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true, help = "How data is written: table, json, jsonl, csv, name")]
-    pub output: Format,
+    pub(crate) output: Format,
     /// The workers.toml to read
     #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// The database to use instead of the configured one
     #[arg(long, global = true, value_name = "URL")]
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     /// No colours
     #[arg(long, global = true)]
-    pub no_color: bool,
+    pub(crate) no_color: bool,
     /// Only data and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// More on stderr; twice for still more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
 }
 
 /// What holds for every change.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Change")]
-pub struct Change {
+pub(crate) struct Change {
     /// Say what would change, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Do not ask
     #[arg(short, long)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show everything at work: private Postgres, simulated Soundtrack, API, workers, schedules
     Demo(demo::Demo),
     /// Run the API, workers and schedules
@@ -145,7 +145,7 @@ const HELP: &str = "\
 {all-args}{after-help}";
 
 /// The whole command tree with our help.
-pub fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     templated(<Cli as clap::CommandFactory>::command())
 }
 

@@ -14,7 +14,7 @@ const DATABASE: &str = "lockstep";
 
 /// What a command may do about the private Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// Join the one that runs, or run it for the duration of the command.
     Borrow,
     /// Run it, for as long as this process lives; join it if another process does.
@@ -23,11 +23,11 @@ pub enum Owner {
 
 /// A database that can be connected to.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     /// Its address.
-    pub url: String,
+    pub(crate) url: String,
     /// Where the address came from.
-    pub origin: String,
+    pub(crate) origin: String,
     /// True for the private Postgres, whoever runs it.
     private: bool,
     server: Option<Server>,
@@ -35,17 +35,17 @@ pub struct Opened {
 
 impl Opened {
     /// True for the private Postgres, whoever runs it.
-    pub fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         self.private
     }
 
     /// The private server, if this process runs it.
-    pub fn server(&self) -> Option<&Server> {
+    pub(crate) fn server(&self) -> Option<&Server> {
         self.server.as_ref()
     }
 
     /// Stops the server, if it is ours.
-    pub async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         let Some(server) = self.server else { return Ok(()) };
         // Stopping blocks on the server's own end.
         tokio::task::spawn_blocking(move || server.stop()).await?.context("cannot stop Postgres")
@@ -53,7 +53,7 @@ impl Opened {
 }
 
 /// Finds the database, and starts it when it is private and nobody runs it.
-pub async fn open(config: &Config, owner: Owner, out: &Output) -> anyhow::Result<Opened> {
+pub(crate) async fn open(config: &Config, owner: Owner, out: &Output) -> anyhow::Result<Opened> {
     if let Some(database) = &config.database {
         return Ok(Opened {
             url: database.url.clone(),
@@ -85,7 +85,7 @@ pub async fn open(config: &Config, owner: Owner, out: &Output) -> anyhow::Result
 }
 
 /// Runs a private Postgres in this process.
-pub async fn start(options: Options) -> Result<Opened, postgres::Error> {
+pub(crate) async fn start(options: Options) -> Result<Opened, postgres::Error> {
     let started = tokio::task::spawn_blocking(move || Server::start(&options)).await;
     let server = started.map_err(|_| postgres::Error::KeeperGone)??;
     Ok(Opened {

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use connectors::budget::{BucketConfig, SharedBucket};
+use connectors::http::{Http, HttpConfig};
 use connectors::soundtrack;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,7 +13,7 @@ use crate::config::{Environment, Soundtrack, TokenSource};
 use crate::output::{Exit, Fault};
 
 /// The Soundtrack token, if one was given.
-pub fn soundtrack_token(source: &TokenSource, env: &Environment) -> anyhow::Result<Option<SecretString>> {
+pub(crate) fn soundtrack_token(source: &TokenSource, env: &Environment) -> anyhow::Result<Option<SecretString>> {
     match source {
         TokenSource::Env(name) => Ok(env.secret(name)),
         TokenSource::File(path) => read(path).map(Some),
@@ -30,12 +31,42 @@ fn read(path: &Path) -> anyhow::Result<SecretString> {
 }
 
 /// The Soundtrack client; none without a token.
-pub fn soundtrack(
+pub(crate) fn soundtrack(
     settings: &Soundtrack,
     env: &Environment,
 ) -> anyhow::Result<Option<Arc<soundtrack::Client>>> {
-    let Some(token) = soundtrack_token(&settings.token, env)? else { return Ok(None) };
-    let token = connectors::Token::basic(token.expose_secret())
-        .context("the Soundtrack token cannot be used")?;
-    todo!("connector: {token:?}")
+    match soundtrack_token(&settings.token, env)? {
+        Some(token) => client(settings, &token).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The Soundtrack client for a token.
+pub(crate) fn client(settings: &Soundtrack, token: &SecretString) -> anyhow::Result<Arc<soundtrack::Client>> {
+    let bad = |error: connectors::Error| {
+        Fault::new(Exit::BadConfig, "the Soundtrack settings cannot be used").why(error.to_string())
+    };
+    let token = connectors::Token::basic(token.expose_secret()).map_err(bad)?;
+    let mut config = soundtrack::Config::new(token);
+    if let Some(url) = &settings.base_url {
+        config.base_url.clone_from(url);
+    }
+    if let Some(size) = settings.page_size {
+        config.page_size = u16::try_from(size).unwrap_or(u16::MAX);
+    }
+    let mut bucket = BucketConfig::default();
+    if let Some(refill) = settings.refill {
+        bucket.refill_per_s = refill;
+        bucket.refill_ceiling_per_s = bucket.refill_ceiling_per_s.max(refill);
+    }
+    let http = HttpConfig { allowed_hosts: host(&config.base_url).into_iter().collect(), ..HttpConfig::default() };
+    let http = Http::new(http).map_err(bad)?;
+    let client = soundtrack::Client::new(config, http, SharedBucket::new(bucket)).map_err(bad)?;
+    Ok(Arc::new(client))
+}
+
+/// The only host the token may go to.
+fn host(url: &str) -> Option<String> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    uri.host().map(|host| host.trim_matches(['[', ']']).to_owned())
 }

@@ -138,7 +138,7 @@ fn soundtrack(section: Section<'_>, usual: Soundtrack) -> Soundtrack {
     }
     let base_url = section.get("base_url").and_then(|field| endpoint(&field));
     let token = token_source(&section).unwrap_or(usual.token);
-    let page_size = section.get("page_size").and_then(|field| field.integer(1..=1000));
+    let page_size = section.get("page_size").and_then(|field| field.integer(1..=100));
     let refill = section.get("refill").and_then(|field| field.number(0.2..=10_000.0));
     section.finish(&[]);
     let page_size = page_size.and_then(|size| u32::try_from(size).ok());

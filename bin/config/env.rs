@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 /// The environment as it was when the program started.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment(BTreeMap<String, String>);
 
 /// Values may be secrets.
 impl std::fmt::Debug for Environment {
@@ -20,14 +20,15 @@ impl std::fmt::Debug for Environment {
 impl Environment {
     /// That of this process. Variables that are not text are as good as not set.
     #[expect(clippy::disallowed_methods, reason = "the one place that may")]
-    pub fn of_process() -> Environment {
+    pub(crate) fn of_process() -> Environment {
         let text = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Environment(text.collect())
     }
 
     /// One made up for a test.
-    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
+    #[cfg(test)]
+    pub(crate) fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
         let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Environment(owned.into_iter().collect())
     }
@@ -38,7 +39,7 @@ impl Environment {
     }
 
     /// A variable that holds a secret.
-    pub fn secret(&self, name: &str) -> Option<SecretString> {
+    pub(crate) fn secret(&self, name: &str) -> Option<SecretString> {
         self.get(name).map(SecretString::from)
     }
 
@@ -60,29 +61,44 @@ impl Environment {
     }
 
     /// `LOCKSTEP_LOG` or `RUST_LOG`: what is logged, as `info,engine=debug`.
-    pub fn log_filter(&self) -> Option<&str> {
+    pub(crate) fn log_filter(&self) -> Option<&str> {
         self.get("LOCKSTEP_LOG").or_else(|| self.get("RUST_LOG"))
     }
 
     /// Whether colours are unwanted wherever output goes: `NO_COLOR`, `LOCKSTEP_NO_COLOR`, a terminal
     /// that has none.
-    pub fn no_color(&self) -> bool {
+    pub(crate) fn no_color(&self) -> bool {
         self.get("NO_COLOR").is_some()
             || self.get("LOCKSTEP_NO_COLOR").is_some()
             || self.get("TERM") == Some("dumb")
     }
 
     /// Whether colours are wanted even where output is not a terminal.
-    pub fn force_color(&self) -> bool {
+    pub(crate) fn force_color(&self) -> bool {
         self.get("CLICOLOR_FORCE").is_some_and(|value| value != "0")
     }
 
     /// Who is at the keyboard, for the audit trail.
-    pub fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         ["LOCKSTEP_ACTOR", "SUDO_USER", "USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| self.get(name))
             .unwrap_or("unknown")
+    }
+
+    /// Where temporary directories go.
+    pub(crate) fn temp_dir(&self) -> PathBuf {
+        self.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn search_path(&self) -> Vec<PathBuf> {
+        std::env::split_paths(self.get("PATH").unwrap_or_default()).collect()
+    }
+
+    /// Where systemd listens for how we are.
+    pub(crate) fn notify_socket(&self) -> Option<&str> {
+        self.get("NOTIFY_SOCKET")
     }
 
     /// The machine's name, for worker labels.

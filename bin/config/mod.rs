@@ -18,44 +18,44 @@ use std::time::Duration;
 use engine::{Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
 use toml::de::DeTable;
 
-pub use env::Environment;
+pub(crate) use env::Environment;
 use problem::Problems;
-pub use problem::{Problem, Report, Severity};
-pub(crate) use section::{parse_duration, show as show_duration};
+pub(crate) use problem::{Report, Severity};
+pub(crate) use section::parse_duration;
 
 /// The file that is read when nobody names another.
-pub const DEFAULT_FILE: &str = "workers.toml";
+pub(crate) const DEFAULT_FILE: &str = "workers.toml";
 /// The variable that holds the Soundtrack token unless the file names another.
-pub const DEFAULT_TOKEN_ENV: &str = "LOCKSTEP_SOUNDTRACK_TOKEN";
+pub(crate) const DEFAULT_TOKEN_ENV: &str = "LOCKSTEP_SOUNDTRACK_TOKEN";
 
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// The file it came from; none when there is no file.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// The database; none is the private Postgres.
-    pub database: Option<Database>,
+    pub(crate) database: Option<Database>,
     /// The private Postgres.
-    pub postgres: Private,
+    pub(crate) postgres: Private,
     /// The Soundtrack API.
-    pub soundtrack: Soundtrack,
+    pub(crate) soundtrack: Soundtrack,
     /// The HTTP front.
-    pub http: Http,
+    pub(crate) http: Http,
     /// How a worker works, with its queues.
-    pub worker: WorkerOptions,
+    pub(crate) worker: WorkerOptions,
     /// The policy of every kind.
-    pub policies: BTreeMap<String, Policy>,
+    pub(crate) policies: BTreeMap<String, Policy>,
     /// What recurs.
-    pub schedules: Vec<Schedule>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 /// A database of somebody else's.
 #[derive(Clone)]
-pub struct Database {
+pub(crate) struct Database {
     /// Its address, which may hold a password.
-    pub url: String,
+    pub(crate) url: String,
     /// Where the address came from, for messages.
-    pub origin: String,
+    pub(crate) origin: String,
 }
 
 impl std::fmt::Debug for Database {
@@ -66,31 +66,31 @@ impl std::fmt::Debug for Database {
 
 /// Where the private Postgres lives and runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Private {
+pub(crate) struct Private {
     /// The directory with `postgres` and `initdb`.
-    pub bin_dir: Option<PathBuf>,
+    pub(crate) bin_dir: Option<PathBuf>,
     /// The parent of everything it keeps.
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// As whom it runs when we are root.
-    pub run_as: Option<String>,
+    pub(crate) run_as: Option<String>,
 }
 
 /// How the Soundtrack API is reached.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Soundtrack {
+pub(crate) struct Soundtrack {
     /// The GraphQL endpoint; none is the vendor's.
-    pub base_url: Option<String>,
+    pub(crate) base_url: Option<String>,
     /// Where the token is.
-    pub token: TokenSource,
+    pub(crate) token: TokenSource,
     /// Zones a page.
-    pub page_size: Option<u32>,
+    pub(crate) page_size: Option<u32>,
     /// Tokens that come back to the vendor's bucket each second, as a first guess.
-    pub refill: Option<f64>,
+    pub(crate) refill: Option<f64>,
 }
 
 /// Where a secret is: never in the file itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
+pub(crate) enum TokenSource {
     /// In this environment variable.
     Env(String),
     /// In this file, alone.
@@ -99,25 +99,25 @@ pub enum TokenSource {
 
 /// Where the HTTP front listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Http {
+pub(crate) struct Http {
     /// The API.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The metrics; none is nowhere.
-    pub metrics_listen: Option<SocketAddr>,
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 /// What flags said. They win over everything.
 #[derive(Debug, Clone, Default)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// `--config`.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// `--database-url`.
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
 }
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A file was named and cannot be read.
     #[error("cannot read {path}")]
     Unreadable {
@@ -145,7 +145,7 @@ pub enum Error {
 }
 
 /// The configuration and what is odd about it.
-pub fn load(flags: &Flags, env: &Environment, registry: &Registry) -> Result<(Config, Report), Error> {
+pub(crate) fn load(flags: &Flags, env: &Environment, registry: &Registry) -> Result<(Config, Report), Error> {
     let (path, text) = read(flags, env)?;
     let name = path.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
     let (config, report) = parse(&name.display().to_string(), &text, registry);
@@ -161,7 +161,7 @@ pub fn load(flags: &Flags, env: &Environment, registry: &Registry) -> Result<(Co
 }
 
 /// Reads one file's text; the configuration is none when it has errors.
-pub fn parse(name: &str, text: &str, registry: &Registry) -> (Option<Config>, Report) {
+pub(crate) fn parse(name: &str, text: &str, registry: &Registry) -> (Option<Config>, Report) {
     let problems = Problems::default();
     let (document, syntax) = DeTable::parse_recoverable(text);
     for error in &syntax {
@@ -189,7 +189,7 @@ fn read(flags: &Flags, env: &Environment) -> Result<(Option<PathBuf>, String), E
 impl Config {
     /// The registry with the file's policies.
     #[must_use]
-    pub fn apply_to(&self, mut registry: Registry) -> Registry {
+    pub(crate) fn apply_to(&self, mut registry: Registry) -> Registry {
         for (kind, policy) in &self.policies {
             registry.set_policy(kind, policy.clone());
         }

@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// Whether a problem stops the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The file cannot be used.
     Error,
     /// It can, but hardly as it was meant.
@@ -18,19 +18,19 @@ pub enum Severity {
 
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Whether it stops the program.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// The path of the setting, as `kinds."soundtrack.sync_zones".timeout`.
-    pub at: String,
+    pub(crate) at: String,
     /// Where it stands in the file, in bytes.
-    pub span: Range<usize>,
+    pub(crate) span: Range<usize>,
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// What stands at the caret: mostly what was expected.
-    pub label: String,
+    pub(crate) label: String,
     /// A way out.
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 /// Problems as they are found. Shared by all readers of one file, hence the cell.
@@ -60,7 +60,7 @@ impl Problems {
 
 /// All problems of one file, in the order of its lines.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub(crate) struct Report {
     path: String,
     source: String,
     problems: Vec<Problem>,
@@ -68,22 +68,22 @@ pub struct Report {
 
 impl Report {
     /// The problems.
-    pub fn problems(&self) -> &[Problem] {
+    pub(crate) fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
     /// How many of them stop the program.
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
     /// How many do not.
-    pub fn warnings(&self) -> usize {
+    pub(crate) fn warnings(&self) -> usize {
         self.problems.len() - self.errors()
     }
 
     /// `workers.toml:3:9`.
-    pub fn position(&self, problem: &Problem) -> String {
+    pub(crate) fn position(&self, problem: &Problem) -> String {
         let before = self.source.get(..problem.span.start).unwrap_or(&self.source);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// All problems as a person reads them.
-    pub fn render(&self, color: bool) -> String {
+    pub(crate) fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let shown: Vec<String> =

@@ -276,7 +276,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, jiff::Error> {
 }
 
 /// As it would be written in the file.
-pub(crate) fn show(duration: Duration) -> String {
+pub(super) fn show(duration: Duration) -> String {
     let exact = jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX);
     let printer = jiff::fmt::friendly::SpanPrinter::new();
     let seconds = exact.as_secs();

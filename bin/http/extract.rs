@@ -8,7 +8,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::problem::{BAD_PARAMETER, Problem, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE};
+use super::problem::{
+    BAD_PARAMETER, BAD_REQUEST, Problem, REQUEST_TIMEOUT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+};
 use super::{FrontState, json};
 
 /// A JSON body.
@@ -48,28 +50,47 @@ impl<T: DeserializeOwned + Default> FromRequest<FrontState> for MaybeBody<T> {
 
 /// A form or plain text, which a browser sends across origins without asking, is refused.
 fn check_is_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-    let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("");
+    let essence = kind
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    let is_json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
     if is_json {
         return Ok(());
     }
-    let told = if kind.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {kind:?}") };
-    Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, format!("expected application/json, got {told}")))
+    let told = if kind.is_empty() {
+        "no Content-Type".to_owned()
+    } else {
+        format!("Content-Type {kind:?}")
+    };
+    Err(Problem::new(
+        UNSUPPORTED_MEDIA_TYPE,
+        format!("expected application/json, got {told}"),
+    ))
 }
 
 async fn bytes(request: Request, front: &FrontState) -> Result<Bytes, Problem> {
     let body = Bytes::from_request(request, front);
     let Ok(body) = tokio::time::timeout(front.options.body_time, body).await else {
-        let detail = format!("the body did not arrive within {} s", front.options.body_time.as_secs_f64());
+        let detail = format!(
+            "the body did not arrive within {} s",
+            front.options.body_time.as_secs_f64()
+        );
         return Err(Problem::new(REQUEST_TIMEOUT, detail));
     };
     body.map_err(|rejection: BytesRejection| {
-        let status = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
-            _ => StatusCode::BAD_REQUEST,
+        let sort = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
+            _ => BAD_REQUEST,
         };
-        Problem { detail: rejection.body_text(), ..Problem::of_status(status) }
+        Problem::new(sort, rejection.body_text())
     })
 }
 

@@ -26,9 +26,18 @@ static HEADERS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// Wraps every request.
@@ -37,7 +46,10 @@ pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|route| route.as_str().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = %id);
     async move {
@@ -64,16 +76,26 @@ pub(crate) async fn nothing_here() -> Problem {
 
 /// The caller's id when it can stand in a log line, otherwise a new one.
 fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
-        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b))
+        (1..=128).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b))
     };
-    given.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    given
+        .filter(plain)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 /// Postgres text cannot hold NUL, whichever parameter it would end in.
 fn holds_nul(request: &Request) -> bool {
-    request.uri().path_and_query().is_some_and(|target| target.as_str().contains("%00"))
+    request
+        .uri()
+        .path_and_query()
+        .is_some_and(|target| target.as_str().contains("%00"))
 }
 
 fn as_problem(response: Response, path: &str, id: &str) -> Response {
@@ -84,7 +106,10 @@ fn as_problem(response: Response, path: &str, id: &str) -> Response {
         return problem.render(path, id);
     }
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
     if is_json || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -97,7 +122,9 @@ fn as_problem(response: Response, path: &str, id: &str) -> Response {
 
 fn dress(headers: &mut HeaderMap, id: &str) {
     for (name, value) in &HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);

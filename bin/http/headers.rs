@@ -35,23 +35,32 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let Some(value) = given.next() else { return Ok(IdempotencyKey(None)) };
+        let Some(value) = given.next() else {
+            return Ok(IdempotencyKey(None));
+        };
         let bare = value.to_str().ok().map(|text| {
             let text = text.trim();
-            text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+            text.strip_prefix('"')
+                .and_then(|text| text.strip_suffix('"'))
+                .unwrap_or(text)
         });
         match bare {
-            Some(key) if given.next().is_none() && is_key(key) => Ok(IdempotencyKey(Some(key.to_owned()))),
+            Some(key) if given.next().is_none() && is_key(key) => {
+                Ok(IdempotencyKey(Some(key.to_owned())))
+            }
             _ => Err(Problem::new(
                 BAD_HEADER,
-                format!("Idempotency-Key: expected one string of 1 to {LONGEST_KEY} printable ASCII characters"),
+                format!(
+                    "Idempotency-Key: expected one string of 1 to {LONGEST_KEY} printable ASCII characters"
+                ),
             )),
         }
     }
 }
 
 fn is_key(key: &str) -> bool {
-    (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"')
+    (1..=LONGEST_KEY).contains(&key.len())
+        && key.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"')
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Prefer {
@@ -65,12 +74,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Prefer {
 /// A preference that is unknown or malformed is ignored, as the RFC asks.
 fn prefer(headers: &HeaderMap) -> Prefer {
     let mut found = Prefer::default();
-    for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
+    for value in headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
         for word in value.split([',', ';']).map(str::trim) {
             match word.split_once('=') {
                 None if word.eq_ignore_ascii_case("respond-async") => found.respond_async = true,
                 Some((name, span)) if name.trim().eq_ignore_ascii_case("wait") => {
-                    found.wait = span.trim().trim_matches('"').parse::<u32>().ok().map(|s| Duration::from_secs(s.into()));
+                    found.wait = span
+                        .trim()
+                        .trim_matches('"')
+                        .parse::<u32>()
+                        .ok()
+                        .map(|s| Duration::from_secs(s.into()));
                 }
                 _ => {}
             }
@@ -83,8 +101,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Trace {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let given = parts.headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
-        let plain = |text: &&str| text.len() == 55 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let given = parts
+            .headers
+            .get(TRACEPARENT)
+            .and_then(|value| value.to_str().ok());
+        let plain = |text: &&str| {
+            text.len() == 55 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+        };
         Ok(Trace(given.filter(plain).map(str::to_owned)))
     }
 }
@@ -105,10 +128,20 @@ mod tests {
         ];
 
         for (text, respond_async, wait) in table {
-            let headers = HeaderMap::from_iter([(HeaderName::from_static("prefer"), HeaderValue::from_static(text))]);
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("prefer"),
+                HeaderValue::from_static(text),
+            )]);
             let wait = wait.map(Duration::from_secs);
 
-            assert_eq!(prefer(&headers), Prefer { respond_async, wait }, "{text}");
+            assert_eq!(
+                prefer(&headers),
+                Prefer {
+                    respond_async,
+                    wait
+                },
+                "{text}"
+            );
         }
     }
 }

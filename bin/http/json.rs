@@ -34,15 +34,12 @@ fn unreadable(error: &serde_json::Error) -> Problem {
 }
 
 fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            _ => {}
-        }
-    }
-    pointer
+    let segments = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        _ => None,
+    });
+    segments.collect()
 }
 
 /// A JSON value in which no object says a key twice and no string holds NUL. serde_json alone keeps
@@ -81,7 +78,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number beyond a double's range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number beyond a double's range"))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
@@ -90,7 +89,9 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Value, E> {
         if text.contains('\0') {
-            return Err(E::custom("a string holds the character NUL, which Postgres cannot store"));
+            return Err(E::custom(
+                "a string holds the character NUL, which Postgres cannot store",
+            ));
         }
         Ok(Value::String(text))
     }
@@ -107,7 +108,9 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if key.contains('\0') {
-                return Err(A::Error::custom("a key holds the character NUL, which Postgres cannot store"));
+                return Err(A::Error::custom(
+                    "a key holds the character NUL, which Postgres cannot store",
+                ));
             }
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format!("duplicate key {key:?}")));
@@ -136,7 +139,10 @@ mod tests {
 
     #[test]
     fn the_place_of_a_wrong_value_is_a_json_pointer() {
-        assert_eq!(refusal(r#"{"list": [1, 2, 256]}"#).flaws[0].pointer, "/list/2");
+        assert_eq!(
+            refusal(r#"{"list": [1, 2, 256]}"#).flaws[0].pointer,
+            "/list/2"
+        );
         assert_eq!(refusal(r#"{"list": "x"}"#).flaws[0].pointer, "/list");
         assert_eq!(refusal("{}").flaws[0].message, "missing field `list`");
     }

@@ -24,7 +24,7 @@ pub mod token;
 
 pub use metrics::{install_recorder, serve_metrics};
 pub use openapi::document;
-pub use serve::serve;
+pub use serve::{serve, serve_app};
 pub use state::{FrontOptions, FrontState};
 
 use std::sync::Arc;

@@ -41,8 +41,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// The bearer scheme that the operations' `security` refers to as `token`.
 pub(super) fn with_scheme(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("lockstep").build());
-    document.components.get_or_insert_default().security_schemes.insert("token".to_owned(), bearer);
+    let bearer = SecurityScheme::Http(
+        Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("lockstep")
+            .build(),
+    );
+    document
+        .components
+        .get_or_insert_default()
+        .security_schemes
+        .insert("token".to_owned(), bearer.into());
     document
 }
 

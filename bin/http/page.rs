@@ -2,16 +2,19 @@
 //! under, so that it cannot be carried over to another list by mistake. It holds no secret and
 //! grants nothing; it is opaque so that its inside may change.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::problem::{BAD_CURSOR, BAD_PARAMETER, CURSOR_MISMATCH, Problem};
 
+const DEFAULT_PAGE: u16 = 50;
 const LARGEST_PAGE: u16 = 500;
 const HASH_BYTES: usize = 8;
 
@@ -40,38 +43,52 @@ pub(crate) struct All<T> {
     pub(crate) data: Vec<T>,
 }
 
-/// `limit` as the engine takes it.
-pub(crate) fn check_limit(limit: Option<u16>) -> Result<(), Problem> {
-    match limit {
-        Some(limit) if !(1..=LARGEST_PAGE).contains(&limit) => {
-            Err(Problem::new(BAD_PARAMETER, format!("limit: expected 1 to {LARGEST_PAGE}, got {limit}")))
-        }
-        _ => Ok(()),
+/// How many rows a page has.
+pub(crate) fn check_limit(limit: Option<u16>) -> Result<u16, Problem> {
+    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        let detail = format!("limit: expected 1 to {LARGEST_PAGE}, got {limit}");
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
+    Ok(limit)
+}
+
+/// The key of the last row of a page that is full, and so may not be the last.
+pub(crate) fn key_of_full<T, K>(rows: &[T], limit: u16, key: impl Fn(&T) -> K) -> Option<K> {
+    if rows.len() < usize::from(limit) {
+        None
+    } else {
+        rows.last().map(key)
     }
 }
 
-/// The row a cursor names.
-pub(crate) fn open(cursor: &str, filter: &[(&str, &str)]) -> Result<Uuid, Problem> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|bytes| bytes.len() == 16 + HASH_BYTES);
-    let Some(bytes) = bytes else {
-        return Err(Problem::new(BAD_CURSOR, "the cursor cannot be read"));
-    };
-    let (id, hash) = bytes.split_at(16);
+/// The key of the row a cursor names.
+pub(crate) fn open<K: FromStr>(cursor: &str, filter: &[(&str, &str)]) -> Result<K, Problem> {
+    let unreadable = || Problem::new(BAD_CURSOR, "the cursor cannot be read");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| unreadable())?;
+    let (hash, key) = bytes.split_at_checked(HASH_BYTES).ok_or_else(unreadable)?;
+    let key = str::from_utf8(key)
+        .ok()
+        .and_then(|key| key.parse().ok())
+        .ok_or_else(unreadable)?;
     if hash != hash_of(filter) {
-        return Err(Problem::new(CURSOR_MISMATCH, "the cursor was made for another filter"));
+        return Err(Problem::new(
+            CURSOR_MISMATCH,
+            "the cursor was made for another filter",
+        ));
     }
-    Uuid::from_slice(id).map_err(|_| Problem::new(BAD_CURSOR, "the cursor cannot be read"))
+    Ok(key)
 }
 
-/// A page with its `Link` header (RFC 8288).
-pub(crate) fn page<T>(
+/// A page with its `Link` header (RFC 8288); `next` is the key of its last row when more follow.
+pub(crate) fn page<T, K: Display>(
     path: &str,
     data: Vec<T>,
-    next: Option<Uuid>,
+    next: Option<K>,
     filter: &[(&str, &str)],
     limit: Option<u16>,
 ) -> (HeaderMap, axum::Json<Listed<T>>) {
-    let next = next.map(|id| close(id, filter));
+    let next = next.map(|key| close(&key, filter));
     let mut headers = HeaderMap::new();
     if let Some(cursor) = &next {
         let link = link(path, cursor, filter, limit);
@@ -79,13 +96,16 @@ pub(crate) fn page<T>(
             headers.insert(header::LINK, link);
         }
     }
-    let page = PageInfo { has_more: next.is_some(), next };
+    let page = PageInfo {
+        has_more: next.is_some(),
+        next,
+    };
     (headers, axum::Json(Listed { data, page }))
 }
 
-fn close(id: Uuid, filter: &[(&str, &str)]) -> String {
-    let mut bytes = id.as_bytes().to_vec();
-    bytes.extend_from_slice(&hash_of(filter));
+fn close(key: &impl Display, filter: &[(&str, &str)]) -> String {
+    let mut bytes = hash_of(filter).to_vec();
+    bytes.extend_from_slice(key.to_string().as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -112,14 +132,15 @@ fn link(path: &str, cursor: &str, filter: &[(&str, &str)], limit: Option<u16>) -
 }
 
 fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let escape = |byte| {
+        if plain(byte) {
+            char::from(byte).into()
+        } else {
+            format!("%{byte:02X}")
         }
-    }
-    escaped
+    };
+    value.bytes().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -128,13 +149,16 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_under_its_own_filter_only() {
-        let id = Uuid::now_v7();
+        let refusal =
+            |cursor: &str, filter: &[_]| open::<i64>(cursor, filter).expect_err("opened").sort.0;
         let filter = [("state", "dead")];
-        let cursor = close(id, &filter);
+        let cursor = close(&42, &filter);
 
-        assert_eq!(open(&cursor, &filter).ok(), Some(id));
-        assert_eq!(open(&cursor, &[]).expect_err("opened").sort.0, "cursor_mismatch");
-        assert_eq!(open(&cursor, &[("stat", "edead")]).expect_err("opened").sort.0, "cursor_mismatch");
-        assert_eq!(open("nonsense", &filter).expect_err("opened").sort.0, "bad_cursor");
+        assert_eq!(open(&cursor, &filter).ok(), Some(42));
+        assert_eq!(refusal(&cursor, &[]), "cursor_mismatch");
+        assert_eq!(refusal(&cursor, &[("stat", "edead")]), "cursor_mismatch");
+        assert_eq!(refusal("nonsense", &filter), "bad_cursor");
+        assert_eq!(refusal("", &filter), "bad_cursor");
+        assert_eq!(refusal(&close(&"x", &filter), &filter), "bad_cursor");
     }
 }

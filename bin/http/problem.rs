@@ -12,13 +12,18 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// One sort of problem: its code, status, title, and what helps.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sort(pub(crate) &'static str, pub(crate) u16, &'static str, &'static str);
+#[derive(Debug)]
+pub(crate) struct Sort(
+    pub(crate) &'static str,
+    pub(crate) u16,
+    &'static str,
+    &'static str,
+);
 
 macro_rules! sorts {
     ($($name:ident = $code:literal $status:literal $title:literal $help:literal;)*) => {
-        $(pub(crate) const $name: Sort = Sort($code, $status, $title, $help);)*
-        const SORTS: &[Sort] = &[$($name),*];
+        $(pub(crate) const $name: &Sort = &Sort($code, $status, $title, $help);)*
+        const SORTS: &[&Sort] = &[$($name),*];
     };
 }
 
@@ -61,20 +66,24 @@ pub(crate) struct Flaw {
 
 impl Flaw {
     pub(crate) fn new(pointer: impl Into<String>, message: impl Into<String>) -> Flaw {
-        Flaw { pointer: pointer.into(), code: "invalid", message: message.into() }
+        Flaw {
+            pointer: pointer.into(),
+            code: "invalid",
+            message: message.into(),
+        }
     }
 }
 
 /// An error on its way to the caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    pub(crate) sort: Sort,
+    pub(crate) sort: &'static Sort,
     pub(crate) detail: String,
     pub(crate) flaws: Vec<Flaw>,
     /// A path of the thing in the way.
-    related: Option<String>,
+    related: Option<Box<str>>,
     /// For the log alone: the causes of a fault of ours.
-    pub(crate) causes: Option<String>,
+    pub(crate) causes: Option<Box<str>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -108,7 +117,7 @@ pub(crate) struct ProblemBody<'a> {
 }
 
 impl Problem {
-    pub(crate) fn new(sort: Sort, detail: impl Into<String>) -> Problem {
+    pub(crate) fn new(sort: &'static Sort, detail: impl Into<String>) -> Problem {
         Problem {
             sort,
             detail: detail.into(),
@@ -121,12 +130,17 @@ impl Problem {
 
     /// A body or parameter that reads well and cannot be accepted.
     pub(crate) fn invalid(flaws: Vec<Flaw>) -> Problem {
-        let first = flaws.first().map_or_else(String::new, |flaw| format!("{}: {}", flaw.pointer, flaw.message));
+        let first = flaws.first().map_or_else(String::new, |flaw| {
+            format!("{}: {}", flaw.pointer, flaw.message)
+        });
         let detail = match flaws.len() {
             0 | 1 => first,
             n => format!("{first} (and {} more)", n - 1),
         };
-        Problem { flaws, ..Problem::new(INVALID, detail) }
+        Problem {
+            flaws,
+            ..Problem::new(INVALID, detail)
+        }
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
@@ -139,8 +153,14 @@ impl Problem {
         self.with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// Keeps for the log what the caller need not know.
+    pub(crate) fn because(mut self, causes: impl Into<Box<str>>) -> Problem {
+        self.causes = Some(causes.into());
+        self
+    }
+
     fn related(mut self, job: Uuid) -> Problem {
-        self.related = Some(format!("{}/jobs/{job}", super::BASE));
+        self.related = Some(format!("{}/jobs/{job}", super::BASE).into());
         self
     }
 
@@ -163,7 +183,7 @@ impl Problem {
 
     /// Written out, for one request.
     pub(crate) fn render(&self, instance: &str, request_id: &str) -> Response {
-        let Sort(code, status, title, hint) = self.sort;
+        let &Sort(code, status, title, hint) = self.sort;
         let body = ProblemBody {
             r#type: format!("/problems/{code}"),
             title,
@@ -179,7 +199,10 @@ impl Problem {
         };
         let mut response = (self.status(), axum::Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
@@ -203,20 +226,45 @@ impl From<engine::Error> for Problem {
         use engine::Error as E;
         let detail = error.to_string();
         match &error {
-            E::Invalid(_) | E::Encode { .. } | E::BadSchedule { .. } => Problem::new(INVALID, detail),
+            E::Invalid(_) | E::Encode { .. } | E::BadSchedule { .. } => {
+                Problem::new(INVALID, detail)
+            }
             E::NoJob(_) | E::NoSuch { .. } => Problem::new(NOT_FOUND, detail),
             E::WrongState { .. } => Problem::new(WRONG_STATE, detail),
             E::UniqueKeyTaken { twin, .. } => Problem::new(UNIQUE_KEY_TAKEN, detail).related(*twin),
-            E::IdempotencyMismatch { twin, .. } => Problem::new(IDEMPOTENCY_MISMATCH, detail).related(*twin),
+            E::IdempotencyMismatch { twin, .. } => {
+                Problem::new(IDEMPOTENCY_MISMATCH, detail).related(*twin)
+            }
             E::LeaseLost { .. } => Problem::new(CONFLICT, detail),
             _ if error.is_unavailable() => {
-                Problem { causes: Some(causes(&error)), ..Problem::new(UNAVAILABLE, "the database cannot be reached") }
+                Problem::new(UNAVAILABLE, "the database cannot be reached")
+                    .because(causes(&error))
                     .retry_after(5)
             }
             E::Database(_) if is_bad_value(&error) => {
-                Problem { causes: Some(causes(&error)), ..Problem::new(INVALID, "a value cannot be stored") }
+                Problem::new(INVALID, "a value cannot be stored").because(causes(&error))
             }
-            _ => Problem { causes: Some(causes(&error)), ..Problem::new(INTERNAL, "the request failed") },
+            _ => Problem::new(INTERNAL, "the request failed").because(causes(&error)),
+        }
+    }
+}
+
+impl From<jobs::Error> for Problem {
+    fn from(error: jobs::Error) -> Problem {
+        use jobs::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::Engine(error) => error.into(),
+            E::Database(error) => engine::Error::Database(error).into(),
+            E::UnknownCompany(_) => Problem::new(NOT_FOUND, detail),
+            E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } => {
+                Problem::new(CONFLICT, detail)
+            }
+            E::Invalid(text) => {
+                let (field, message) = text.split_once(": ").unwrap_or(("", &text));
+                Problem::invalid(vec![Flaw::new(format!("/{field}"), message)])
+            }
+            error => Problem::new(INTERNAL, "the request failed").because(causes(&error)),
         }
     }
 }
@@ -225,13 +273,16 @@ impl From<engine::Error> for Problem {
 /// such values earlier with a better word; this is the net below them, so that bad input is never
 /// our fault.
 fn is_bad_value(error: &engine::Error) -> bool {
-    let engine::Error::Database(sqlx::Error::Database(db)) = error else { return false };
-    db.code().is_some_and(|code| code.starts_with("22") || code == "23514")
+    let engine::Error::Database(sqlx::Error::Database(db)) = error else {
+        return false;
+    };
+    db.code()
+        .is_some_and(|code| code.starts_with("22") || code == "23514")
 }
 
 /// An error with its causes, outermost first.
-pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    engine::Failure::from_error("", error).message
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> Box<str> {
+    engine::Failure::from_error("", error).message.into()
 }
 
 /// `/problems/{code}`: what the `type` of a problem leads to.
@@ -241,7 +292,10 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 async fn explain(Path(code): Path<String>) -> Result<String, Problem> {
     let Some(Sort(code, status, title, help)) = SORTS.iter().find(|sort| sort.0 == code) else {
-        return Err(Problem::new(NOT_FOUND, format!("no problem is called {code:?}")));
+        return Err(Problem::new(
+            NOT_FOUND,
+            format!("no problem is called {code:?}"),
+        ));
     };
     Ok(format!("{code} ({status})\n\n{title}.\n{help}\n"))
 }
@@ -262,7 +316,13 @@ mod tests {
 
     #[test]
     fn an_error_of_a_framework_gets_the_sort_of_its_status() {
-        let table = [(404, "no_route"), (405, "method_not_allowed"), (413, "too_large"), (418, "bad_request"), (502, "internal")];
+        let table = [
+            (404, "no_route"),
+            (405, "method_not_allowed"),
+            (413, "too_large"),
+            (418, "bad_request"),
+            (502, "internal"),
+        ];
 
         for (status, code) in table {
             let status = StatusCode::from_u16(status).expect("a status");

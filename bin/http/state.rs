@@ -70,7 +70,9 @@ pub struct FrontState {
 
 impl std::fmt::Debug for FrontState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrontState").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("FrontState")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,14 +16,23 @@ pub const DEFAULT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What a token may do, with what it means. `admin` is all of them.
 pub const SCOPES: &[(&str, &str)] = &[
-    ("jobs:read", "read jobs, queues, kinds, schedules, workers and alerts"),
-    ("jobs:write", "enqueue, cancel, retry, run again and delete jobs"),
+    (
+        "jobs:read",
+        "read jobs, queues, kinds, schedules, workers and alerts",
+    ),
+    (
+        "jobs:write",
+        "enqueue, cancel, retry, run again and delete jobs",
+    ),
     ("queues:write", "pause and resume queues and kinds"),
     ("schedules:write", "run, pause and resume schedules"),
     ("companies:read", "read companies and zones"),
     ("companies:write", "create and change companies"),
     ("sync:run", "start syncs and wait for them"),
-    ("tokens:admin", "make, list and revoke tokens of its own scopes"),
+    (
+        "tokens:admin",
+        "make, list and revoke tokens of its own scopes",
+    ),
     ("admin", "everything, and the audit trail"),
 ];
 
@@ -74,18 +83,28 @@ pub async fn mint(
 
 fn check(name: &str, scopes: &[String], valid_for: Option<Duration>) -> Result<(), Error> {
     if name.trim().is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::Invalid("name: expected 1 to 100 bytes without control characters".into()));
+        return Err(Error::Invalid(
+            "name: expected 1 to 100 bytes without control characters".into(),
+        ));
     }
     if scopes.is_empty() {
         return Err(Error::Invalid("scopes: expected at least one".into()));
     }
-    if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.iter().any(|known| known.0 == scope.as_str())) {
+    if let Some(unknown) = scopes
+        .iter()
+        .find(|scope| !SCOPES.iter().any(|known| known.0 == scope.as_str()))
+    {
         let known: Vec<_> = SCOPES.iter().map(|scope| scope.0).collect();
-        return Err(Error::Invalid(format!("scopes: {unknown:?} is none of {}", known.join(", "))));
+        return Err(Error::Invalid(format!(
+            "scopes: {unknown:?} is none of {}",
+            known.join(", ")
+        )));
     }
     let century = Duration::from_secs(100 * 366 * 24 * 3600);
     if valid_for.is_some_and(|life| life < Duration::from_secs(1) || life > century) {
-        return Err(Error::Invalid("life: expected a second to a hundred years".into()));
+        return Err(Error::Invalid(
+            "life: expected a second to a hundred years".into(),
+        ));
     }
     Ok(())
 }
@@ -95,11 +114,15 @@ fn check(name: &str, scopes: &[String], valid_for: Option<Duration>) -> Result<(
 pub(crate) struct Caller {
     pub(crate) name: String,
     pub(crate) scopes: Vec<String>,
+    /// Of the request that brought the token, for the audit trail.
+    pub(crate) request_id: String,
 }
 
 impl Caller {
     pub(crate) fn may(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|held| held == scope || held == "admin")
+        self.scopes
+            .iter()
+            .any(|held| held == scope || held == "admin")
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -108,21 +131,36 @@ impl Caller {
 }
 
 /// The caller that presents this text, if it is a token that may be used now.
-pub(crate) async fn identify(client: &engine::Client, presented: &SecretString) -> Result<Option<Caller>, Error> {
-    let Some((id, secret)) = parts(presented.expose_secret()) else { return Ok(None) };
+pub(crate) async fn identify(
+    client: &engine::Client,
+    presented: &SecretString,
+) -> Result<Option<Caller>, Error> {
+    let Some((id, secret)) = parts(presented.expose_secret()) else {
+        return Ok(None);
+    };
     let found = client.find_token(id).await?;
     let hash = hash(secret);
     // An unknown id takes as long as a wrong secret.
-    let stored = found.as_ref().map_or_else(|| vec![0; hash.len()], |token| token.secret_hash.clone());
+    let stored = found
+        .as_ref()
+        .map_or_else(|| vec![0; hash.len()], |token| token.secret_hash.clone());
     let same = bool::from(stored.ct_eq(&hash));
-    Ok(found.filter(|_| same).map(|token| Caller { name: token.name, scopes: token.scopes }))
+    Ok(found.filter(|_| same).map(|token| Caller {
+        name: token.name,
+        scopes: token.scopes,
+        request_id: String::new(),
+    }))
 }
 
 /// Id and secret of a well-formed token.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let (body, crc) = text.rsplit_once('_')?;
-    let (id, secret) = body.strip_prefix(PREFIX)?.strip_prefix('_')?.split_once('_')?;
-    let of_letters = |part: &str, length| part.len() == length && part.bytes().all(|b| LETTERS.contains(&b));
+    let (id, secret) = body
+        .strip_prefix(PREFIX)?
+        .strip_prefix('_')?
+        .split_once('_')?;
+    let of_letters =
+        |part: &str, length| part.len() == length && part.bytes().all(|b| LETTERS.contains(&b));
     let sound = of_letters(id, ID_LENGTH)
         && of_letters(secret, SECRET_LENGTH)
         && format!("{:08x}", crc32(body.as_bytes())) == crc;
@@ -139,7 +177,10 @@ fn letters(count: usize) -> String {
     let mut bytes = [0u8; 64];
     while text.len() < count {
         getrandom::fill(&mut bytes).expect("the operating system has chance to give");
-        let drawn = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(LETTERS[usize::from(byte % 62)]));
+        let drawn = bytes
+            .iter()
+            .filter(|byte| **byte < 248)
+            .map(|byte| char::from(LETTERS[usize::from(byte % 62)]));
         text.extend(drawn.take(count - text.len()));
     }
     text
@@ -151,7 +192,11 @@ fn crc32(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0xEDB8_8320
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc
@@ -184,7 +229,11 @@ mod tests {
     fn tokens_do_not_repeat_and_use_every_letter() {
         let all: String = (0..200).map(|_| letters(SECRET_LENGTH)).collect();
 
-        assert!(LETTERS.iter().all(|letter| all.contains(char::from(*letter))));
+        assert!(
+            LETTERS
+                .iter()
+                .all(|letter| all.contains(char::from(*letter)))
+        );
         assert_ne!(letters(SECRET_LENGTH), letters(SECRET_LENGTH));
     }
 

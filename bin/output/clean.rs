@@ -3,7 +3,7 @@
 
 /// Without control characters (C0, DEL, C1) and without marks that turn the direction of writing.
 /// Line ends and tabs become blanks.
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     keep_lines(text).replace('\n', " ")
 }
 

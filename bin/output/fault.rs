@@ -9,39 +9,39 @@ use crate::config;
 
 /// An error with a way out.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// How the program ends.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// What went wrong.
-    pub what: String,
+    pub(crate) what: String,
     /// Why, if that says more.
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
     /// What to do.
-    pub fix: Option<String>,
+    pub(crate) fix: Option<String>,
 }
 
 impl Fault {
     /// A fault of which only the what is known.
-    pub fn new(exit: Exit, what: impl Into<String>) -> Fault {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Fault {
         Fault { exit, what: what.into(), why: None, fix: None }
     }
 
     /// Why it is so.
     #[must_use]
-    pub fn why(mut self, why: impl Into<String>) -> Fault {
+    pub(crate) fn why(mut self, why: impl Into<String>) -> Fault {
         self.why = Some(why.into());
         self
     }
 
     /// What to do.
     #[must_use]
-    pub fn fix(mut self, fix: impl Into<String>) -> Fault {
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Fault {
         self.fix = Some(fix.into());
         self
     }
 
     /// What an error means at the command line.
-    pub fn of(error: &anyhow::Error) -> Fault {
+    pub(crate) fn of(error: &anyhow::Error) -> Fault {
         if let Some(fault) = error.downcast_ref::<Fault>() {
             return fault.clone();
         }
@@ -53,7 +53,7 @@ impl Fault {
     }
 
     /// Writes it to stderr.
-    pub fn report(&self, out: &Output) {
+    pub(crate) fn report(&self, out: &Output) {
         if matches!(out.format, Format::Json | Format::Jsonl) {
             let body = json!({
                 "type": "about:blank",
@@ -94,6 +94,14 @@ fn verdict(error: &anyhow::Error) -> (Exit, Option<String>) {
         if let Some(error) = cause.downcast_ref::<engine::Error>() {
             return of_engine(error);
         }
+        if let Some(error) = cause.downcast_ref::<jobs::Error>()
+            && let Some(verdict) = of_jobs(error)
+        {
+            return verdict;
+        }
+        if let Some(error) = cause.downcast_ref::<connectors::Error>() {
+            return of_remote(error);
+        }
         if let Some(error) = cause.downcast_ref::<config::Error>() {
             let checks = matches!(error, config::Error::Invalid { .. });
             return (Exit::BadConfig, if checks { fix("see all of them with `lockstep check`") } else { None });
@@ -126,6 +134,34 @@ fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
         engine::Error::Migrate(_) => (Exit::Conflict, fix("use the binary that made this database, or a newer one")),
         engine::Error::Database(error) => of_database(error),
         _ => (Exit::Failure, None),
+    }
+}
+
+/// What the sync says of its own; none leaves the word to the cause below.
+fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
+    let fix = |text: &str| Some(text.to_owned());
+    Some(match error {
+        jobs::Error::UnknownCompany(_) => (Exit::NotFound, fix("lockstep company list")),
+        jobs::Error::NoAccount { id, .. } => {
+            (Exit::Conflict, Some(format!("lockstep company set {id} --account ID")))
+        }
+        jobs::Error::AccountTaken => (Exit::Conflict, fix("lockstep company list --with-account")),
+        jobs::Error::Invalid(_) => (Exit::Usage, None),
+        jobs::Error::NotConfigured { .. } => (Exit::Forbidden, fix("give the token: see [soundtrack] in workers.toml")),
+        jobs::Error::Migrate(_) => (Exit::Conflict, fix("use the binary that made this database, or a newer one")),
+        _ => return None,
+    })
+}
+
+fn of_remote(error: &connectors::Error) -> (Exit, Option<String>) {
+    let fix = |text: &str| Some(text.to_owned());
+    match error {
+        connectors::Error::AuthRevoked { .. } | connectors::Error::AuthExpired { .. } => {
+            (Exit::Forbidden, fix("give another token: the remote does not take this one"))
+        }
+        connectors::Error::Forbidden { .. } => (Exit::Forbidden, fix("ask the vendor to let this token in")),
+        connectors::Error::Misconfigured { .. } => (Exit::BadConfig, fix("correct [soundtrack] in workers.toml")),
+        _ => (Exit::Unreachable, fix("try again later")),
     }
 }
 

@@ -15,15 +15,15 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use clean::clean;
-pub use exit::Exit;
-pub use fault::Fault;
-pub use progress::Progress;
-pub use words::{instant, instant_or_dash, long, plural, short, span_between};
+pub(crate) use clean::clean;
+pub(crate) use exit::Exit;
+pub(crate) use fault::Fault;
+pub(crate) use progress::Progress;
+pub(crate) use words::{instant, instant_or_dash, long, plural, short, span_between};
 
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Columns for people.
     #[default]
     Table,
@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 /// Something that can be listed and shown.
-pub trait Row: Serialize {
+pub(crate) trait Row: Serialize {
     /// The columns of a list.
     const COLUMNS: &'static [&'static str];
 
@@ -57,31 +57,31 @@ pub trait Row: Serialize {
 
 /// Where to write and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
+pub(crate) struct Output {
     /// How data is written.
-    pub format: Format,
+    pub(crate) format: Format,
     /// Colours on stdout.
-    pub color_out: bool,
+    pub(crate) color_out: bool,
     /// Colours on stderr.
-    pub color_err: bool,
+    pub(crate) color_err: bool,
     /// Nothing on stderr but errors.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Causes and details with errors: how often `-v` was given.
-    pub verbose: u8,
+    pub(crate) verbose: u8,
 }
 
 /// What decides about colours.
 #[derive(Debug, Clone, Copy)]
-pub struct ColorWish {
+pub(crate) struct ColorWish {
     /// `--no-color` or the environment.
-    pub never: bool,
+    pub(crate) never: bool,
     /// The environment.
-    pub always: bool,
+    pub(crate) always: bool,
 }
 
 impl Output {
     /// For this process's streams.
-    pub fn new(format: Format, wish: ColorWish, quiet: bool, verbose: u8) -> Output {
+    pub(crate) fn new(format: Format, wish: ColorWish, quiet: bool, verbose: u8) -> Output {
         let color = |is_terminal: bool| !wish.never && (is_terminal || wish.always);
         Output {
             format,
@@ -93,12 +93,12 @@ impl Output {
     }
 
     /// True when a person watches stderr, so that a moving bar makes sense.
-    pub fn watched(&self) -> bool {
+    pub(crate) fn watched(&self) -> bool {
         io::stderr().is_terminal() && !self.quiet
     }
 
     /// A list. An empty one is `[]` for programs; people are told on stderr.
-    pub fn list<R: Row>(&self, rows: &[R], nothing: &str) -> io::Result<()> {
+    pub(crate) fn list<R: Row>(&self, rows: &[R], nothing: &str) -> io::Result<()> {
         let mut text = String::new();
         match self.format {
             Format::Table if rows.is_empty() => self.note(nothing),
@@ -116,7 +116,7 @@ impl Output {
     }
 
     /// One thing with all there is to say.
-    pub fn item<R: Row>(&self, row: &R) -> io::Result<()> {
+    pub(crate) fn item<R: Row>(&self, row: &R) -> io::Result<()> {
         let text = match self.format {
             Format::Table => table::details(&row.details(), self.color_out),
             Format::Json => line(&pretty(row)?),
@@ -128,7 +128,7 @@ impl Output {
     }
 
     /// What a change did: words for people, the value for programs.
-    pub fn done(&self, words: &str, name: &str, value: &Value) -> io::Result<()> {
+    pub(crate) fn done(&self, words: &str, name: &str, value: &Value) -> io::Result<()> {
         match self.format {
             Format::Table => self.data(&line(&clean(words))),
             Format::Json => self.data(&line(&pretty(value)?)),
@@ -138,28 +138,28 @@ impl Output {
     }
 
     /// Data as it is.
-    pub fn data(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn data(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()
     }
 
     /// A remark for people.
-    pub fn note(&self, words: &str) {
+    pub(crate) fn note(&self, words: &str) {
         if !self.quiet && !words.is_empty() {
             self.err(&clean(words));
         }
     }
 
     /// A useful next command.
-    pub fn next(&self, words: &str) {
+    pub(crate) fn next(&self, words: &str) {
         if !self.quiet && self.format == Format::Table {
             self.err(&self.dim(&clean(words)));
         }
     }
 
     /// A line on stderr. Nothing is to be done when even that fails.
-    pub fn err(&self, text: &str) {
+    pub(crate) fn err(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 

@@ -11,7 +11,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// A bar, a line now and then, or nothing.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
     last_line: Instant,
@@ -19,7 +19,7 @@ pub struct Progress {
 
 impl Progress {
     /// For work that starts now. Nothing is drawn until the first [`Progress::at`].
-    pub fn new(out: &Output) -> Progress {
+    pub(crate) fn new(out: &Output) -> Progress {
         let bar = out.watched().then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             bar.set_style(style());
@@ -29,7 +29,7 @@ impl Progress {
     }
 
     /// So much is done of so much.
-    pub fn at(&mut self, done: u64, total: u64, words: &str) {
+    pub(crate) fn at(&mut self, done: u64, total: u64, words: &str) {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
@@ -41,7 +41,7 @@ impl Progress {
     }
 
     /// Removes the bar, so that the result stands alone.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

@@ -5,22 +5,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// An instant in UTC, to the second.
-pub fn instant(at: Timestamp) -> String {
+pub(crate) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// The same, or a dash.
-pub fn instant_or_dash(at: Option<Timestamp>) -> String {
+pub(crate) fn instant_or_dash(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), instant)
 }
 
 /// A span for people: `850ms`, `4.2s`, `3m 20s`, `5h 12m`, `3d 4h`.
-pub fn span_between(from: Timestamp, to: Timestamp) -> String {
+pub(crate) fn span_between(from: Timestamp, to: Timestamp) -> String {
     short(Duration::try_from(to.duration_since(from)).unwrap_or_default())
 }
 
 /// A duration for people.
-pub fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 => format!("{}ms", duration.as_millis()),
@@ -32,7 +32,7 @@ pub fn short(duration: Duration) -> String {
 }
 
 /// `1 job`, `2 jobs`, `2 companies`.
-pub fn plural(count: usize, one: &str) -> String {
+pub(crate) fn plural(count: usize, one: &str) -> String {
     let consonant_y = one.ends_with('y') && !one.ends_with("ay") && !one.ends_with("ey");
     match (count, one.strip_suffix('y')) {
         (1, _) => format!("1 {one}"),
@@ -42,7 +42,7 @@ pub fn plural(count: usize, one: &str) -> String {
 }
 
 /// At most so many characters.
-pub fn long(text: &str, most: usize) -> String {
+pub(crate) fn long(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }

@@ -57,7 +57,10 @@ mod tests {
     fn a_basic_token_is_sent_verbatim() {
         let token = Token::basic("Y2xpZW50OnNlY3JldA==").unwrap();
 
-        assert_eq!(token.header().to_str().unwrap(), "Basic Y2xpZW50OnNlY3JldA==");
+        assert_eq!(
+            token.header().to_str().unwrap(),
+            "Basic Y2xpZW50OnNlY3JldA=="
+        );
         assert!(token.header().is_sensitive());
     }
 
@@ -70,7 +73,14 @@ mod tests {
 
     #[test]
     fn a_token_no_header_can_carry_is_refused_without_showing_it() {
-        for bad in ["", "canary\n", "can ary", "canaryé", "Basic canary", "basic canary"] {
+        for bad in [
+            "",
+            "canary\n",
+            "can ary",
+            "canaryé",
+            "Basic canary",
+            "basic canary",
+        ] {
             let error = Token::basic(bad).unwrap_err();
 
             assert!(matches!(error, Error::Misconfigured { .. }), "{bad:?}");

@@ -34,7 +34,10 @@ impl Cost {
         let cost = number("x-ratelimiting-cost").filter(|n| n.is_finite())?;
         let available = number("x-ratelimiting-tokens-available").filter(|n| n.is_finite())?;
         // A float to integer cast saturates, so a negative remainder reads as none left.
-        Some(Self { cost: cost.ceil() as u32, available: available.floor() as u32 })
+        Some(Self {
+            cost: cost.ceil() as u32,
+            available: available.floor() as u32,
+        })
     }
 }
 
@@ -45,9 +48,30 @@ mod tests {
     #[test]
     fn a_cost_is_read_only_when_both_headers_are_numbers() {
         let table = [
-            (Some("801"), Some("2799"), Some(Cost { cost: 801, available: 2799 })),
-            (Some("1.2"), Some("9.9"), Some(Cost { cost: 2, available: 9 })),
-            (Some("16"), Some("-4"), Some(Cost { cost: 16, available: 0 })),
+            (
+                Some("801"),
+                Some("2799"),
+                Some(Cost {
+                    cost: 801,
+                    available: 2799,
+                }),
+            ),
+            (
+                Some("1.2"),
+                Some("9.9"),
+                Some(Cost {
+                    cost: 2,
+                    available: 9,
+                }),
+            ),
+            (
+                Some("16"),
+                Some("-4"),
+                Some(Cost {
+                    cost: 16,
+                    available: 0,
+                }),
+            ),
             (Some("16"), None, None),
             (None, Some("16"), None),
             (Some("many"), Some("16"), None),
@@ -62,7 +86,11 @@ mod tests {
                 headers.insert("x-ratelimiting-tokens-available", value.parse().unwrap());
             }
 
-            assert_eq!(Cost::from_headers(&headers), expected, "{cost:?} {available:?}");
+            assert_eq!(
+                Cost::from_headers(&headers),
+                expected,
+                "{cost:?} {available:?}"
+            );
         }
     }
 }

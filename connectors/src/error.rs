@@ -43,10 +43,16 @@ pub enum Verdict {
 pub enum Error {
     /// No connection was made, so nothing was sent, not even a write.
     #[error("could not connect to {action}")]
-    Unreachable { action: String, source: reqwest::Error },
+    Unreachable {
+        action: String,
+        source: reqwest::Error,
+    },
     /// A read was sent; the answer did not come in time or broke off.
     #[error("got no whole answer to {action}")]
-    NoAnswer { action: String, source: Option<reqwest::Error> },
+    NoAnswer {
+        action: String,
+        source: Option<reqwest::Error>,
+    },
     /// The remote answered that it failed. `code` is an HTTP status or a GraphQL error code.
     #[error("the remote failed with {code} to {action}")]
     RemoteFailed { action: String, code: String },
@@ -80,7 +86,10 @@ pub enum Error {
     },
     /// The page cannot be part of a walk.
     #[error("the page is not usable, {reason}, to {action}")]
-    PageInvalid { action: String, reason: &'static str },
+    PageInvalid {
+        action: String,
+        reason: &'static str,
+    },
     /// The answer does not follow the contract, or the remote no longer knows our question.
     #[error("the remote left the contract, {reason}, to {action}")]
     SchemaDrift { action: String, reason: String },
@@ -89,7 +98,10 @@ pub enum Error {
     Misconfigured { action: String, reason: String },
     /// A write was sent and it is not known whether it took effect.
     #[error("it is not known whether it took effect to {action}")]
-    UnknownOutcome { action: String, source: Option<Box<Error>> },
+    UnknownOutcome {
+        action: String,
+        source: Option<Box<Error>>,
+    },
 }
 
 impl Error {
@@ -105,7 +117,9 @@ impl Error {
             Self::AuthRevoked { .. } => Verdict::AuthRevoked,
             Self::Forbidden { .. } => Verdict::Forbidden,
             Self::Gone { .. } => Verdict::Gone,
-            Self::Rejected { record, .. } => Verdict::Rejected { record: record.clone() },
+            Self::Rejected { record, .. } => Verdict::Rejected {
+                record: record.clone(),
+            },
             Self::PageInvalid { .. } => Verdict::PageInvalid,
             Self::SchemaDrift { .. } => Verdict::SchemaDrift,
             Self::Misconfigured { .. } => Verdict::Misconfigured,
@@ -114,7 +128,10 @@ impl Error {
     }
 
     pub(crate) fn misconfigured(action: &str, reason: &str) -> Self {
-        Self::Misconfigured { action: action.to_owned(), reason: reason.to_owned() }
+        Self::Misconfigured {
+            action: action.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 }
 

@@ -90,7 +90,6 @@ pub struct Http {
 impl Http {
     /// # Errors
     /// [`Error::Misconfigured`] if no TLS backend can be set up.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
     pub fn new(config: HttpConfig) -> Result<Self, Error> {
         let client = reqwest::Client::builder()
             .connect_timeout(config.connect_timeout)
@@ -128,7 +127,7 @@ impl Http {
             })
             .await;
         match reply {
-            // Without a connection nothing was sent. After any other fault the write may have worked.
+            // Without a connection nothing was sent. Any other fault may hide a success.
             Err(error)
                 if request.effect == Effect::Write
                     && !matches!(error, Error::Unreachable { .. }) =>
@@ -146,12 +145,18 @@ impl Http {
         let host = url.host_str().unwrap_or_default();
         let listed = |hosts: &[String]| hosts.iter().any(|h| h.eq_ignore_ascii_case(host));
         if !listed(&self.config.allowed_hosts) {
-            return Err(Error::misconfigured(action, "the host is not on the allowed list"));
+            return Err(Error::misconfigured(
+                action,
+                "the host is not on the allowed list",
+            ));
         }
         match url.scheme() {
             "https" => Ok(()),
             "http" if is_loopback(host) || listed(&self.config.plain_hosts) => Ok(()),
-            _ => Err(Error::misconfigured(action, "the address must begin with https://")),
+            _ => Err(Error::misconfigured(
+                action,
+                "the address must begin with https://",
+            )),
         }
     }
 
@@ -166,11 +171,16 @@ impl Http {
             builder = builder.header(AUTHORIZATION, token.header());
         }
         if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+            builder = builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
         }
 
         let started = Instant::now();
-        let response = builder.send().await.map_err(|e| no_answer(&request.action, e))?;
+        let response = builder
+            .send()
+            .await
+            .map_err(|e| no_answer(&request.action, e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read_body(response, &request.action).await?;
         let elapsed = started.elapsed();
@@ -189,7 +199,7 @@ impl Http {
             headers,
             body,
             server_date,
-            clock_offset: server_date.map(|date| date.duration_since(Timestamp::now())),
+            clock_offset: server_date.map(offset_of),
             elapsed,
         })
     }
@@ -203,7 +213,10 @@ impl Http {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| no_answer(action, e))? {
             if body.len() + chunk.len() > self.config.max_reply_bytes {
-                return Err(Error::misconfigured(action, "the reply is over the size limit"));
+                return Err(Error::misconfigured(
+                    action,
+                    "the reply is over the size limit",
+                ));
             }
             body.extend_from_slice(&chunk);
         }
@@ -213,7 +226,17 @@ impl Http {
 
 /// Reads an HTTP date: RFC 9110 5.6.7, the one form that servers may send today.
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "to tell how far our clock is off, it must be read"
+)]
+fn offset_of(server_date: Timestamp) -> SignedDuration {
+    server_date.duration_since(Timestamp::now())
 }
 
 /// The address is dropped from the source: another remote may carry a secret in its query.
@@ -222,13 +245,19 @@ fn no_answer(action: &str, error: reqwest::Error) -> Error {
     if source.is_connect() {
         Error::Unreachable { action, source }
     } else {
-        Error::NoAnswer { action, source: Some(source) }
+        Error::NoAnswer {
+            action,
+            source: Some(source),
+        }
     }
 }
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 impl fmt::Debug for Request {
@@ -249,5 +278,63 @@ impl fmt::Debug for RawReply {
             .field("body_bytes", &self.body.len())
             .field("elapsed", &self.elapsed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_hosts_are_called_and_only_loopback_or_named_ones_without_tls() {
+        let config = HttpConfig {
+            allowed_hosts: [
+                "api.example.com",
+                "127.0.0.1",
+                "[::1]",
+                "localhost",
+                "plain.example",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            plain_hosts: vec!["plain.example".to_owned(), "unlisted.example".to_owned()],
+            ..HttpConfig::default()
+        };
+        let http = Http::new(config).unwrap();
+        let table = [
+            ("https://api.example.com/v2", true),
+            ("https://API.example.com:8443/v2", true),
+            ("http://api.example.com/v2", false),
+            ("http://127.0.0.1:1/v2", true),
+            ("http://[::1]:1/v2", true),
+            ("http://localhost:1/v2", true),
+            ("http://plain.example/v2", true),
+            ("http://unlisted.example/v2", false),
+            ("https://api.example.com.evil.example/v2", false),
+            ("https://api.example.com@evil.example/v2", false),
+            ("https://169.254.169.254/latest", false),
+            ("http://127.0.0.2/v2", false),
+            ("ftp://api.example.com/v2", false),
+            ("file:///etc/passwd", false),
+        ];
+        for (address, allowed) in table {
+            let checked = http.check_address(&Url::parse(address).unwrap(), "try");
+
+            assert_eq!(checked.is_ok(), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_request_shows_neither_its_body_nor_its_query() {
+        let request = Request {
+            method: Method::POST,
+            url: Url::parse("https://api.example.com/v2?key=canary").unwrap(),
+            token: Some(Token::basic("canary").unwrap()),
+            body: Some(b"canary".to_vec()),
+            effect: Effect::Write,
+            action: "try".to_owned(),
+        };
+
+        assert!(!format!("{request:?}").contains("canary"));
     }
 }

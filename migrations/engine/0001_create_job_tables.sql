@@ -116,8 +116,10 @@ create table engine.running (
     constraint attempt_positive check (attempt > 0)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
--- The rescue service's order. It reads only what has expired since it last looked.
-create index running_lease on engine.running (shard, lease_until, id);
+-- The rescue service's order. It reads only what has expired since it last looked. Without shard and
+-- id on purpose: with them the planner may take this index to probe for one job, and then reads all
+-- of it for each (seen: 600 ms a settle instead of 10).
+create index running_lease on engine.running (lease_until);
 
 -- How a job ended: one row, never updated. It is also the record of the attempt that ended it;
 -- `started_at` is null when no attempt did, as in the cancel of a queued job.

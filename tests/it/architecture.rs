@@ -257,6 +257,11 @@ fn each_rule_lets_the_good_pass() {
             "engine/src/lib.rs",
             "/* apalis /* inside */ apalis */ let url = \"//\";",
         ),
+        (
+            apalis_named,
+            "engine/tests/it/main.rs",
+            "mod apalis_defects;",
+        ),
         (files_too_long, "bin/app.rs", "fn main() {}"),
         (unsafe_elsewhere, UNSAFE_ROOM, "unsafe { f() }"),
         (

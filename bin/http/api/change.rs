@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::LOCATION;
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use engine::{Move, NewJob};
+use engine::Move;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -58,7 +58,11 @@ pub(super) async fn cancel(
     }
     let reason = reason.unwrap_or_else(|| format!("cancelled by {}", caller.name));
     let state = front.client.cancel(id, &caller.actor(), &reason).await?;
-    Ok(Json(Moved { id, state, dry_run: false }))
+    Ok(Json(Moved {
+        id,
+        state,
+        dry_run: false,
+    }))
 }
 
 /// Lets the same job try on, now.
@@ -75,19 +79,28 @@ pub(super) async fn retry(
     try_on(&front, &caller, id, &dry).await.map(Json)
 }
 
-pub(super) async fn try_on(front: &FrontState, caller: &Caller, id: Uuid, dry: &DryRun) -> Result<Moved, Problem> {
+pub(super) async fn try_on(
+    front: &FrontState,
+    caller: &Caller,
+    id: Uuid,
+    dry: &DryRun,
+) -> Result<Moved, Problem> {
     if dry.dry_run {
         return would(front, id, Move::Retry, "retry").await;
     }
     front.client.retry(id, &caller.actor()).await?;
-    Ok(Moved { id, state: engine::State::Available, dry_run: false })
+    Ok(Moved {
+        id,
+        state: engine::State::Available,
+        dry_run: false,
+    })
 }
 
 /// Makes a new job from an old one, with the same args or others. The old one stays as it is.
 #[utoipa::path(
     post, path = "/jobs/{id}/run-again", tag = "jobs", operation_id = "job_run_again",
     params(("id" = Uuid, Path), DryRun), request_body = Option<Edit>, security(("token" = ["jobs:write"])),
-    responses((status = 201, body = Stood), (status = 200, description = "A dry run", body = Stood))
+    responses((status = 201, body = Stood), (status = 200, description = "A dry run", body = Moved))
 )]
 pub(super) async fn run_again(
     State(front): State<FrontState>,
@@ -98,12 +111,28 @@ pub(super) async fn run_again(
 ) -> Result<Response, Problem> {
     if dry.dry_run {
         let old = job::find(&front, id).await?;
-        super::order::check_job(&NewJob::new(&old.kind, &edit.args.unwrap_or(old.args)))?;
-        return Ok(Json(Stood::would(id)).into_response());
+        let flaw = super::check::args_flaw(&edit.args.unwrap_or(old.args));
+        return match flaw {
+            Some(flaw) => Err(Problem::invalid(vec![flaw])),
+            None => Ok(Json(Moved {
+                id,
+                state: old.state,
+                dry_run: true,
+            })
+            .into_response()),
+        };
     }
-    let enqueued = front.client.run_again(id, edit.args, &caller.actor()).await?;
+    let enqueued = front
+        .client
+        .run_again(id, edit.args, &caller.actor())
+        .await?;
     let location = format!("{BASE}/jobs/{}", enqueued.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Stood::from(enqueued))).into_response())
+    Ok((
+        StatusCode::CREATED,
+        [(LOCATION, location)],
+        Json(Stood::from(enqueued)),
+    )
+        .into_response())
 }
 
 /// Forgets an ended job altogether.
@@ -121,8 +150,18 @@ pub(super) async fn delete(
     if dry.dry_run {
         let state = job::find(&front, id).await?.state;
         return match state.is_terminal() {
-            true => Ok(Json(Moved { id, state, dry_run: true }).into_response()),
-            false => Err(engine::Error::WrongState { id, state, verb: "delete" }.into()),
+            true => Ok(Json(Moved {
+                id,
+                state,
+                dry_run: true,
+            })
+            .into_response()),
+            false => Err(engine::Error::WrongState {
+                id,
+                state,
+                verb: "delete",
+            }
+            .into()),
         };
     }
     front.client.delete(id, &caller.actor()).await?;
@@ -130,10 +169,19 @@ pub(super) async fn delete(
 }
 
 /// Where a move would lead, by the engine's own table of legal moves.
-async fn would(front: &FrontState, id: Uuid, how: Move, verb: &'static str) -> Result<Moved, Problem> {
+async fn would(
+    front: &FrontState,
+    id: Uuid,
+    how: Move,
+    verb: &'static str,
+) -> Result<Moved, Problem> {
     let state = job::find(front, id).await?.state;
     match state.after(how) {
-        Some(state) => Ok(Moved { id, state, dry_run: true }),
+        Some(state) => Ok(Moved {
+            id,
+            state,
+            dry_run: true,
+        }),
         None => Err(engine::Error::WrongState { id, state, verb }.into()),
     }
 }

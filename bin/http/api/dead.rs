@@ -32,7 +32,10 @@ pub(super) async fn list(
     get, path = "/dead-letters/{id}", tag = "dead letters", operation_id = "dead_show", params(("id" = Uuid, Path)),
     security(("token" = ["jobs:read"])), responses((status = 200, body = JobDetail))
 )]
-pub(super) async fn show(State(front): State<FrontState>, At(id): At<Uuid>) -> Result<Json<JobDetail>, Problem> {
+pub(super) async fn show(
+    State(front): State<FrontState>,
+    At(id): At<Uuid>,
+) -> Result<Json<JobDetail>, Problem> {
     check_is_dead(&front, id).await?;
     job::detail(&front, id).await.map(Json)
 }
@@ -55,6 +58,9 @@ pub(super) async fn replay(
 async fn check_is_dead(front: &FrontState, id: Uuid) -> Result<(), Problem> {
     match job::find(front, id).await?.state {
         engine::State::Dead => Ok(()),
-        state => Err(Problem::new(NOT_FOUND, format!("job {id} is no dead letter: it is {state}"))),
+        state => Err(Problem::new(
+            NOT_FOUND,
+            format!("job {id} is no dead letter: it is {state}"),
+        )),
     }
 }

@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::view::{Attempt, Job};
+use crate::http::FrontState;
 use crate::http::extract::{At, Params};
 use crate::http::page::{self, Listed};
 use crate::http::problem::{BAD_PARAMETER, NOT_FOUND, Problem};
-use crate::http::FrontState;
 
 /// Which jobs to list. What is not said does not restrict.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -73,8 +73,15 @@ pub(super) async fn list_of(
         ("tag", wanted.tag.as_deref()),
         ("parent_id", parent.as_deref()),
     ];
-    let said: Vec<_> = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let before = wanted.cursor.as_deref().map(|cursor| page::open(cursor, &said)).transpose()?;
+    let said: Vec<_> = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let before = wanted
+        .cursor
+        .as_deref()
+        .map(|cursor| page::open(cursor, &said))
+        .transpose()?;
     let filter = JobFilter {
         state: only.or(state),
         kind: wanted.kind.clone(),
@@ -91,8 +98,14 @@ pub(super) async fn list_of(
 
 fn read_state(word: &str) -> Result<engine::State, Problem> {
     engine::State::parse(word).ok_or_else(|| {
-        let known: Vec<_> = engine::State::ALL.iter().map(|state| state.as_str()).collect();
-        Problem::new(BAD_PARAMETER, format!("state: {word:?} is none of {}", known.join(", ")))
+        let known: Vec<_> = engine::State::ALL
+            .iter()
+            .map(|state| state.as_str())
+            .collect();
+        Problem::new(
+            BAD_PARAMETER,
+            format!("state: {word:?} is none of {}", known.join(", ")),
+        )
     })
 }
 
@@ -101,16 +114,26 @@ fn read_state(word: &str) -> Result<engine::State, Problem> {
     get, path = "/jobs/{id}", tag = "jobs", operation_id = "job_show", params(("id" = Uuid, Path)),
     security(("token" = ["jobs:read"])), responses((status = 200, body = JobDetail))
 )]
-pub(super) async fn show(State(front): State<FrontState>, At(id): At<Uuid>) -> Result<Json<JobDetail>, Problem> {
+pub(super) async fn show(
+    State(front): State<FrontState>,
+    At(id): At<Uuid>,
+) -> Result<Json<JobDetail>, Problem> {
     detail(&front, id).await.map(Json)
 }
 
 pub(super) async fn detail(front: &FrontState, id: Uuid) -> Result<JobDetail, Problem> {
     let job = find(front, id).await?;
     let attempts = front.client.attempts(id).await?;
-    Ok(JobDetail { job: job.into(), attempts: attempts.into_iter().map(Attempt::from).collect() })
+    Ok(JobDetail {
+        job: job.into(),
+        attempts: attempts.into_iter().map(Attempt::from).collect(),
+    })
 }
 
 pub(super) async fn find(front: &FrontState, id: Uuid) -> Result<engine::JobView, Problem> {
-    front.client.job(id).await?.ok_or_else(|| Problem::new(NOT_FOUND, format!("no job {id}")))
+    front
+        .client
+        .job(id)
+        .await?
+        .ok_or_else(|| Problem::new(NOT_FOUND, format!("no job {id}")))
 }

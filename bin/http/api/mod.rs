@@ -3,6 +3,7 @@
 mod alert;
 mod audit;
 mod change;
+mod check;
 mod company;
 mod dead;
 mod enqueue;
@@ -24,7 +25,6 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::finish::RequestId;
 use super::problem::{Flaw, Problem};
 use super::token::Caller;
 use super::{BASE, FrontOptions, FrontState, openapi};
@@ -51,7 +51,10 @@ impl Reason {
     fn checked(self) -> Result<Option<String>, Problem> {
         match self.reason {
             Some(reason) if reason.chars().count() > 1000 => {
-                Err(Problem::invalid(vec![Flaw::new("/reason", "expected at most 1000 characters")]))
+                Err(Problem::invalid(vec![Flaw::new(
+                    "/reason",
+                    "expected at most 1000 characters",
+                )]))
             }
             reason => Ok(reason),
         }
@@ -61,7 +64,7 @@ impl Reason {
 /// Whether a switch was turned.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Changed {
-    /// False when it stood that way already, or in a dry run.
+    /// False when it stood that way already; in a dry run, whether it would.
     changed: bool,
     /// True when nothing was changed because the caller asked only what would happen.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -137,12 +140,14 @@ pub(super) fn waits(route: &str) -> bool {
 async fn note(
     front: &FrontState,
     caller: &Caller,
-    request: &RequestId,
     (action, target): (&str, &str),
     mut detail: Value,
 ) -> Result<(), Problem> {
-    detail["request_id"] = Value::String(request.0.clone());
-    Ok(front.client.record_audit(&caller.actor(), action, target, Some(detail)).await?)
+    detail["request_id"] = Value::String(caller.request_id.clone());
+    Ok(front
+        .client
+        .record_audit(&caller.actor(), action, target, Some(detail))
+        .await?)
 }
 
 /// Refuses a name from a path that no name can be.

@@ -110,13 +110,19 @@ pub(crate) fn lock_file(dir: &Path) -> PathBuf {
 /// Makes `dir` private to the server's user, or refuses it. A directory with something in it is
 /// never taken over: closing `/tmp` because a setting named it would break the machine.
 fn claim(dir: &Path, identity: &Identity) -> Result<PathBuf, Error> {
-    if let Some(parent) = dir.parent() {
-        directory::ensure(parent, OPEN)?;
-    }
     let refuse = |why: &str| Error::SocketDir {
         dir: dir.to_owned(),
         why: why.to_owned(),
     };
+    // libpq reads `host` as a list separated by commas, with no way to protect one.
+    if dir.as_os_str().as_bytes().contains(&b',') {
+        return Err(refuse(
+            "no client could name it, for its path holds a comma",
+        ));
+    }
+    if let Some(parent) = dir.parent() {
+        directory::ensure(parent, OPEN)?;
+    }
     if directory::make(dir, PRIVATE)? {
         identity.give(dir)?;
         return Ok(dir.to_owned());

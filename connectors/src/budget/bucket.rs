@@ -34,7 +34,11 @@ pub struct BucketConfig {
 
 impl Default for BucketConfig {
     fn default() -> Self {
-        Self { capacity: 3600, refill_per_s: 5.0, refill_ceiling_per_s: 50.0 }
+        Self {
+            capacity: 3600,
+            refill_per_s: 5.0,
+            refill_ceiling_per_s: 50.0,
+        }
     }
 }
 
@@ -118,7 +122,9 @@ impl Bucket {
         if cost > self.capacity {
             return Wait::Never;
         }
-        let blocked = self.blocked_until.map_or(Duration::ZERO, |t| t.saturating_duration_since(now));
+        let blocked = self
+            .blocked_until
+            .map_or(Duration::ZERO, |t| t.saturating_duration_since(now));
         if !self.level_known {
             return match (blocked.is_zero(), self.open.is_empty()) {
                 (false, _) => Wait::For(blocked),
@@ -147,25 +153,44 @@ impl Bucket {
         self.set_level(self.level(now) - f64::from(cost), now);
         let id = CallId(self.next_call);
         self.next_call += 1;
-        self.open.insert(id, Open { cost: f64::from(cost), sent: now });
+        self.open.insert(
+            id,
+            Open {
+                cost: f64::from(cost),
+                sent: now,
+            },
+        );
         Ok(id)
     }
 
     /// Books a call that ended, by the remote's own figures if the reply carried them. Without
     /// them the tokens stay spent.
     pub fn settle(&mut self, id: CallId, reading: Option<Cost>, now: Instant) {
-        let Some(call) = self.open.remove(&id) else { return };
+        let Some(call) = self.open.remove(&id) else {
+            return;
+        };
         let Some(reading) = reading else {
             let received = now + LATE_CHARGE;
-            self.keep(Past { cost: call.cost, available: None, sent: call.sent, received });
+            self.keep(Past {
+                cost: call.cost,
+                available: None,
+                sent: call.sent,
+                received,
+            });
             return;
         };
         let (cost, available) = (f64::from(reading.cost), f64::from(reading.available));
         self.capacity = self.capacity.max(cost + available);
         self.read_level(available, call.sent, now);
-        let settled = Past { cost, available: Some(available), sent: call.sent, received: now };
+        let settled = Past {
+            cost,
+            available: Some(available),
+            sent: call.sent,
+            received: now,
+        };
         let open_costs: f64 = self.open.values().map(|open| open.cost).sum();
-        self.refill.learn(&self.past, &settled, open_costs, self.capacity);
+        self.refill
+            .learn(&self.past, &settled, open_costs, self.capacity);
         self.keep(settled);
     }
 
@@ -178,19 +203,30 @@ impl Bucket {
         after: Option<Duration>,
         now: Instant,
     ) {
-        let Some(call) = self.open.remove(&id) else { return };
+        let Some(call) = self.open.remove(&id) else {
+            return;
+        };
         self.refill.halve();
         match available {
             Some(level) => self.read_level(f64::from(level), call.sent, now),
             None => self.set_level(self.level(now).min(0.0), now),
         }
-        let blind = if available.is_none() { Some(BLIND_WAIT) } else { None };
+        let blind = if available.is_none() {
+            Some(BLIND_WAIT)
+        } else {
+            None
+        };
         if let Some(wait) = after.or(blind) {
             let until = now + wait;
             self.blocked_until = Some(self.blocked_until.map_or(until, |t| t.max(until)));
         }
         // Some limits charge for the refused call too, so it counts as a possible charge.
-        self.keep(Past { cost: call.cost, available: None, sent: call.sent, received: now });
+        self.keep(Past {
+            cost: call.cost,
+            available: None,
+            sent: call.sent,
+            received: now,
+        });
     }
 
     /// Gives back the tokens of a call that was never sent.

@@ -2,8 +2,11 @@
 
 use super::*;
 
-const CONFIG: BucketConfig =
-    BucketConfig { capacity: 3600, refill_per_s: 5.0, refill_ceiling_per_s: 50.0 };
+const CONFIG: BucketConfig = BucketConfig {
+    capacity: 3600,
+    refill_per_s: 5.0,
+    refill_ceiling_per_s: 50.0,
+};
 
 /// How long a model run lasts.
 const RUN: Duration = Duration::from_secs(3600);
@@ -20,7 +23,14 @@ struct Remote {
 
 impl Remote {
     fn new(tokens: f64, refill_per_s: f64, now: Instant) -> Self {
-        Self { tokens, capacity: 3600.0, refill_per_s, as_of: now, refused: 0, spent: 0.0 }
+        Self {
+            tokens,
+            capacity: 3600.0,
+            refill_per_s,
+            as_of: now,
+            refused: 0,
+            spent: 0.0,
+        }
     }
 
     fn charge(&mut self, cost: u32, now: Instant) -> Option<Cost> {
@@ -33,7 +43,10 @@ impl Remote {
         }
         self.tokens -= f64::from(cost);
         self.spent += f64::from(cost);
-        Some(Cost { cost, available: self.tokens as u32 })
+        Some(Cost {
+            cost,
+            available: self.tokens as u32,
+        })
     }
 }
 
@@ -75,7 +88,13 @@ fn drive(callers: usize, refill: f64, start: f64, costs: &[u32], seed: u64) -> (
             match bucket.reserve(next_cost, now) {
                 Ok(call) => {
                     let at = now + ms(5 + chance.below(200));
-                    plan.insert((at, turn), Step::Charge { call, cost: next_cost });
+                    plan.insert(
+                        (at, turn),
+                        Step::Charge {
+                            call,
+                            cost: next_cost,
+                        },
+                    );
                     (turn, under_way) = (turn + 1, under_way + 1);
                     next_cost = costs[chance.below(costs.len() as u64) as usize];
                 }
@@ -146,7 +165,14 @@ fn the_first_call_goes_alone_until_the_level_is_known() {
     let first = bucket.reserve(100, now).unwrap();
 
     assert_eq!(bucket.reserve(1, now), Err(Wait::ForReading));
-    bucket.settle(first, Some(Cost { cost: 100, available: 30 }), now + ms(100));
+    bucket.settle(
+        first,
+        Some(Cost {
+            cost: 100,
+            available: 30,
+        }),
+        now + ms(100),
+    );
     assert!(bucket.reserve(30, now + ms(100)).is_ok());
     assert_eq!(bucket.wait_before(10, now + ms(100)), Wait::For(ms(2000)));
 }
@@ -162,7 +188,10 @@ fn a_call_dearer_than_the_whole_bucket_never_goes() {
 fn the_refill_rate_is_learned_upward_and_downward() {
     for (truth, guess) in [(50.0, 5.0), (5.0, 50.0), (12.0, 5.0), (3.0, 20.0)] {
         let mut now = Instant::now();
-        let config = BucketConfig { refill_per_s: guess, ..CONFIG };
+        let config = BucketConfig {
+            refill_per_s: guess,
+            ..CONFIG
+        };
         let mut bucket = Bucket::new(config, now);
         let mut remote = Remote::new(2000.0, truth, now);
         for _ in 0..20 {
@@ -174,7 +203,10 @@ fn the_refill_rate_is_learned_upward_and_downward() {
 
         let learned = bucket.refill_per_s();
 
-        assert!((learned - truth).abs() <= truth * 0.1, "{truth}: learned {learned}");
+        assert!(
+            (learned - truth).abs() <= truth * 0.1,
+            "{truth}: learned {learned}"
+        );
     }
 }
 
@@ -198,15 +230,39 @@ fn a_reading_older_than_another_charge_does_not_raise_the_level() {
     let now = Instant::now();
     let mut bucket = Bucket::new(CONFIG, now);
     let first = bucket.reserve(1, now).unwrap();
-    bucket.settle(first, Some(Cost { cost: 1, available: 1000 }), now);
+    bucket.settle(
+        first,
+        Some(Cost {
+            cost: 1,
+            available: 1000,
+        }),
+        now,
+    );
     let early = bucket.reserve(400, now).unwrap();
     let late = bucket.reserve(500, now).unwrap();
 
     // The remote charged `early` first, but its reply comes last.
-    bucket.settle(late, Some(Cost { cost: 500, available: 100 }), now + ms(10));
-    bucket.settle(early, Some(Cost { cost: 400, available: 600 }), now + ms(20));
+    bucket.settle(
+        late,
+        Some(Cost {
+            cost: 500,
+            available: 100,
+        }),
+        now + ms(10),
+    );
+    bucket.settle(
+        early,
+        Some(Cost {
+            cost: 400,
+            available: 600,
+        }),
+        now + ms(20),
+    );
 
-    assert!(matches!(bucket.wait_before(150, now + ms(20)), Wait::For(_)));
+    assert!(matches!(
+        bucket.wait_before(150, now + ms(20)),
+        Wait::For(_)
+    ));
     assert_eq!(bucket.wait_before(90, now + ms(20)), Wait::Go);
 }
 
@@ -215,7 +271,14 @@ fn a_refusal_stops_everyone_and_halves_the_rate() {
     let now = Instant::now();
     let mut bucket = Bucket::new(CONFIG, now);
     let call = bucket.reserve(10, now).unwrap();
-    bucket.settle(call, Some(Cost { cost: 10, available: 3000 }), now);
+    bucket.settle(
+        call,
+        Some(Cost {
+            cost: 10,
+            available: 3000,
+        }),
+        now,
+    );
     let table = [
         (None, None, Wait::For(ms(10_000))),
         (None, Some(ms(30_000)), Wait::For(ms(30_000))),
@@ -230,7 +293,14 @@ fn a_refusal_stops_everyone_and_halves_the_rate() {
         assert!(bucket.refill_per_s() <= rate / 2.0);
         bucket = Bucket::new(CONFIG, now);
         let call = bucket.reserve(10, now).unwrap();
-        bucket.settle(call, Some(Cost { cost: 10, available: 3000 }), now);
+        bucket.settle(
+            call,
+            Some(Cost {
+                cost: 10,
+                available: 3000,
+            }),
+            now,
+        );
     }
 }
 
@@ -251,7 +321,14 @@ fn a_call_never_sent_gives_its_tokens_back() {
     let now = Instant::now();
     let mut bucket = Bucket::new(CONFIG, now);
     let first = bucket.reserve(1, now).unwrap();
-    bucket.settle(first, Some(Cost { cost: 1, available: 100 }), now);
+    bucket.settle(
+        first,
+        Some(Cost {
+            cost: 1,
+            available: 100,
+        }),
+        now,
+    );
 
     let call = bucket.reserve(100, now).unwrap();
     bucket.cancel(call, now);
@@ -264,12 +341,26 @@ fn a_lost_reply_stays_spent_and_may_be_charged_late() {
     let now = Instant::now();
     let mut bucket = Bucket::new(CONFIG, now);
     let first = bucket.reserve(1, now).unwrap();
-    bucket.settle(first, Some(Cost { cost: 1, available: 200 }), now);
+    bucket.settle(
+        first,
+        Some(Cost {
+            cost: 1,
+            available: 200,
+        }),
+        now,
+    );
     let lost = bucket.reserve(100, now).unwrap();
     bucket.settle(lost, None, now + ms(1));
 
     let next = bucket.reserve(10, now + ms(2)).unwrap();
-    bucket.settle(next, Some(Cost { cost: 10, available: 190 }), now + ms(3));
+    bucket.settle(
+        next,
+        Some(Cost {
+            cost: 10,
+            available: 190,
+        }),
+        now + ms(3),
+    );
 
     assert!(matches!(bucket.wait_before(100, now + ms(3)), Wait::For(_)));
     assert_eq!(bucket.wait_before(90, now + ms(3)), Wait::Go);

@@ -36,7 +36,11 @@ pub(super) struct Refill {
 impl Refill {
     pub(super) fn new(per_s: f64, ceiling_per_s: f64) -> Self {
         let ceiling_per_s = ceiling_per_s.max(FLOOR_PER_S);
-        Self { per_s: per_s.clamp(FLOOR_PER_S, ceiling_per_s), ceiling_per_s, known_since: None }
+        Self {
+            per_s: per_s.clamp(FLOOR_PER_S, ceiling_per_s),
+            ceiling_per_s,
+            known_since: None,
+        }
     }
 
     pub(super) fn per_s(&self) -> f64 {
@@ -75,7 +79,11 @@ impl Refill {
         // not be in it. The newest may be of any age: after a long wait there is no younger one.
         let newest = past.iter().filter(earlier).max_by_key(|p| p.received);
         let recent = |p: &&Past| last.received.saturating_duration_since(p.received) <= WINDOW;
-        let oldest = past.iter().filter(earlier).filter(recent).min_by_key(|p| p.received);
+        let oldest = past
+            .iter()
+            .filter(earlier)
+            .filter(recent)
+            .min_by_key(|p| p.received);
         for first in oldest.into_iter().chain(newest) {
             let (low, high) = bounds(past, first, last, open_costs, capacity);
             // The upper bound has the last word: too slow a guess is corrected by the next
@@ -94,7 +102,10 @@ fn bounds(
     open_costs: f64,
     capacity: f64,
 ) -> (f64, f64) {
-    let between = || past.iter().filter(|p| p.received > first.sent && !std::ptr::eq(*p, first));
+    let between = || {
+        past.iter()
+            .filter(|p| p.received > first.sent && !std::ptr::eq(*p, first))
+    };
     let surely = between()
         .filter(|p| p.available.is_some())
         .filter(|p| p.sent >= first.received && p.received <= last.sent);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::bucket::{Bucket, BucketConfig, CallId, Wait};
 use super::Cost;
+use super::bucket::{Bucket, BucketConfig, CallId, Wait};
 
 /// A [`Bucket`] that many tasks draw from. Cheap to clone; clones are the same bucket.
 #[derive(Clone, Debug)]
@@ -46,7 +46,12 @@ impl SharedBucket {
             settled.as_mut().enable();
             let reserved = self.lock().reserve(cost, now());
             match reserved {
-                Ok(call) => return Ok(Permit { bucket: self.clone(), call: Some(call) }),
+                Ok(call) => {
+                    return Ok(Permit {
+                        bucket: self.clone(),
+                        call: Some(call),
+                    });
+                }
                 Err(Wait::Never) => return Err(Wait::Never),
                 Err(Wait::For(span)) => {
                     tokio::select! {
@@ -141,4 +146,78 @@ impl Drop for Permit {
 /// Tokio's clock, so that tests can pin it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bucket of 5 tokens a second that is known to hold `available`.
+    async fn holding(available: u32) -> SharedBucket {
+        let bucket = SharedBucket::new(BucketConfig::default());
+        let permit = bucket.acquire(0).await.unwrap();
+        permit.settle(Some(Cost { cost: 0, available }));
+        bucket
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_as_long_as_its_tokens_take() {
+        let bucket = holding(0).await;
+        let start = tokio::time::Instant::now();
+
+        let permit = bucket.acquire(50).await;
+
+        assert!(permit.is_ok());
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cheap_call_does_not_overtake_a_dear_one() {
+        let bucket = holding(10).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut calls = tokio::task::JoinSet::new();
+        for cost in [100, 1] {
+            let (bucket, order) = (bucket.clone(), Arc::clone(&order));
+            calls.spawn(async move {
+                let permit = bucket.acquire(cost).await.unwrap();
+                order.lock().unwrap().push(cost);
+                drop(permit);
+            });
+            // Lets the call get in line before the next one is made.
+            tokio::task::yield_now().await;
+        }
+
+        calls.join_all().await;
+
+        assert_eq!(*order.lock().unwrap(), [100, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn giving_up_takes_nothing_and_tells_the_wait() {
+        let bucket = holding(0).await;
+
+        let wait = bucket
+            .acquire_within(50, Duration::from_secs(2))
+            .await
+            .map(|_| ());
+
+        assert_eq!(wait, Err(Wait::For(Duration::from_secs(10))));
+        assert_eq!(bucket.wait_before(50), Wait::For(Duration::from_secs(10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_wait_for_the_first_reading_and_go_on_when_the_first_call_is_lost() {
+        let bucket = SharedBucket::new(BucketConfig::default());
+        let first = bucket.acquire(10).await.unwrap();
+        let waiting = tokio::spawn({
+            let bucket = bucket.clone();
+            async move { bucket.acquire(10).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+
+        drop(first);
+
+        assert!(waiting.await.unwrap());
+    }
 }

@@ -17,20 +17,16 @@
 //! | no data, or data of another shape | SchemaDrift | Unknown |
 //! | 3xx, other 4xx | Misconfigured | Misconfigured |
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::query::Call;
+use super::throttle::{throttled_by_status, throttled_by_text};
 use crate::Error;
-use crate::http::{Effect, RawReply, http_date};
-
-/// Longest wait a remote can talk us into; a wrong header must not stop a connection for days.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+use crate::http::{Effect, RawReply};
 
 /// The data of a good answer.
 #[derive(Debug)]
@@ -65,14 +61,20 @@ pub(super) fn classify<'a>(call: &Call, reply: &'a RawReply) -> Result<Reply<'a>
         401 => Err(Error::AuthRevoked { action: action() }),
         429 => Err(errors_of(reply)
             .iter()
-            .find_map(|error| throttled(call, error, reply))
+            .find_map(|error| throttled_by_text(call, &error.message, error.code(), reply))
             .unwrap_or_else(|| throttled_by_status(call, reply))),
         503 if call.effect == Effect::Read && reply.headers.contains_key(RETRY_AFTER) => {
             Err(throttled_by_status(call, reply))
         }
         500..=599 | 408 => Err(unsure(call, remote_failed(call, reply.status.as_str()))),
-        300..=399 => Err(Error::misconfigured(&call.action, "the address answers with a redirect")),
-        _ => Err(worst(call, &errors_of(reply), reply).unwrap_or_else(|| by_status(call, reply.status))),
+        300..=399 => Err(Error::misconfigured(
+            &call.action,
+            "the address answers with a redirect",
+        )),
+        _ => {
+            Err(worst(call, &errors_of(reply), reply)
+                .unwrap_or_else(|| by_status(call, reply.status)))
+        }
     }
 }
 
@@ -88,7 +90,10 @@ pub(super) fn unsure(call: &Call, error: Error) -> Error {
 }
 
 pub(super) fn drift(call: &Call, reason: &str) -> Error {
-    Error::SchemaDrift { action: call.action.clone(), reason: reason.to_owned() }
+    Error::SchemaDrift {
+        action: call.action.clone(),
+        reason: reason.to_owned(),
+    }
 }
 
 fn classify_body<'a>(call: &Call, reply: &'a RawReply) -> Result<Reply<'a>, Error> {
@@ -97,25 +102,34 @@ fn classify_body<'a>(call: &Call, reply: &'a RawReply) -> Result<Reply<'a>, Erro
         let fault = if error.is_data() {
             drift(call, "the answer is not a GraphQL answer")
         } else {
-            Error::NoAnswer { action: call.action.clone(), source: None }
+            Error::NoAnswer {
+                action: call.action.clone(),
+                source: None,
+            }
         };
         unsure(call, fault)
     })?;
     let errors = envelope.errors.unwrap_or_default();
-    let (allowed, faults): (Vec<_>, Vec<_>) =
-        errors.into_iter().partition(|error| call.effect == Effect::Read && error.is_allowed());
+    let (allowed, faults): (Vec<_>, Vec<_>) = errors
+        .into_iter()
+        .partition(|error| call.effect == Effect::Read && error.is_allowed());
     if let Some(error) = worst(call, &faults, reply) {
         return Err(error);
     }
     match envelope.data.filter(|data| data.get() != "null") {
-        Some(data) => Ok(Reply { data, partial: u32::try_from(allowed.len()).unwrap_or(u32::MAX) }),
+        Some(data) => Ok(Reply {
+            data,
+            partial: u32::try_from(allowed.len()).unwrap_or(u32::MAX),
+        }),
         None => Err(unsure(call, drift(call, "the answer has no data"))),
     }
 }
 
 fn errors_of(reply: &RawReply) -> Vec<GraphError> {
     let envelope = serde_json::from_slice::<Envelope>(&reply.body).ok();
-    envelope.and_then(|envelope| envelope.errors).unwrap_or_default()
+    envelope
+        .and_then(|envelope| envelope.errors)
+        .unwrap_or_default()
 }
 
 /// The error that decides when there are several: first what stops every call, then what may
@@ -132,12 +146,15 @@ fn worst(call: &Call, errors: &[GraphError], reply: &RawReply) -> Option<Error> 
         Error::Rejected { .. } => 7,
         _ => 8,
     };
-    errors.iter().map(|error| fault(call, error, reply)).min_by_key(rank)
+    errors
+        .iter()
+        .map(|error| fault(call, error, reply))
+        .min_by_key(rank)
 }
 
 fn fault(call: &Call, error: &GraphError, reply: &RawReply) -> Error {
     let action = call.action.clone();
-    if let Some(throttled) = throttled(call, error, reply) {
+    if let Some(throttled) = throttled_by_text(call, &error.message, error.code(), reply) {
         return throttled;
     }
     let message = error.message.to_lowercase();
@@ -147,12 +164,16 @@ fn fault(call: &Call, error: &GraphError, reply: &RawReply) -> Error {
         ("NOT_FOUND", [_]) if call.effect == Effect::Read => Error::Gone { action },
         ("NOT_FOUND", _) if call.effect == Effect::Write => rejected(call, error),
         ("BAD_USER_INPUT", _) if call.effect == Effect::Write => rejected(call, error),
-        ("BAD_USER_INPUT", _) if error.fields().iter().any(|f| f == "after" || f == "cursor") => {
-            Error::PageInvalid { action, reason: "the cursor is not accepted" }
-        }
+        ("BAD_USER_INPUT" | "", _) if error.is_about_cursor(call) => Error::PageInvalid {
+            action,
+            reason: "the cursor is not accepted",
+        },
         ("BAD_USER_INPUT", _) => {
             let fields = error.fields().join(", ");
-            Error::misconfigured(&action, &format!("the remote does not accept input ({fields})"))
+            Error::misconfigured(
+                &action,
+                &format!("the remote does not accept input ({fields})"),
+            )
         }
         ("", _) if message == "forbidden" => Error::Forbidden { action },
         ("", _) if message == "unauthenticated" => Error::AuthRevoked { action },
@@ -175,16 +196,38 @@ impl GraphError {
 
     /// Empty if there is none, or if what is there is not a code but text.
     fn code(&self) -> &str {
-        let code = self.extensions.get("code").and_then(Value::as_str).unwrap_or_default();
+        let code = self
+            .extensions
+            .get("code")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if is_name(code) { code } else { "" }
+    }
+
+    /// Only if a cursor was sent: how the vendor refuses one is not recorded, so both the field's
+    /// name and the word in the message count.
+    fn is_about_cursor(&self, call: &Call) -> bool {
+        let named = self
+            .fields()
+            .iter()
+            .any(|field| field == "after" || field == "cursor");
+        let said = self.code().is_empty() && self.message.to_lowercase().contains("cursor");
+        call.cursor().is_some() && (named || said)
     }
 
     /// The names of the input fields that did not pass, without what is wrong with each: that
     /// can quote the value.
     fn fields(&self) -> Vec<String> {
         let errors = self.extensions.pointer("/exception/validationErrors");
-        let names = errors.and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
-        names.filter(|name| is_name(name)).take(5).cloned().collect()
+        let names = errors
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(|map| map.keys());
+        names
+            .filter(|name| is_name(name))
+            .take(5)
+            .cloned()
+            .collect()
     }
 }
 
@@ -202,23 +245,35 @@ fn rejected(call: &Call, error: &GraphError) -> Error {
 }
 
 fn remote_failed(call: &Call, code: &str) -> Error {
-    Error::RemoteFailed { action: call.action.clone(), code: code.to_owned() }
+    Error::RemoteFailed {
+        action: call.action.clone(),
+        code: code.to_owned(),
+    }
 }
 
 fn by_status(call: &Call, status: StatusCode) -> Error {
     match status.as_u16() {
-        403 => Error::Forbidden { action: call.action.clone() },
+        403 => Error::Forbidden {
+            action: call.action.clone(),
+        },
         400 | 422 => drift(call, "the remote does not accept the request"),
-        other => {
-            Error::misconfigured(&call.action, &format!("the address answers with {other}"))
-        }
+        other => Error::misconfigured(&call.action, &format!("the address answers with {other}")),
     }
 }
 
 /// Validation errors have neither path nor code, and no fixed text; these are words that the
 /// recorded ones and the GraphQL specification use.
 fn finds_fault_with_document(message: &str) -> bool {
-    let words = ["does not exist", "unknown", "syntax", "variable", "argument", "field '", "field \"", "cannot query"];
+    let words = [
+        "does not exist",
+        "unknown",
+        "syntax",
+        "variable",
+        "argument",
+        "field '",
+        "field \"",
+        "cannot query",
+    ];
     words.iter().any(|word| message.contains(word))
 }
 
@@ -226,54 +281,25 @@ fn finds_fault_with_document(message: &str) -> bool {
 /// there that we did not write ourselves.
 fn unknown_words(call: &Call, message: &str) -> String {
     let separator = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-    let ours: Vec<&str> = call.document.split(separator).filter(|word| !word.is_empty()).collect();
-    let quoted = message.split(['\'', '"']).skip(1).step_by(2).filter(|word| ours.contains(word));
+    let ours: Vec<&str> = call
+        .document
+        .split(separator)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let quoted = message
+        .split(['\'', '"'])
+        .skip(1)
+        .step_by(2)
+        .filter(|word| ours.contains(word));
     let names: Vec<&str> = quoted.take(3).collect();
     if names.is_empty() {
         "the remote does not accept the document".to_owned()
     } else {
-        format!("the remote does not accept {} in the document", names.join(" of "))
+        format!(
+            "the remote does not accept {} in the document",
+            names.join(" of ")
+        )
     }
-}
-
-/// The text is not promised, so both what is read of it and what is not must do (section 4).
-fn throttled(call: &Call, error: &GraphError, reply: &RawReply) -> Option<Error> {
-    let message = error.message.to_lowercase();
-    let cost = number_after(&message, "costs ");
-    let available = number_after(&message, "have ").filter(|_| message.contains("available"));
-    let priced = cost.is_some() && available.is_some();
-    let named = message.contains("rate limit") || message.contains("ratelimit");
-    let coded = matches!(error.code(), "RATE_LIMITED" | "TOO_MANY_REQUESTS" | "THROTTLED");
-    (priced || named || coded).then(|| Error::Throttled {
-        action: call.action.clone(),
-        after: retry_after(&reply.headers, reply),
-        cost,
-        available,
-    })
-}
-
-fn throttled_by_status(call: &Call, reply: &RawReply) -> Error {
-    let after = retry_after(&reply.headers, reply);
-    Error::Throttled { action: call.action.clone(), after, cost: None, available: None }
-}
-
-fn number_after(text: &str, word: &str) -> Option<u32> {
-    let rest = &text[text.find(word)? + word.len()..];
-    let digits = rest.chars().take_while(char::is_ascii_digit).count();
-    rest[..digits].parse().ok()
-}
-
-/// Seconds, or a date that is read against the remote's own clock and not against ours.
-fn retry_after(headers: &HeaderMap, reply: &RawReply) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let span = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let (until, now) = (http_date(text)?, reply.server_date?);
-            Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(span.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Every reply of the sheet against every verdict.
 
-use reqwest::header::{DATE, HeaderValue};
+use std::time::Duration;
+
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use serde_json::json;
 
+use super::super::throttle::LONGEST_WAIT;
 use super::*;
 use crate::Verdict;
+use crate::http::http_date;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -13,7 +17,9 @@ fn reply(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> R
     for (name, value) in headers {
         map.insert(*name, HeaderValue::from_static(value));
     }
-    let server_date = map.get(DATE).and_then(|date| http_date(date.to_str().unwrap()));
+    let server_date = map
+        .get(DATE)
+        .and_then(|date| http_date(date.to_str().unwrap()));
     RawReply {
         status: StatusCode::from_u16(status).unwrap(),
         headers: map,
@@ -41,14 +47,14 @@ fn verdict(call: &Call, reply: &RawReply) -> Verdict {
 }
 
 fn rejected_zone() -> Verdict {
-    Verdict::Rejected { record: Some("zone".to_owned()) }
+    Verdict::Rejected {
+        record: Some("zone".to_owned()),
+    }
 }
 
 #[test]
 fn every_body_of_the_sheet_has_its_verdict() {
-    use Verdict::{
-        AuthRevoked, Forbidden, Gone, Misconfigured, Ok, PageInvalid, Retry, SchemaDrift, Unknown,
-    };
+    use Verdict::{AuthRevoked, Forbidden, Gone, Misconfigured, Ok, Retry, SchemaDrift, Unknown};
     let throttled = || Verdict::Throttled { after: None };
     let data = r#"{"data":{"account":{"id":"a"},"setVolume":{"soundZone":"z"}}}"#;
     let location = r#"{"data":{"account":{}},"errors":[{"message":"Not found","path":["account",
@@ -66,8 +72,7 @@ fn every_body_of_the_sheet_has_its_verdict() {
         "extensions":{"code":"BAD_USER_INPUT","exception":{"validationErrors":
         {"after":"invalid cursor"}}}}]}"#;
     let input = r#"{"errors":[{"message":"Variable 'input' field 'playFrom' does not exist"}]}"#;
-    let field =
-        r#"{"errors":[{"message":"Field 'timezone' does not exist on type 'Schedule'."}]}"#;
+    let field = r#"{"errors":[{"message":"Field 'timezone' does not exist on type 'Schedule'."}]}"#;
     let forbidden = r#"{"errors":[{"path":["account"],"message":"Forbidden",
         "locations":[{"line":2,"column":0}]}],"data":{"account":null}}"#;
     let limited = r#"{"data":null,"errors":[{"message":"You have been rate limited"}]}"#;
@@ -86,7 +91,7 @@ fn every_body_of_the_sheet_has_its_verdict() {
         ("not found", not_found, Gone, rejected_zone()),
         ("no zone", no_zone, Gone, rejected_zone()),
         ("bad source", bad_source, Misconfigured, rejected_zone()),
-        ("bad cursor", bad_cursor, PageInvalid, rejected_zone()),
+        ("bad cursor", bad_cursor, Misconfigured, rejected_zone()),
         ("bad variable", input, SchemaDrift, SchemaDrift),
         ("bad field", field, SchemaDrift, SchemaDrift),
         ("forbidden", forbidden, Forbidden, Forbidden),
@@ -98,14 +103,27 @@ fn every_body_of_the_sheet_has_its_verdict() {
         ("null data", r#"{"data":null}"#, SchemaDrift, Unknown),
         ("no data", "{}", SchemaDrift, Unknown),
         ("not an answer", "[1]", SchemaDrift, Unknown),
-        ("errors not a list", r#"{"data":{},"errors":"x"}"#, SchemaDrift, Unknown),
+        (
+            "errors not a list",
+            r#"{"data":{},"errors":"x"}"#,
+            SchemaDrift,
+            Unknown,
+        ),
         ("cut", r#"{"data":{"account":{"#, Retry, Unknown),
         ("a page of a gateway", "<html></html>", Retry, Unknown),
         ("empty", "", Retry, Unknown),
     ];
     for (name, body, for_read, for_write) in table {
-        assert_eq!(verdict(&read(), &reply(200, &[], body)), for_read, "{name}, read");
-        assert_eq!(verdict(&write(), &reply(200, &[], body)), for_write, "{name}, write");
+        assert_eq!(
+            verdict(&read(), &reply(200, &[], body)),
+            for_read,
+            "{name}, read"
+        );
+        assert_eq!(
+            verdict(&write(), &reply(200, &[], body)),
+            for_write,
+            "{name}, write"
+        );
     }
 }
 
@@ -129,7 +147,13 @@ fn every_status_has_its_verdict() {
         (400, &[], "", SchemaDrift, SchemaDrift),
         (404, &[], "", Misconfigured, Misconfigured),
         (413, &[], "", Misconfigured, Misconfigured),
-        (302, &[("location", "https://elsewhere")], "", Misconfigured, Misconfigured),
+        (
+            302,
+            &[("location", "https://elsewhere")],
+            "",
+            Misconfigured,
+            Misconfigured,
+        ),
         (408, &[], "", Retry, Unknown),
         (500, &[], "", Retry, Unknown),
         (502, &[], "<html>", Retry, Unknown),
@@ -140,8 +164,16 @@ fn every_status_has_its_verdict() {
     for (status, headers, body, for_read, for_write) in table {
         let reply = reply(status, headers, body);
 
-        assert_eq!(verdict(&read(), &reply), for_read, "{status} {headers:?} {body}, read");
-        assert_eq!(verdict(&write(), &reply), for_write, "{status} {headers:?} {body}, write");
+        assert_eq!(
+            verdict(&read(), &reply),
+            for_read,
+            "{status} {headers:?} {body}, read"
+        );
+        assert_eq!(
+            verdict(&write(), &reply),
+            for_write,
+            "{status} {headers:?} {body}, write"
+        );
     }
 }
 
@@ -154,7 +186,14 @@ fn the_price_and_the_level_are_read_from_the_refusal() {
     let error = classify(&read(), &reply(200, &[], body)).unwrap_err();
 
     assert!(
-        matches!(error, Error::Throttled { cost: Some(801), available: Some(42), .. }),
+        matches!(
+            error,
+            Error::Throttled {
+                cost: Some(801),
+                available: Some(42),
+                ..
+            }
+        ),
         "{error:?}"
     );
 }
@@ -166,16 +205,29 @@ fn retry_after_is_seconds_or_a_date_by_the_remotes_clock_and_at_most_an_hour() {
         (vec![("retry-after", "0")], Some(Duration::ZERO)),
         (vec![("retry-after", "30")], Some(30 * SECOND)),
         (vec![("retry-after", "999999")], Some(LONGEST_WAIT)),
-        (vec![date, ("retry-after", "Sat, 21 Nov 2026 05:01:30 GMT")], Some(90 * SECOND)),
-        (vec![date, ("retry-after", "Sat, 21 Nov 2026 04:00:00 GMT")], Some(Duration::ZERO)),
-        (vec![date, ("retry-after", "Sun, 21 Nov 2027 05:00:00 GMT")], Some(LONGEST_WAIT)),
+        (
+            vec![date, ("retry-after", "Sat, 21 Nov 2026 05:01:30 GMT")],
+            Some(90 * SECOND),
+        ),
+        (
+            vec![date, ("retry-after", "Sat, 21 Nov 2026 04:00:00 GMT")],
+            Some(Duration::ZERO),
+        ),
+        (
+            vec![date, ("retry-after", "Sun, 21 Nov 2027 05:00:00 GMT")],
+            Some(LONGEST_WAIT),
+        ),
         (vec![("retry-after", "Sat, 21 Nov 2026 05:01:30 GMT")], None),
         (vec![("retry-after", "soon")], None),
     ];
     for (headers, expected) in table {
         let verdict = verdict(&read(), &reply(429, &headers, ""));
 
-        assert_eq!(verdict, Verdict::Throttled { after: expected }, "{headers:?}");
+        assert_eq!(
+            verdict,
+            Verdict::Throttled { after: expected },
+            "{headers:?}"
+        );
     }
 }
 
@@ -215,4 +267,23 @@ fn a_drift_names_the_words_of_ours_that_are_not_accepted() {
         "the remote left the contract, the remote does not accept timezone of Schedule in the \
          document, to list zones of account acc"
     );
+}
+
+#[test]
+fn a_refused_cursor_invalidates_the_page_only_if_one_was_sent() {
+    let bodies = [
+        r#"{"errors":[{"message":"Validation failed","path":["account","soundZones"],
+            "extensions":{"code":"BAD_USER_INPUT","exception":{"validationErrors":
+            {"after":"invalid"}}}}]}"#,
+        r#"{"data":{"account":{"soundZones":null}},
+            "errors":[{"message":"Invalid cursor","path":["account","soundZones"]}]}"#,
+    ];
+    for body in bodies {
+        let reply = reply(200, &[], body);
+
+        let later = verdict(&Call::zones("acc", Some("cursor"), 100), &reply);
+
+        assert_eq!(later, Verdict::PageInvalid, "{body}");
+        assert_ne!(verdict(&read(), &reply), Verdict::PageInvalid, "{body}");
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use reqwest::{Method, Url};
 
+use super::Config;
 use super::classify::{Reply, classify};
 use super::query::Call;
 use super::wire::{self, Account, Next, Page};
 use super::zone::Zone;
-use super::Config;
 use crate::budget::{Cost, SharedBucket, Wait};
 use crate::http::{Http, RawReply, Request};
 use crate::{Error, Token};
@@ -60,10 +60,26 @@ impl Client {
         let url = Url::parse(&config.base_url)
             .map_err(|_| Error::misconfigured(ACTION, "base_url is not an address"))?;
         if !(1..=LARGEST_PAGE).contains(&config.page_size) {
-            return Err(Error::misconfigured(ACTION, "page_size must be between 1 and 100"));
+            return Err(Error::misconfigured(
+                ACTION,
+                "page_size must be between 1 and 100",
+            ));
         }
-        let Config { token, page_size, patience, .. } = config;
-        Ok(Self { http, bucket, url, token, page_size, patience, prices: Arc::default() })
+        let Config {
+            token,
+            page_size,
+            patience,
+            ..
+        } = config;
+        Ok(Self {
+            http,
+            bucket,
+            url,
+            token,
+            page_size,
+            patience,
+            prices: Arc::default(),
+        })
     }
 
     /// One page of an account's zones, by name; `None` begins the walk. Cursors are opaque and
@@ -159,12 +175,22 @@ impl Client {
         let reading = Cost::from_headers(&raw.headers);
         self.learn_price(call, reading.map(|reading| reading.cost));
         match classify(call, &raw).map(|_| ()) {
-            Err(Error::Throttled { action, after, cost, available }) => {
+            Err(Error::Throttled {
+                action,
+                after,
+                cost,
+                available,
+            }) => {
                 self.learn_price(call, cost);
                 let available = available.or(reading.map(|reading| reading.available));
                 permit.refused(available, after);
                 let after = after.or_else(|| waited(self.bucket.wait_before(self.price(call))));
-                Err(Error::Throttled { action, after, cost, available })
+                Err(Error::Throttled {
+                    action,
+                    after,
+                    cost,
+                    available,
+                })
             }
             outcome => {
                 permit.settle(reading);

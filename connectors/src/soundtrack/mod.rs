@@ -13,6 +13,7 @@ mod control;
 mod fields;
 mod map;
 mod query;
+mod throttle;
 mod wire;
 mod zone;
 

@@ -94,13 +94,20 @@ impl Call {
 
     pub(super) fn assign_source(zone_ids: &[&str], source_id: &str, immediate: bool) -> Self {
         let variables = json!({"zones": zone_ids, "source": source_id, "immediate": immediate});
-        let (root, zone) = ("soundZoneAssignSource", zone_ids.first().copied().unwrap_or_default());
+        let (root, zone) = (
+            "soundZoneAssignSource",
+            zone_ids.first().copied().unwrap_or_default(),
+        );
         let call = Self::control("assign a source to", root, ASSIGN_SOURCE, zone, variables);
         if zone_ids.len() == 1 {
             return call;
         }
         let action = format!("assign a source to {} zones", zone_ids.len());
-        Self { action, record: None, ..call }
+        Self {
+            action,
+            record: None,
+            ..call
+        }
     }
 
     fn control(
@@ -122,7 +129,9 @@ impl Call {
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
-        json!({"query": self.document, "variables": self.variables}).to_string().into_bytes()
+        json!({"query": self.document, "variables": self.variables})
+            .to_string()
+            .into_bytes()
     }
 
     pub(super) fn cursor(&self) -> Option<&str> {
@@ -135,5 +144,8 @@ fn sized(document: &str, page_size: u16) -> String {
 }
 
 fn shown(id: &str) -> String {
-    id.chars().filter(|c| !c.is_control()).take(ID_SHOWN).collect()
+    id.chars()
+        .filter(|c| !c.is_control())
+        .take(ID_SHOWN)
+        .collect()
 }

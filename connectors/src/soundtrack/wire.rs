@@ -39,7 +39,11 @@ impl<T> Page<T> {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let whole = self.partial == 0 && self.lost == 0;
-        if whole { Verdict::Ok } else { Verdict::OkPartial }
+        if whole {
+            Verdict::Ok
+        } else {
+            Verdict::OkPartial
+        }
     }
 }
 
@@ -115,7 +119,10 @@ pub(super) fn root<'a>(call: &Call, reply: &Reply<'a>) -> Result<Option<&'a RawV
     let data: std::collections::BTreeMap<String, &RawValue> = read(call, reply.data)?;
     match data.get(call.root) {
         Some(value) => Ok(Some(*value).filter(|value| value.get() != "null")),
-        None => Err(unsure(call, drift(call, "the answer lacks the field that was asked for"))),
+        None => Err(unsure(
+            call,
+            drift(call, "the answer lacks the field that was asked for"),
+        )),
     }
 }
 
@@ -161,8 +168,11 @@ fn page<T>(
     decode: impl Fn(&Value) -> Result<T, RecordError>,
 ) -> Result<Page<T>, Error> {
     let connection: Connection = read(call, connection)?;
-    let nodes: Vec<&RawValue> =
-        connection.edges.iter().filter_map(|edge| edge.as_ref()?.node).collect();
+    let nodes: Vec<&RawValue> = connection
+        .edges
+        .iter()
+        .filter_map(|edge| edge.as_ref()?.node)
+        .collect();
     let lost = connection.edges.len() - nodes.len();
     let items = nodes.into_iter().map(|node| item(node, &decode)).collect();
     Ok(Page {
@@ -180,13 +190,25 @@ fn page<T>(
 fn item<T>(node: &RawValue, decode: impl Fn(&Value) -> Result<T, RecordError>) -> Item<T> {
     // Raw JSON inside a parsed answer is valid JSON; a null here would be an undecodable record.
     let value: Value = serde_json::from_str(node.get()).unwrap_or_default();
-    let id = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    Item { id: id.map(str::to_owned), raw: node.to_owned(), decoded: decode(&value) }
+    let id = value
+        .get("id")
+        .and_then(Value::as_str)
+        .filter(|id| !id.is_empty());
+    Item {
+        id: id.map(str::to_owned),
+        raw: node.to_owned(),
+        decoded: decode(&value),
+    }
 }
 
 fn next(call: &Call, connection: &Connection, lost: usize) -> Result<Next, Error> {
-    let Some(info) = &connection.page_info else { return Ok(Next::Unclear) };
-    let end_cursor = info.end_cursor.as_deref().filter(|cursor| !cursor.is_empty());
+    let Some(info) = &connection.page_info else {
+        return Ok(Next::Unclear);
+    };
+    let end_cursor = info
+        .end_cursor
+        .as_deref()
+        .filter(|cursor| !cursor.is_empty());
     match (info.has_next_page, end_cursor) {
         (Some(true), Some(cursor)) if Some(cursor) == call.cursor() => {
             let (action, reason) = (call.action.clone(), "it gives the cursor it was asked with");
@@ -197,8 +219,14 @@ fn next(call: &Call, connection: &Connection, lost: usize) -> Result<Next, Error
         (Some(false), _) => {
             // On the first page, and only there, the count must be met by what came.
             let is_first = call.cursor().is_none();
-            let short = connection.total.is_some_and(|total| total > connection.edges.len() as u64);
-            Ok(if is_first && short { Next::Unclear } else { Next::End })
+            let short = connection
+                .total
+                .is_some_and(|total| total > connection.edges.len() as u64);
+            Ok(if is_first && short {
+                Next::Unclear
+            } else {
+                Next::End
+            })
         }
         (Some(true) | None, _) => Ok(Next::Unclear),
     }
@@ -207,7 +235,10 @@ fn next(call: &Call, connection: &Connection, lost: usize) -> Result<Next, Error
 impl Account {
     fn decode(node: &Value) -> Result<Self, RecordError> {
         let fields = super::fields::Fields::of_record(node)?;
-        Ok(Self { id: fields.id("id")?, business_name: fields.text("businessName")? })
+        Ok(Self {
+            id: fields.id("id")?,
+            business_name: fields.text("businessName")?,
+        })
     }
 }
 

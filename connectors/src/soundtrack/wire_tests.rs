@@ -8,7 +8,13 @@ fn zones(cursor: Option<&str>, connection: &Value) -> Result<Page<Zone>, Error> 
     let call = Call::zones("acc", cursor, 100);
     let account = json!({"id": "acc", "businessName": "Hilton", "soundZones": connection});
     let data = serde_json::value::to_raw_value(&json!({"account": account})).unwrap();
-    zones_page(&call, &Reply { data: &data, partial: 0 })
+    zones_page(
+        &call,
+        &Reply {
+            data: &data,
+            partial: 0,
+        },
+    )
 }
 
 fn edge(id: &str) -> Value {
@@ -20,15 +26,78 @@ fn only_a_page_that_proves_it_is_the_last_ends_the_walk() {
     let more = |cursor: &str| Next::More(cursor.to_owned());
     let last = json!({"hasNextPage": false, "endCursor": "e"});
     let table = [
-        ("last", None, Some(1), last.clone(), vec![edge("a")], Next::End),
-        ("last of none", None, Some(0), json!({"hasNextPage": false}), vec![], Next::End),
-        ("last, no count", None, None, last.clone(), vec![edge("a")], Next::End),
-        ("later last", Some("s"), Some(9), last.clone(), vec![edge("a")], Next::End),
-        ("counted more", None, Some(2), last.clone(), vec![edge("a")], Next::Unclear),
-        ("null node", Some("s"), Some(1), last.clone(), vec![json!({"node": null})], Next::Unclear),
-        ("null edge", Some("s"), Some(1), last, vec![Value::Null], Next::Unclear),
-        ("no page info", None, Some(1), Value::Null, vec![edge("a")], Next::Unclear),
-        ("empty page info", None, Some(1), json!({}), vec![edge("a")], Next::Unclear),
+        (
+            "last",
+            None,
+            Some(1),
+            last.clone(),
+            vec![edge("a")],
+            Next::End,
+        ),
+        (
+            "last of none",
+            None,
+            Some(0),
+            json!({"hasNextPage": false}),
+            vec![],
+            Next::End,
+        ),
+        (
+            "last, no count",
+            None,
+            None,
+            last.clone(),
+            vec![edge("a")],
+            Next::End,
+        ),
+        (
+            "later last",
+            Some("s"),
+            Some(9),
+            last.clone(),
+            vec![edge("a")],
+            Next::End,
+        ),
+        (
+            "counted more",
+            None,
+            Some(2),
+            last.clone(),
+            vec![edge("a")],
+            Next::Unclear,
+        ),
+        (
+            "null node",
+            Some("s"),
+            Some(1),
+            last.clone(),
+            vec![json!({"node": null})],
+            Next::Unclear,
+        ),
+        (
+            "null edge",
+            Some("s"),
+            Some(1),
+            last,
+            vec![Value::Null],
+            Next::Unclear,
+        ),
+        (
+            "no page info",
+            None,
+            Some(1),
+            Value::Null,
+            vec![edge("a")],
+            Next::Unclear,
+        ),
+        (
+            "empty page info",
+            None,
+            Some(1),
+            json!({}),
+            vec![edge("a")],
+            Next::Unclear,
+        ),
         (
             "more, null cursor",
             None,
@@ -95,17 +164,33 @@ fn an_answer_without_its_list_is_never_an_empty_page() {
         (json!({}), Verdict::SchemaDrift),
         (json!({"other": {}}), Verdict::SchemaDrift),
         (json!({"account": {"id": "acc"}}), Verdict::SchemaDrift),
-        (json!({"account": {"soundZones": null}}), Verdict::SchemaDrift),
+        (
+            json!({"account": {"soundZones": null}}),
+            Verdict::SchemaDrift,
+        ),
         (json!({"account": {"soundZones": {}}}), Verdict::SchemaDrift),
-        (json!({"account": {"soundZones": {"edges": null}}}), Verdict::SchemaDrift),
-        (json!({"account": {"soundZones": {"edges": {}}}}), Verdict::SchemaDrift),
+        (
+            json!({"account": {"soundZones": {"edges": null}}}),
+            Verdict::SchemaDrift,
+        ),
+        (
+            json!({"account": {"soundZones": {"edges": {}}}}),
+            Verdict::SchemaDrift,
+        ),
         (json!({"account": "x"}), Verdict::SchemaDrift),
         (json!([]), Verdict::SchemaDrift),
     ];
     for (data, expected) in table {
         let raw = serde_json::value::to_raw_value(&data).unwrap();
 
-        let error = zones_page(&call, &Reply { data: &raw, partial: 0 }).unwrap_err();
+        let error = zones_page(
+            &call,
+            &Reply {
+                data: &raw,
+                partial: 0,
+            },
+        )
+        .unwrap_err();
 
         assert_eq!(error.verdict(), expected, "{data}");
     }
@@ -117,7 +202,14 @@ fn a_write_without_a_payload_is_unknown() {
     for data in [json!({"play": null}), json!({}), json!(5)] {
         let raw = serde_json::value::to_raw_value(&data).unwrap();
 
-        let error = written(&call, &Reply { data: &raw, partial: 0 }).unwrap_err();
+        let error = written(
+            &call,
+            &Reply {
+                data: &raw,
+                partial: 0,
+            },
+        )
+        .unwrap_err();
 
         assert_eq!(error.verdict(), Verdict::Unknown, "{data}");
     }
@@ -131,10 +223,23 @@ fn accounts_are_read_with_the_kind_of_their_viewer() {
         "edges": [{"node": {"id": "a", "businessName": "Hilton"}}]}}});
     let raw = serde_json::value::to_raw_value(&data).unwrap();
 
-    let (kind, page) = accounts_page(&call, &Reply { data: &raw, partial: 0 }).unwrap();
+    let (kind, page) = accounts_page(
+        &call,
+        &Reply {
+            data: &raw,
+            partial: 0,
+        },
+    )
+    .unwrap();
 
     assert_eq!(kind, "PublicAPIClient");
     let account = page.items[0].decoded.clone().unwrap();
-    assert_eq!(account, Account { id: "a".to_owned(), business_name: "Hilton".to_owned() });
+    assert_eq!(
+        account,
+        Account {
+            id: "a".to_owned(),
+            business_name: "Hilton".to_owned()
+        }
+    );
     assert_eq!(page.next, Next::End);
 }

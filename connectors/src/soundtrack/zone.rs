@@ -172,13 +172,25 @@ impl Zone {
             online: zone.flag("online")?,
             is_paired: zone.flag("isPaired")?,
             streaming_type: zone.text("streamingType")?.into(),
-            location: zone.maybe_object("location")?.map(|f| location(&f)).transpose()?,
-            device: zone.maybe_object("device")?.map(|f| device(&f)).transpose()?,
+            location: zone
+                .maybe_object("location")?
+                .map(|f| location(&f))
+                .transpose()?,
+            device: zone
+                .maybe_object("device")?
+                .map(|f| device(&f))
+                .transpose()?,
             subscription: subscription(&zone.object("subscription")?)?,
             status_state: status.text("state")?.into(),
             status_code: status.text("code")?.into(),
-            play_from: zone.maybe_object("playFrom")?.map(|f| play_source(&f)).transpose()?,
-            schedule: zone.maybe_object("schedule")?.map(|f| named(&f)).transpose()?,
+            play_from: zone
+                .maybe_object("playFrom")?
+                .map(|f| play_source(&f))
+                .transpose()?,
+            schedule: zone
+                .maybe_object("schedule")?
+                .map(|f| named(&f))
+                .transpose()?,
             playback_state: playback_state.map(Into::into),
             volume: playback.map_or(Ok(None), |playback| playback.maybe_number("volume"))?,
         })
@@ -187,7 +199,11 @@ impl Zone {
 
 fn location(fields: &Fields) -> Result<Location, RecordError> {
     let (id, name) = (fields.id("id")?, fields.text("name")?);
-    Ok(Location { id, name, timezone: fields.text("timezone")? })
+    Ok(Location {
+        id,
+        name,
+        timezone: fields.text("timezone")?,
+    })
 }
 
 fn device(fields: &Fields) -> Result<Device, RecordError> {
@@ -224,12 +240,25 @@ fn instant(text: &str) -> Option<Timestamp> {
 }
 
 fn play_source(fields: &Fields) -> Result<PlaySource, RecordError> {
-    let maybe = |name: &str| if fields.has(name) { fields.maybe_text(name) } else { Ok(None) };
-    Ok(PlaySource { kind: fields.text("__typename")?, id: maybe("id")?, name: maybe("name")? })
+    let maybe = |name: &str| {
+        if fields.has(name) {
+            fields.maybe_text(name)
+        } else {
+            Ok(None)
+        }
+    };
+    Ok(PlaySource {
+        kind: fields.text("__typename")?,
+        id: maybe("id")?,
+        name: maybe("name")?,
+    })
 }
 
 fn named(fields: &Fields) -> Result<Named, RecordError> {
-    Ok(Named { id: fields.id("id")?, name: fields.text("name")? })
+    Ok(Named {
+        id: fields.id("id")?,
+        name: fields.text("name")?,
+    })
 }
 
 #[cfg(test)]

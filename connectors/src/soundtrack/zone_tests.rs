@@ -61,7 +61,10 @@ fn the_sample_of_the_sheet_is_read_field_by_field() {
             id: schedule().0,
             name: schedule().1,
         }),
-        schedule: Some(Named { id: "s".to_owned(), name: "DR : Basalt | SCHD".to_owned() }),
+        schedule: Some(Named {
+            id: "s".to_owned(),
+            name: "DR : Basalt | SCHD".to_owned(),
+        }),
         playback_state: Some(PlaybackState::Playing),
         volume: Some(8),
     };
@@ -70,10 +73,18 @@ fn the_sample_of_the_sheet_is_read_field_by_field() {
 
 #[test]
 fn what_the_schema_allows_to_be_null_may_be_null() {
-    for pointer in
-        ["/location", "/device", "/playFrom", "/schedule", "/playback", "/playback/volume"]
-    {
-        assert!(Zone::decode(&with(pointer, Value::Null)).is_ok(), "{pointer}");
+    for pointer in [
+        "/location",
+        "/device",
+        "/playFrom",
+        "/schedule",
+        "/playback",
+        "/playback/volume",
+    ] {
+        assert!(
+            Zone::decode(&with(pointer, Value::Null)).is_ok(),
+            "{pointer}"
+        );
     }
 }
 
@@ -83,10 +94,21 @@ fn a_word_the_sheet_does_not_have_is_kept_as_it_came() {
 
     let zone = Zone::decode(&node).unwrap();
 
-    assert_eq!(zone.subscription.state, SubscriptionState::Other("FROZEN".to_owned()));
+    assert_eq!(
+        zone.subscription.state,
+        SubscriptionState::Other("FROZEN".to_owned())
+    );
     assert_eq!(zone.subscription.state.as_str(), "FROZEN");
-    for pointer in ["/streamingType", "/status/state", "/status/code", "/playback/state"] {
-        assert!(Zone::decode(&with(pointer, json!("A_NEW_WORD"))).is_ok(), "{pointer}");
+    for pointer in [
+        "/streamingType",
+        "/status/state",
+        "/status/code",
+        "/playback/state",
+    ] {
+        assert!(
+            Zone::decode(&with(pointer, json!("A_NEW_WORD"))).is_ok(),
+            "{pointer}"
+        );
     }
 }
 
@@ -95,7 +117,10 @@ fn a_source_without_id_and_name_is_still_a_source() {
     let zone = Zone::decode(&with("/playFrom", json!({"__typename": "Soundtrack"}))).unwrap();
 
     let source = zone.play_from.unwrap();
-    assert_eq!((source.kind.as_str(), source.id, source.name), ("Soundtrack", None, None));
+    assert_eq!(
+        (source.kind.as_str(), source.id, source.name),
+        ("Soundtrack", None, None)
+    );
 }
 
 #[test]
@@ -116,10 +141,22 @@ fn a_field_that_does_not_fit_is_named_without_its_value() {
         ("/isPaired", json!(null), "isPaired"),
         ("/location", json!("canary"), "location"),
         ("/location/timezone", json!(null), "location.timezone"),
-        ("/device/softwareVersion", json!(["canary"]), "device.softwareVersion"),
+        (
+            "/device/softwareVersion",
+            json!(["canary"]),
+            "device.softwareVersion",
+        ),
         ("/subscription", json!(null), "subscription"),
-        ("/subscription/isActive", json!("canary"), "subscription.isActive"),
-        ("/subscription/activeUntil", json!("canary"), "subscription.activeUntil"),
+        (
+            "/subscription/isActive",
+            json!("canary"),
+            "subscription.isActive",
+        ),
+        (
+            "/subscription/activeUntil",
+            json!("canary"),
+            "subscription.activeUntil",
+        ),
         ("/status/code", json!(1), "status.code"),
         ("/playback/volume", json!(8.5), "playback.volume"),
     ];
@@ -133,7 +170,9 @@ fn a_field_that_does_not_fit_is_named_without_its_value() {
 
 #[test]
 fn a_field_left_out_is_not_read_as_null() {
-    for name in ["location", "device", "playFrom", "schedule", "playback", "online"] {
+    for name in [
+        "location", "device", "playFrom", "schedule", "playback", "online",
+    ] {
         let mut node = sample();
         node.as_object_mut().unwrap().remove(name);
 

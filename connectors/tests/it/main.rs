@@ -1,1 +1,5 @@
-//! Tests.
+//! The connectors against the simulators: the contract, seen from the wire.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+
+mod soundtrack;

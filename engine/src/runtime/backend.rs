@@ -38,9 +38,14 @@ impl Backend for ChannelBackend {
     fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-        _: &WorkerContext,
+        worker: &WorkerContext,
     ) -> Poll<Option<Result<Task<Slot>, Infallible>>> {
         let work = ready!(self.inbox.poll_recv(cx));
+        if work.is_none() {
+            // The end of a backend drains the worker but does not end it: it waits for a stop. That it
+            // has not been started is the only way to fail, and whoever polls has been.
+            let _ = worker.stop();
+        }
         Poll::Ready(work.map(|work| Ok(Task::new(Slot::new(Mutex::new(Some(work)))))))
     }
 

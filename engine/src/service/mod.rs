@@ -6,6 +6,7 @@ mod prune;
 mod rescue;
 mod schedule;
 
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -13,31 +14,20 @@ use crate::{Client, Entropy, WorkerOptions};
 
 /// What each service is given.
 #[derive(Debug, Clone)]
-struct Service {
-    client: Client,
-    options: WorkerOptions,
-    entropy: Entropy,
-    stop: CancellationToken,
+pub(crate) struct Service {
+    pub(crate) client: Client,
+    pub(crate) hot: PgPool,
+    pub(crate) options: WorkerOptions,
+    pub(crate) entropy: Entropy,
+    pub(crate) stop: CancellationToken,
 }
 
 /// Starts them all; they end at `stop`.
-pub(crate) fn spawn(
-    tasks: &mut JoinSet<()>,
-    client: &Client,
-    options: &WorkerOptions,
-    entropy: &Entropy,
-    stop: &CancellationToken,
-) {
-    let service = Service {
-        client: client.clone(),
-        options: options.clone(),
-        entropy: entropy.clone(),
-        stop: stop.clone(),
-    };
+pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(promote::run(service.clone()));
     tasks.spawn(rescue::run(service.clone()));
     tasks.spawn(schedule::run(service.clone()));
-    tasks.spawn(prune::run(service));
+    tasks.spawn(prune::run(service.clone()));
 }
 
 impl Service {

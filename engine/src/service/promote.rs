@@ -39,7 +39,7 @@ fn next_pause(service: &Service, found: &Promoted) -> Duration {
 }
 
 async fn round(service: &Service) -> Result<Promoted> {
-    let found = promote::promote(&mut *service.client.pool().acquire().await?).await?;
+    let found = promote::promote(&mut *service.hot.acquire().await?).await?;
     for queue in &found.queues {
         service.client.hub().wake(queue);
     }

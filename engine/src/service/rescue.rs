@@ -35,7 +35,7 @@ pub(super) async fn run(service: Service) {
 
 async fn round(service: &Service, look_back: Duration) -> Result<()> {
     loop {
-        let mut conn = service.client.pool().acquire().await?;
+        let mut conn = service.hot.acquire().await?;
         let rescued = rescue::rescue(&mut conn, look_back).await?;
         for job in &rescued {
             metrics::counter!("lockstep_jobs_rescued_total", "state" => job.state.clone()).increment(1);

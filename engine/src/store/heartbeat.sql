@@ -17,5 +17,5 @@ held as materialized (
 update engine.running r
 set lease_until = now() + $5 * interval '1 millisecond'
 from held h
-where r.ctid = h.row and r.shard = $1 and r.id = h.id and r.attempt = h.attempt and r.nonce = h.nonce
-returning r.id, r.cancel_requested
+where r.ctid = h.row and r.shard = $1 and r.nonce = h.nonce
+returning r.id, r.attempt, r.nonce, r.cancel_requested

@@ -19,10 +19,10 @@ held as materialized (
     ) r
 ),
 removed as (
-    -- The fence again: the row may have changed hands since this statement's snapshot.
+    -- By address. A row under its address never changes hands: another attempt is another row.
     delete from engine.running r
     using held h
-    where r.ctid = h.row and r.shard = $1 and r.id = h.id and r.attempt = h.attempt and r.nonce = h.nonce
+    where r.ctid = h.row and r.shard = $1 and r.nonce = h.nonce
     returning
         r.*, h.outcome, h.delay_ms, h.code, h.error, h.result,
         -- A person's cancel wins over another try, never over an end.

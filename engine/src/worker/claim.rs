@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ const GATHER: Duration = Duration::from_millis(1);
 
 pub(crate) struct Claimer {
     pub(crate) client: Client,
+    pub(crate) hot: PgPool,
     pub(crate) registry: Registry,
     pub(crate) running: Arc<Running>,
     pub(crate) entropy: Entropy,
@@ -104,7 +106,7 @@ impl Claimer {
             worker_id: self.worker_id,
             lease: self.options.lease,
         };
-        let mut conn = self.client.pool().acquire().await?;
+        let mut conn = self.hot.acquire().await?;
         claim(&mut conn, &ask).await
     }
 

@@ -16,13 +16,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::client::pool_options;
+use crate::client::{hot_pool, pool_options};
 use crate::cx::Stop;
 use crate::runtime::{Dispatch, Registry};
 use crate::store::{kind, worker};
 use crate::{Client, Entropy, Result, WorkerOptions, service};
 use running::Running;
 pub use settle::Counts;
+
+/// Claims, settles, promotes and rescues; each waits for the others a moment at most.
+const HOT_CONNECTIONS: u32 = 6;
 
 /// Claims and runs jobs until it is told to stop.
 ///
@@ -76,6 +79,7 @@ impl Worker {
     /// waited for.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let own_pool = self.own_pool();
+        let hot = hot_pool(self.client.pool(), HOT_CONNECTIONS);
         self.register(&own_pool).await?;
         let running = Arc::new(Running::default());
         let keeper = Arc::new(lease::Keeper {
@@ -90,13 +94,13 @@ impl Worker {
         let (asking, keeping) = (stop.child_token(), CancellationToken::new());
         let mut askers = JoinSet::new();
         let mut keepers = JoinSet::new();
-        let (settlements, settled) = self.spawn_settler();
+        let (settlements, settled) = self.spawn_settler(&hot);
         let (work, runtime) = self.spawn_runtime(settlements, running.clone());
-        for claimer in self.claimers(&running) {
+        for claimer in self.claimers(&running, &hot) {
             askers.spawn(claimer.run(work.clone(), asking.clone()));
         }
         drop(work);
-        service::spawn(&mut askers, &self.client, &self.options, &self.entropy, &asking);
+        service::spawn(&mut askers, &self.service(&hot, &asking));
         askers.spawn(wake::listen(own_pool.clone(), self.client.hub().clone(), asking.clone()));
         let (renewer, obeyer) = (keeper.clone(), keeper);
         let (until, until_too) = (keeping.clone(), keeping.clone());
@@ -110,6 +114,7 @@ impl Worker {
         join("settler", settled).await;
         keeping.cancel();
         join_all(&mut keepers).await;
+        hot.close().await;
         self.leave(&own_pool).await;
         Ok(())
     }
@@ -129,9 +134,10 @@ impl Worker {
         Ok(())
     }
 
-    fn claimers(&self, running: &Arc<Running>) -> Vec<claim::Claimer> {
+    fn claimers(&self, running: &Arc<Running>, hot: &PgPool) -> Vec<claim::Claimer> {
         let claimer = |queue: &crate::QueueOptions| claim::Claimer {
             client: self.client.clone(),
+            hot: hot.clone(),
             registry: self.registry.clone(),
             running: running.clone(),
             entropy: self.entropy.clone(),
@@ -142,10 +148,21 @@ impl Worker {
         self.options.queues.iter().map(claimer).collect()
     }
 
-    fn spawn_settler(&self) -> (mpsc::Sender<crate::store::settle::Settlement>, tokio::task::JoinHandle<()>) {
+    fn service(&self, hot: &PgPool, stop: &CancellationToken) -> service::Service {
+        service::Service {
+            client: self.client.clone(),
+            hot: hot.clone(),
+            options: self.options.clone(),
+            entropy: self.entropy.clone(),
+            stop: stop.clone(),
+        }
+    }
+
+    fn spawn_settler(&self, hot: &PgPool) -> (mpsc::Sender<crate::store::settle::Settlement>, tokio::task::JoinHandle<()>) {
         let (sender, inbox) = mpsc::channel(settle::BACKLOG);
         let settler = settle::Settler {
             client: self.client.clone(),
+            hot: hot.clone(),
             entropy: self.entropy.clone(),
             worker_id: self.id,
             lease: self.options.lease,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ impl Counts {
 
 pub(crate) struct Settler {
     pub(crate) client: Client,
+    pub(crate) hot: PgPool,
     pub(crate) entropy: Entropy,
     pub(crate) worker_id: Uuid,
     pub(crate) lease: Duration,
@@ -132,7 +134,7 @@ impl Settler {
     }
 
     async fn try_write(&self, batch: &[Settlement], in_doubt: bool) -> Result<Vec<Uuid>> {
-        let mut conn = self.client.pool().acquire().await?;
+        let mut conn = self.hot.acquire().await?;
         let mut refused = settle(&mut conn, batch).await?;
         if in_doubt && !refused.is_empty() {
             // The first try may have committed and only its answer was lost.

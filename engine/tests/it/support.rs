@@ -20,17 +20,17 @@ use uuid::Uuid;
 /// No condition takes longer on a busy machine; a test that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub type Answer = Result<Outcome, Failure>;
+pub(crate) type Answer = Result<Outcome, Failure>;
 type Play = dyn Fn(String, Cx<Stage>) -> BoxFuture<'static, Answer> + Send + Sync;
 
 /// What the handlers of one test do.
 #[derive(Clone)]
-pub struct Stage(Arc<Play>);
+pub(crate) struct Stage(Arc<Play>);
 
 /// The kind most tests use: its name is all it has.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Act {
-    pub name: String,
+pub(crate) struct Act {
+    pub(crate) name: String,
 }
 
 impl Job for Act {
@@ -51,8 +51,8 @@ impl Job for Act {
 
 /// A second kind, for whatever holds of kinds.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Extra {
-    pub name: String,
+pub(crate) struct Extra {
+    pub(crate) name: String,
 }
 
 impl Job for Extra {
@@ -70,7 +70,7 @@ impl Job for Extra {
 }
 
 /// Both kinds, played by `play`.
-pub fn playing<F, R>(play: F) -> Registry
+pub(crate) fn playing<F, R>(play: F) -> Registry
 where
     F: Fn(String, Cx<Stage>) -> R + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
@@ -80,22 +80,22 @@ where
 }
 
 /// Both kinds, done at once.
-pub fn done() -> Registry {
+pub(crate) fn done() -> Registry {
     playing(|_, _| async { Ok(Outcome::done()) })
 }
 
 /// A job of the kind [`Act`].
-pub fn act(name: &str) -> NewJob {
+pub(crate) fn act(name: &str) -> NewJob {
     NewJob::of(&Act { name: name.to_owned() })
 }
 
 /// A job whose args are not those of its kind.
-pub fn garbled() -> NewJob {
+pub(crate) fn garbled() -> NewJob {
     NewJob::new(Act::KIND, &json!({"nonsense": true}))
 }
 
 /// Leases so short that a test can wait for their end.
-pub fn quick() -> WorkerOptions {
+pub(crate) fn quick() -> WorkerOptions {
     WorkerOptions {
         label: "tester".into(),
         queues: vec![QueueOptions::new("default", 10)],
@@ -110,27 +110,27 @@ pub fn quick() -> WorkerOptions {
 }
 
 /// As [`quick`], with so many slots.
-pub fn slots(concurrency: usize) -> WorkerOptions {
+pub(crate) fn slots(concurrency: usize) -> WorkerOptions {
     WorkerOptions { queues: vec![QueueOptions::new("default", concurrency)], ..quick() }
 }
 
 /// A worker on a client of its own, as another process would have it.
-pub async fn elsewhere(db: &Database, registry: Registry, options: WorkerOptions) -> WorkerGuard {
+pub(crate) async fn elsewhere(db: &Database, registry: Registry, options: WorkerOptions) -> WorkerGuard {
     run_worker(&another_client(db).await, registry, options)
 }
 
 /// A client of its own.
-pub async fn another_client(db: &Database) -> Client {
+pub(crate) async fn another_client(db: &Database) -> Client {
     Client::connect(db.url(), 8).await.unwrap()
 }
 
 /// The person of all tests.
-pub fn somebody() -> Actor {
+pub(crate) fn somebody() -> Actor {
     Actor::new("ada", "test")
 }
 
 /// Waits until `check` holds.
-pub async fn until<R>(what: &str, mut check: impl FnMut() -> R)
+pub(crate) async fn until<R>(what: &str, mut check: impl FnMut() -> R)
 where
     R: Future<Output = bool>,
 {
@@ -142,7 +142,7 @@ where
 }
 
 /// Waits until the job has ended, and shows it.
-pub async fn ended(client: &Client, id: Uuid) -> JobView {
+pub(crate) async fn ended(client: &Client, id: Uuid) -> JobView {
     client.wait(id, PATIENCE).await.unwrap();
     let job = job(client, id).await;
     assert!(job.state.is_terminal(), "waited in vain for the end of {job:?}");
@@ -150,32 +150,32 @@ pub async fn ended(client: &Client, id: Uuid) -> JobView {
 }
 
 /// Waits until the job is in `state`.
-pub async fn reaches(client: &Client, id: Uuid, state: State) {
+pub(crate) async fn reaches(client: &Client, id: Uuid, state: State) {
     until(&format!("job is {state}"), || async { job(client, id).await.state == state }).await;
 }
 
 /// The job, which exists.
-pub async fn job(client: &Client, id: Uuid) -> JobView {
+pub(crate) async fn job(client: &Client, id: Uuid) -> JobView {
     client.job(id).await.unwrap().expect("the job")
 }
 
 /// One number out of the database.
-pub async fn number(db: &Database, sql: &'static str) -> i64 {
+pub(crate) async fn number(db: &Database, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(db.pool()).await.unwrap()
 }
 
 /// Changes what no API changes, as time and accidents do; returns the rows it met.
-pub async fn meddle(db: &Database, sql: &'static str) -> u64 {
+pub(crate) async fn meddle(db: &Database, sql: &'static str) -> u64 {
     sqlx::query(sql).execute(db.pool()).await.unwrap().rows_affected()
 }
 
 /// The outcomes of a job's attempts, oldest first.
-pub async fn outcomes(client: &Client, id: Uuid) -> Vec<String> {
+pub(crate) async fn outcomes(client: &Client, id: Uuid) -> Vec<String> {
     client.attempts(id).await.unwrap().into_iter().map(|attempt| attempt.outcome).collect()
 }
 
 /// Fails unless every job has a row in exactly one of the three tables.
-pub async fn assert_each_job_is_in_one_place(db: &Database) {
+pub(crate) async fn assert_each_job_is_in_one_place(db: &Database) {
     let astray = number(
         db,
         "select count(*) from engine.job j where 1 <> \
@@ -189,41 +189,41 @@ pub async fn assert_each_job_is_in_one_place(db: &Database) {
 
 /// A door that handlers wait at. Each opening lets one through.
 #[derive(Clone)]
-pub struct Gate(Arc<Semaphore>);
+pub(crate) struct Gate(Arc<Semaphore>);
 
 impl Gate {
-    pub fn closed() -> Gate {
+    pub(crate) fn closed() -> Gate {
         Gate(Arc::new(Semaphore::new(0)))
     }
 
-    pub fn open(&self, times: usize) {
+    pub(crate) fn open(&self, times: usize) {
         self.0.add_permits(times);
     }
 
-    pub async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         self.0.acquire().await.unwrap().forget();
     }
 }
 
 /// What handlers have noted, in order.
 #[derive(Clone, Default)]
-pub struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
-    pub fn add(&self, note: impl Into<String>) {
+    pub(crate) fn add(&self, note: impl Into<String>) {
         self.0.lock().unwrap().push(note.into());
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn count(&self, note: &str) -> usize {
+    pub(crate) fn count(&self, note: &str) -> usize {
         self.all().iter().filter(|other| *other == note).count()
     }
 
     /// Waits until `note` was added so many times.
-    pub async fn reach(&self, note: &str, times: usize) {
+    pub(crate) async fn reach(&self, note: &str, times: usize) {
         until(&format!("{note} × {times}"), || async { self.count(note) >= times }).await;
     }
 }

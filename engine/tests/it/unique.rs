@@ -43,7 +43,7 @@ enum Want {
 fn rule(scope: UniqueScope, twin: Twin, place: Place) -> Option<Want> {
     use Place::{Ended, Followed, Queued, Running, Scheduled};
     Some(match (scope, place, twin) {
-        (UniqueScope::Queued | PERIOD, Followed, _) => return None,
+        (UniqueScope::Queued | UniqueScope::Period(_), Followed, _) => return None,
         (UniqueScope::QueuedOrRunning, Followed, Twin::Keep) => Want::Keep,
         (UniqueScope::QueuedOrRunning, Followed, Twin::ReplaceArgs) => Want::ReplaceFollower,
         (UniqueScope::QueuedOrRunning, Followed, Twin::RunAfter) => Want::KeepFollower,

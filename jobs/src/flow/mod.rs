@@ -43,13 +43,12 @@ pub(crate) trait Stream: Clone + Send + Sync + 'static {
         records: &[Self::Record],
     ) -> impl Future<Output = Result<Vec<Class>, Error>> + Send;
 
-    /// Rows that are known, and those of them that no page of the run named. `last` are the ids of
-    /// the last page.
+    /// What no page of the run named. `last` are the ids of the last page.
     fn missing(
         tx: &mut PgConnection,
         run_id: i64,
         last: &[String],
-    ) -> impl Future<Output = Result<(u64, u64), Error>> + Send;
+    ) -> impl Future<Output = Result<Missing, Error>> + Send;
 
     /// Marks the missing as gone and says how many.
     fn sweep(
@@ -64,6 +63,17 @@ pub(crate) trait Stream: Clone + Send + Sync + 'static {
         run_id: i64,
         company_id: i64,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+}
+
+/// What is stored beside what a run has named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Rows with a remote id that are not marked as gone.
+    pub(crate) known: u64,
+    /// Those of them that no page of the run named.
+    pub(crate) candidates: u64,
+    /// Rows without a remote id.
+    pub(crate) without_id: u64,
 }
 
 /// One answerful.
@@ -157,6 +167,8 @@ pub(crate) struct Progress {
     pub(crate) company_id: i64,
     pub(crate) job_id: Uuid,
     pub(crate) scope: String,
+    /// The scope of the last complete walk of this stream and company.
+    pub(crate) known_scope: Option<String>,
     /// The number of the walk, from 1.
     pub(crate) generation: u16,
     pub(crate) cursor: Option<String>,

@@ -3,7 +3,6 @@
 use engine::{Cx, State};
 
 use super::{Progress, Stream};
-use crate::run::Status;
 use crate::store::run::{self, Ending};
 use crate::{Env, Error};
 
@@ -55,16 +54,10 @@ async fn take_over(cx: &Cx<Env>, found: &mut Progress) -> Result<(), Error> {
 
 /// The company's account is another one since: what was seen of the old one says nothing.
 async fn abandon(cx: &Cx<Env>, found: &Progress) -> Result<(), Error> {
-    let ending = Ending {
-        status: Status::Failed,
-        sweep: None,
-        orphaned: 0,
-        held: 0,
-        code: Some("scope_changed"),
-        error: Some("the company's account changed while the run was under way"),
-    };
+    let reason = "the company's account changed while the run was under way";
+    let ending = Ending::failed("scope_changed", reason);
     let mut conn = cx.env().pool.acquire().await?;
-    run::end(&mut conn, found.id, found.job_id, ending).await?;
+    run::end(&mut conn, found, found, ending).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Page: apply one page in one transaction: fence, compare, write what changed, quarantine what is
 //! bad, note the ids, count, save the cursor.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use engine::Cx;
 use sqlx::postgres::PgConnection;
@@ -25,20 +25,19 @@ pub(super) async fn apply<S: Stream>(
             attempt.hold(tx).await?;
             let mut after = counted(&before, &page);
             let Page { records, bad, next, .. } = page;
-            let keys = merge::<S>(tx, &mut after, records, bad).await?;
+            let named = merge::<S>(tx, &mut after, records, bad).await?;
             match next {
-                Next::More(cursor) if before.cursor.as_ref() != Some(&cursor) => {
+                // A page that only repeats its own walk is a circle of cursors: it would be walked
+                // for ever.
+                Next::More(cursor) if named.is_news => {
                     after.cursor = Some(cursor);
-                    save(tx, &before, &after, &keys).await?;
-                    Ok(Step::More(after))
+                    save(tx, &before, &after, &named.keys).await?;
+                    return Ok(Step::More(after));
                 }
-                // A cursor that leads to itself would be walked for ever.
-                Next::More(_) | Next::Unclear => {
-                    after.walk_is_clean = false;
-                    finish::end_walk::<S>(tx, &attempt, &before, after, &keys, conclude).await
-                }
-                Next::End => finish::end_walk::<S>(tx, &attempt, &before, after, &keys, conclude).await,
+                Next::More(_) | Next::Unclear => after.walk_is_clean = false,
+                Next::End => {}
             }
+            finish::end_walk::<S>(tx, &attempt, &before, after, &named.keys, conclude).await
         })
     })
     .await
@@ -69,21 +68,30 @@ fn counted<R>(before: &Progress, page: &Page<R>) -> Progress {
     after
 }
 
+/// The ids of a page.
+struct Named {
+    keys: Vec<String>,
+    /// The page has an id that no earlier page of its walk had, or none at all.
+    is_news: bool,
+}
+
 /// Merges the records, keeps the bad ones, counts both, and gives the ids that the page named.
 async fn merge<S: Stream>(
     tx: &mut PgConnection,
     after: &mut Progress,
     records: Vec<S::Record>,
     bad: Vec<Bad>,
-) -> Result<Vec<String>, Error> {
+) -> Result<Named, Error> {
     let named = records.iter().map(S::key).chain(bad.iter().filter_map(|one| one.key.as_deref()));
-    let all: Vec<String> = named.map(str::to_owned).collect();
+    let keys: Vec<String> = named.map(str::to_owned).collect();
     // Ids of earlier pages: a listing that drifts, or another walk, names a record again. It is
     // applied all the same, since this answer is the newer one, and counted as a duplicate.
-    let mut met = match after.pages {
-        1 => HashSet::new(),
-        _ => store::page::seen(tx, after.id, &all).await?,
+    let seen = match after.pages {
+        1 => HashMap::new(),
+        _ => store::page::seen(tx, after.id, after.generation, &keys).await?,
     };
+    let is_news = keys.is_empty() || keys.iter().any(|key| seen.get(key) != Some(&true));
+    let mut met: HashSet<String> = seen.into_keys().collect();
     let mut distinct = HashSet::with_capacity(records.len());
     let fetched = records.len();
     let records: Vec<S::Record> =
@@ -99,7 +107,7 @@ async fn merge<S: Stream>(
         }
     }
     quarantine::<S>(tx, after, &bad, &mut met).await?;
-    Ok(all)
+    Ok(Named { keys, is_news })
 }
 
 async fn quarantine<S: Stream>(

@@ -6,7 +6,7 @@ use connectors::Verdict;
 use engine::{Again, Cx, Failure, Outcome};
 
 use super::{Page, Progress, Stream, open, page};
-use crate::run::{Run, Status};
+use crate::run::Run;
 use crate::store::run::Ending;
 use crate::{Env, Error, store};
 
@@ -88,21 +88,13 @@ async fn give_up(cx: &Cx<Env>, progress: &Progress, error: &Error) {
     if !is_final || matches!(error, Error::RunLost(_)) {
         return;
     }
-    let (run_id, job_id) = (progress.id, progress.job_id);
+    let (run_id, stands) = (progress.id, progress.clone());
     let attempt = cx.clone();
     let ended = store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
             attempt.hold(tx).await?;
-            let ending = Ending {
-                status: Status::Failed,
-                sweep: None,
-                orphaned: 0,
-                held: 0,
-                code: Some(&failure.code),
-                error: Some(&failure.message),
-            };
-            store::run::end(tx, run_id, job_id, ending).await?;
-            store::page::forget(tx, run_id).await
+            let ending = Ending::failed(&failure.code, &failure.message);
+            store::run::end(tx, &stands, &stands, ending).await
         })
     });
     if let Err(error) = ended.await {

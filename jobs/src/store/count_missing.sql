@@ -5,11 +5,13 @@ with named as materialized (
     select unnest($2::text[])
 )
 select
-    count(*) as known,
+    count(*) filter (where z.soundtrack_zone_id is not null) as known,
     count(*) filter (
-        where z.updated_at < r.started_at
-            and not exists (select from named where named.key = z.soundtrack_zone_id)
-    ) as missing
+        where z.soundtrack_zone_id is not null
+            and z.updated_at < r.started_at
+            and z.soundtrack_zone_id not in (select key from named)
+    ) as candidates,
+    count(*) filter (where z.soundtrack_zone_id is null) as without_id
 from sync.run r
 join sync.zone z on z.company_id = r.company_id
-where r.id = $1 and z.soundtrack_zone_id is not null and z.orphaned_at is null
+where r.id = $1 and z.orphaned_at is null

@@ -7,7 +7,6 @@ pub(crate) mod migrate;
 pub(crate) mod page;
 pub(crate) mod quarantine;
 pub(crate) mod run;
-pub(crate) mod stream;
 pub(crate) mod sweep;
 pub(crate) mod zone;
 

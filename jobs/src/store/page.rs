@@ -1,22 +1,24 @@
 //! The ids that the pages of a run have named.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use sqlx::postgres::PgConnection;
 
 use crate::Error;
 
-/// Those of `keys` that an earlier page of the run named.
+/// Those of `keys` that an earlier page of the run named, each with whether a page of this walk did.
 pub(crate) async fn seen(
     conn: &mut PgConnection,
     run_id: i64,
+    generation: u16,
     keys: &[String],
-) -> Result<HashSet<String>, Error> {
-    let seen: Vec<String> = sqlx::query_scalar(
-        "select distinct key from sync.page, unnest(keys) as key \
-         where run_id = $1 and key = any($2)",
+) -> Result<HashMap<String, bool>, Error> {
+    let seen: Vec<(String, bool)> = sqlx::query_as(
+        "select key, bool_or(generation = $2) from sync.page, unnest(keys) as key \
+         where run_id = $1 and key = any($3) group by key",
     )
     .bind(run_id)
+    .bind(generation.cast_signed())
     .bind(keys)
     .fetch_all(conn)
     .await?;
@@ -58,11 +60,5 @@ pub(crate) async fn insert(
         .bind(keys)
         .execute(conn)
         .await?;
-    Ok(())
-}
-
-/// A run that has ended needs them no more.
-pub(crate) async fn forget(conn: &mut PgConnection, run_id: i64) -> Result<(), Error> {
-    sqlx::query("delete from sync.page where run_id = $1").bind(run_id).execute(conn).await?;
     Ok(())
 }

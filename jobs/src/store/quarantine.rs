@@ -27,22 +27,3 @@ pub(crate) async fn keep(
         .await?;
     Ok(())
 }
-
-/// After a complete walk, a record that this run did not find bad is good again, or gone.
-pub(crate) async fn resolve(
-    conn: &mut PgConnection,
-    stream: &str,
-    company_id: i64,
-    run_id: i64,
-) -> Result<(), Error> {
-    sqlx::query(
-        "update sync.quarantine set status = 'resolved', resolved_at = now() \
-         where stream = $1 and company_id = $2 and status = 'open' and run_id <> $3",
-    )
-    .bind(stream)
-    .bind(company_id)
-    .bind(run_id)
-    .execute(conn)
-    .await?;
-    Ok(())
-}

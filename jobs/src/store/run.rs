@@ -20,7 +20,8 @@ pub(crate) async fn open(
     let row = sqlx::query(
         "insert into sync.run (stream, company_id, job_id, scope) values ($1, $2, $3, $4) \
          on conflict (stream, company_id) where status = 'running' do nothing \
-         returning *, false as is_stale",
+         returning *, false as is_stale, \
+             (select s.scope from sync.stream s where s.name = $1 and s.company_id = $2) as known_scope",
     )
     .bind(stream)
     .bind(company_id)
@@ -39,8 +40,10 @@ pub(crate) async fn under_way(
     company_id: i64,
 ) -> Result<Option<Progress>, Error> {
     let row = sqlx::query(
-        "select *, touched_at < now() - interval '15 minutes' as is_stale from sync.run \
-         where stream = $1 and company_id = $2 and status = 'running'",
+        "select r.*, r.touched_at < now() - interval '15 minutes' as is_stale, s.scope as known_scope \
+         from sync.run r \
+         left join sync.stream s on s.name = r.stream and s.company_id = r.company_id \
+         where r.stream = $1 and r.company_id = $2 and r.status = 'running'",
     )
     .bind(stream)
     .bind(company_id)
@@ -104,6 +107,8 @@ pub(crate) async fn advance(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ending<'a> {
     pub(crate) status: Status,
+    /// The last walk saw everything there was.
+    pub(crate) is_complete: bool,
     pub(crate) sweep: Option<&'a str>,
     pub(crate) orphaned: i32,
     pub(crate) held: i32,
@@ -111,29 +116,52 @@ pub(crate) struct Ending<'a> {
     pub(crate) error: Option<&'a str>,
 }
 
+impl Ending<'_> {
+    /// A run that is given up.
+    pub(crate) fn failed<'a>(code: &'a str, error: &'a str) -> Ending<'a> {
+        Ending {
+            status: Status::Failed,
+            is_complete: false,
+            sweep: None,
+            orphaned: 0,
+            held: 0,
+            code: Some(code),
+            error: Some(error),
+        }
+    }
+}
+
+/// Ends a run that stands at `before` with the counters and pages of `after`; none when it does
+/// not stand there any more. What a complete walk proves is written with it.
 pub(crate) async fn end(
     conn: &mut PgConnection,
-    run_id: i64,
-    job_id: Uuid,
+    before: &Progress,
+    after: &Progress,
     ending: Ending<'_>,
 ) -> Result<Option<Run>, Error> {
-    let row = sqlx::query(
-        "update sync.run \
-         set status = $3, sweep = $4, orphaned = $5, held = $6, code = $7, error = left($8, 4000), \
-             cursor = null, touched_at = now(), ended_at = now() \
-         where id = $1 and job_id = $2 and status = 'running' \
-         returning *",
-    )
-    .bind(run_id)
-    .bind(job_id)
-    .bind(ending.status.as_str())
-    .bind(ending.sweep)
-    .bind(ending.orphaned)
-    .bind(ending.held)
-    .bind(ending.code)
-    .bind(ending.error)
-    .fetch_optional(conn)
-    .await?;
+    let counters = &after.counters;
+    let row = sqlx::query(include_str!("end_run.sql"))
+        .bind(before.id)
+        .bind(before.job_id)
+        .bind(before.pages)
+        .bind(before.generation.cast_signed())
+        .bind(ending.status.as_str())
+        .bind(ending.is_complete)
+        .bind(ending.sweep)
+        .bind(ending.orphaned)
+        .bind(ending.held)
+        .bind(ending.code)
+        .bind(ending.error)
+        .bind(after.pages)
+        .bind(counters.created)
+        .bind(counters.updated)
+        .bind(counters.unchanged)
+        .bind(counters.revived)
+        .bind(counters.adopted)
+        .bind(counters.duplicate)
+        .bind(counters.quarantined)
+        .fetch_optional(conn)
+        .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -159,6 +187,7 @@ fn progress(row: &PgRow) -> sqlx::Result<Progress> {
         company_id: row.try_get("company_id")?,
         job_id: row.try_get("job_id")?,
         scope: row.try_get("scope")?,
+        known_scope: row.try_get("known_scope")?,
         generation: row.try_get::<i16, _>("generation")?.cast_unsigned(),
         cursor: row.try_get("cursor")?,
         pages: row.try_get("pages")?,

@@ -4,21 +4,24 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use crate::Error;
+use crate::flow::Missing;
 
-/// Rows that are not marked as gone, and those of them that no page of the run named; `last` are
-/// the ids of the last page, which is not stored.
+/// What no page of the run named; `last` are the ids of the last page, which is not stored.
 pub(crate) async fn count(
     conn: &mut PgConnection,
     run_id: i64,
     last: &[String],
-) -> Result<(u64, u64), Error> {
+) -> Result<Missing, Error> {
     let row = sqlx::query(include_str!("count_missing.sql"))
         .bind(run_id)
         .bind(last)
         .fetch_one(conn)
         .await?;
-    let (known, missing): (i64, i64) = (row.try_get("known")?, row.try_get("missing")?);
-    Ok((known.cast_unsigned(), missing.cast_unsigned()))
+    Ok(Missing {
+        known: row.try_get::<i64, _>("known")?.cast_unsigned(),
+        candidates: row.try_get::<i64, _>("candidates")?.cast_unsigned(),
+        without_id: row.try_get::<i64, _>("without_id")?.cast_unsigned(),
+    })
 }
 
 /// Marks the missing as gone. Nothing is deleted: a zone that reappears is revived with its row.

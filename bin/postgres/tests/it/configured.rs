@@ -54,7 +54,7 @@ fn a_setting_that_endangers_the_data_is_refused() {
 #[test]
 fn an_ordinary_setting_is_applied() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     options.settings = vec![("max_connections".to_owned(), "37".to_owned())];
 
     let server = Server::start(&options).unwrap();
@@ -65,7 +65,7 @@ fn an_ordinary_setting_is_applied() {
 #[test]
 fn a_setting_postgres_refuses_is_reported_in_its_words() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     options.settings = vec![("no_such_setting".to_owned(), "1".to_owned())];
 
     let refused = Server::start(&options).unwrap_err();
@@ -85,13 +85,11 @@ fn pg_variables_do_not_leak_in() {
         ])
         .env("PGDATA", "/nonexistent")
         .env("PGPORT", "6543")
-        .env("PGOPTIONS", "-c fsync=off")
         .env("PGHOST", "example.invalid")
         .env("PGUSER", "somebody")
         .env("PGSSLMODE", "require")
         .env("PGDATESTYLE", "German")
         .env("LC_ALL", "xx_XX.broken")
-        .env_remove("PGOPTIONS")
         .current_dir(scratch.path())
         .output()
         .unwrap();
@@ -106,7 +104,7 @@ fn pg_variables_do_not_leak_in() {
 #[test]
 fn a_socket_path_too_long_falls_back_to_a_short_one() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     options.socket_dir = Some(scratch.path().join("s".repeat(107)));
 
     let server = Server::start(&options).unwrap();
@@ -121,9 +119,9 @@ fn a_socket_path_too_long_falls_back_to_a_short_one() {
 #[test]
 fn names_that_need_quoting_work_everywhere() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     options.data_dir = scratch.path().join("a, \"b\" c");
-    options.socket_dir = Some(scratch.path().join("s, \"x\" y"));
+    options.socket_dir = Some(scratch.path().join("s \"x\" y"));
     options.database = "my \"db\"/é?".to_owned();
     options.user = "me@home".to_owned();
 
@@ -138,9 +136,20 @@ fn names_that_need_quoting_work_everywhere() {
 }
 
 #[test]
+fn a_socket_directory_clients_cannot_name_is_refused() {
+    let scratch = Scratch::new();
+    let mut options = scratch.quick_options();
+    options.socket_dir = Some(scratch.path().join("a,b"));
+
+    let refused = Server::start(&options).unwrap_err();
+
+    assert!(refused.to_string().contains("comma"), "{refused}");
+}
+
+#[test]
 fn a_database_named_later_is_made_beside_the_first() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     Server::start(&options).unwrap().stop().unwrap();
     options.database = "second".to_owned();
     // Forgetting that the first was made must do no harm either.

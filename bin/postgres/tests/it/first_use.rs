@@ -11,7 +11,7 @@ fn a_crash_during_initialisation_is_recovered() {
     std::fs::create_dir_all(unfinished.join("base/1")).unwrap();
     std::fs::write(unfinished.join("PG_VERSION"), "15\n").unwrap();
 
-    let server = Server::start(&scratch.options()).unwrap();
+    let server = Server::start(&scratch.quick_options()).unwrap();
 
     assert_eq!(ask(&server, "select 1"), "1");
     assert!(!unfinished.exists());
@@ -22,7 +22,7 @@ fn an_empty_data_directory_is_filled() {
     let scratch = Scratch::new();
     std::fs::create_dir_all(scratch.path().join("pg/data")).unwrap();
 
-    let server = Server::start(&scratch.options()).unwrap();
+    let server = Server::start(&scratch.quick_options()).unwrap();
 
     assert_eq!(ask(&server, "select 1"), "1");
 }
@@ -34,7 +34,7 @@ fn something_else_in_the_data_directory_is_left_alone() {
     std::fs::create_dir_all(precious.parent().unwrap()).unwrap();
     std::fs::write(&precious, "mine").unwrap();
 
-    let refused = Server::start(&scratch.options());
+    let refused = Server::start(&scratch.quick_options());
 
     assert!(matches!(refused, Err(Error::NotACluster { .. })));
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "mine");
@@ -43,11 +43,14 @@ fn something_else_in_the_data_directory_is_left_alone() {
 #[test]
 fn data_of_another_major_is_refused_and_left_alone() {
     let scratch = Scratch::new();
-    Server::start(&scratch.options()).unwrap().stop().unwrap();
+    Server::start(&scratch.quick_options())
+        .unwrap()
+        .stop()
+        .unwrap();
     let version = scratch.path().join("pg/data/PG_VERSION");
     std::fs::write(&version, "9\n").unwrap();
 
-    let refused = Server::start(&scratch.options()).unwrap_err();
+    let refused = Server::start(&scratch.quick_options()).unwrap_err();
 
     assert!(matches!(
         refused,
@@ -65,11 +68,14 @@ fn data_of_another_user_is_refused() {
         return;
     }
     let scratch = Scratch::new();
-    Server::start(&scratch.options()).unwrap().stop().unwrap();
+    Server::start(&scratch.quick_options())
+        .unwrap()
+        .stop()
+        .unwrap();
     let (nobody, _) = ids_of("nobody");
     std::os::unix::fs::chown(scratch.path().join("pg/data"), Some(nobody), None).unwrap();
 
-    let refused = Server::start(&scratch.options()).unwrap_err();
+    let refused = Server::start(&scratch.quick_options()).unwrap_err();
 
     assert!(matches!(refused, Error::WrongOwner { owner, .. } if owner == nobody));
 }
@@ -85,7 +91,7 @@ fn a_data_directory_below_a_closed_one_is_explained() {
     let closed = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(scratch.path(), closed).unwrap();
 
-    let refused = Server::start(&scratch.options()).unwrap_err();
+    let refused = Server::start(&scratch.quick_options()).unwrap_err();
 
     assert!(matches!(refused, Error::Unreachable { .. }), "{refused}");
     assert!(

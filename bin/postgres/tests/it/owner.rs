@@ -1,9 +1,9 @@
 //! This binary run again as a process that owns a server, so that it can be killed.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use postgres::{Options, Server, testing::Cluster};
@@ -19,6 +19,8 @@ pub(crate) struct Owner {
     pub(crate) url: String,
     pub(crate) bin_dir: PathBuf,
     stdin: Option<ChildStdin>,
+    // Kept open: the harness of the other process fails when it cannot print its summary.
+    _stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Owner {
@@ -62,6 +64,7 @@ impl Owner {
             url: words[2].to_owned(),
             bin_dir: words[3].into(),
             stdin: child.stdin.take(),
+            _stdout: lines,
             child,
         }
     }

@@ -24,6 +24,13 @@ impl Scratch {
         &self.0
     }
 
+    /// The same without waiting for the disk, for promises that are not about durability.
+    pub(crate) fn quick_options(&self) -> Options {
+        let mut options = self.options();
+        options.durable = false;
+        options
+    }
+
     /// Options for a server that keeps everything below this directory.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(self.0.join("pg"));

@@ -56,7 +56,7 @@ fn another_user_cannot_enter_the_socket_directory() {
         return;
     }
     let scratch = Scratch::new();
-    let server = Server::start(&scratch.options()).unwrap();
+    let server = Server::start(&scratch.quick_options()).unwrap();
     let (uid, gid) = ids_of("nobody");
 
     let intruder = Command::new(server.bin_dir().join("psql"))
@@ -77,7 +77,7 @@ fn another_user_cannot_enter_the_socket_directory() {
 #[test]
 fn a_socket_directory_open_to_others_is_refused_and_left_as_it_is() {
     let scratch = Scratch::new();
-    let mut options = scratch.options();
+    let mut options = scratch.quick_options();
     let shared = scratch.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
     std::fs::write(shared.join("file"), "").unwrap();
@@ -94,7 +94,7 @@ fn a_socket_directory_open_to_others_is_refused_and_left_as_it_is() {
 fn root_and_unknown_users_are_refused_as_the_servers_user() {
     let scratch = Scratch::new();
     let start_as = |name: &str| {
-        let mut options = scratch.options();
+        let mut options = scratch.quick_options();
         options.run_as = Some(name.to_owned());
         Server::start(&options).unwrap_err()
     };

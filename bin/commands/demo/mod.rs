@@ -1,0 +1,170 @@
+//! `lockstep demo`: everything at work in one process, against a simulated Soundtrack with some
+//! planted trouble.
+
+mod home;
+mod story;
+mod world;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use engine::JobView;
+use postgres::Options;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::sync::wait;
+use crate::app::{App, Session, known_kinds};
+use crate::config::{self, Config};
+use crate::crew;
+use crate::database::{self, Opened};
+use crate::http::{FrontOptions, FrontState};
+use crate::output::Exit;
+use crate::signals;
+use home::Home;
+
+/// What the demo runs, as anybody would write it.
+const WORKERS: &str = include_str!("workers.toml");
+/// The first sync takes seconds; a machine under load takes longer.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Where people expect a service, if nobody is there.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// How to show it.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:\n  lockstep demo\n  lockstep demo --once\n  lockstep demo --data-dir /tmp/lockstep-demo      keeps the data for the next time")]
+pub(crate) struct Demo {
+    /// End after the first sync
+    #[arg(long)]
+    once: bool,
+    /// Keep the data here; in a temporary directory that is removed at the end, unless said
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where the API listens; on port 8080 of this machine, or any free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// What runs, in the order in which it is stopped.
+struct Stage {
+    leave: CancellationToken,
+    worker: JoinHandle<engine::Result<()>>,
+    api: JoinHandle<anyhow::Result<()>>,
+    address: SocketAddr,
+    simulator: sim::soundtrack::Simulator,
+    session: Session,
+}
+
+/// Does it.
+pub(crate) async fn run(app: &App, demo: Demo) -> anyhow::Result<Exit> {
+    let stop = signals::stop_token()?;
+    let home = Home::new(demo.data_dir.clone(), &app.env)?;
+    let stage = Box::pin(set(app, &demo, &home)).await?;
+    let shown = Box::pin(show(app, &demo, &home, &stage, &stop)).await;
+    let struck = strike(stage).await;
+    home.leave()?;
+    let exit = shown?;
+    struck?;
+    Ok(exit)
+}
+
+/// Starts everything.
+async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
+    let database = database::start(Options::new(home.dir())).await?;
+    let version = database.server().map(|server| server.version().to_owned()).unwrap_or_default();
+    let version = version.split_whitespace().next().unwrap_or_default();
+    app.out.note(&format!("✓ private PostgreSQL {version} in {} (socket only)", home.dir().display()));
+    let simulator = world::start().await.context("cannot start the simulated Soundtrack")?;
+    app.out.note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
+    let session = session(app, database, &simulator).await?;
+    let companies = world::seed(&session, &simulator).await?;
+    app.out.note(&format!("✓ {companies} companies, four of them in trouble"));
+    let leave = CancellationToken::new();
+    let worker = crew::hire(&session, &leave);
+    let listener = listen(demo.listen).await?;
+    let address = listener.local_addr()?;
+    let front = FrontState::new(session.client.clone(), session.env.clone(), FrontOptions::default());
+    let api = tokio::spawn(crate::http::serve(listener, front, leave.clone()));
+    app.out.note(&format!("✓ API at http://{address}, workers and schedules"));
+    Ok(Stage { leave, worker, api, address, simulator, session })
+}
+
+async fn session(app: &App, database: Opened, simulator: &sim::soundtrack::Simulator) -> anyhow::Result<Session> {
+    let mut config = settings()?;
+    config.soundtrack.base_url = Some(simulator.url());
+    let mut session = Session::over(app, config, database, 20).await?;
+    session.migrate().await?;
+    let token = SecretString::from(simulator.token());
+    session.env.soundtrack = Some(crate::secrets::client(&session.config.soundtrack, &token)?);
+    let kinds = jobs::register(engine::Registry::new(), &session.env);
+    session.registry = session.config.apply_to(kinds);
+    session.client.sync_schedules(&session.config.schedules, &app.actor()).await?;
+    Ok(session)
+}
+
+fn settings() -> anyhow::Result<Config> {
+    let (config, report) = config::parse("the demo's workers.toml", WORKERS, &known_kinds());
+    config.with_context(|| report.render(false))
+}
+
+async fn listen(wanted: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
+    if let Some(address) = wanted {
+        return TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    }
+    match TcpListener::bind(USUAL).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => Ok(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?),
+    }
+}
+
+/// The first sync, what came of it, and then the schedules for as long as somebody watches.
+async fn show(
+    app: &App,
+    demo: &Demo,
+    home: &Home,
+    stage: &Stage,
+    stop: &CancellationToken,
+) -> anyhow::Result<Exit> {
+    let session = &stage.session;
+    let first = jobs::soundtrack::enqueue_sync_all(&session.client, app.env.user()).await?;
+    let job = wait(app, session, first.id, PATIENCE, stop).await?;
+    story::tell(app, session, &job).await?;
+    if demo.once {
+        if !home.is_kept() {
+            app.out.next("Without --once it stays, for you to look around: lockstep demo");
+        }
+        return Ok(Exit::Ok);
+    }
+    story::what_to_try(app, session, home, stage.address).await?;
+    watch(app, session, &job, stop).await?;
+    Ok(Exit::Ok)
+}
+
+/// A line for each sync that the schedule started.
+async fn watch(app: &App, session: &Session, first: &JobView, stop: &CancellationToken) -> anyhow::Result<()> {
+    let mut last = first.id;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        if let Some(job) = story::newer(session, last).await? {
+            last = job.id;
+            story::line(app, &job);
+        }
+    }
+}
+
+/// Stops everything in good order.
+async fn strike(stage: Stage) -> anyhow::Result<()> {
+    stage.leave.cancel();
+    stage.worker.await??;
+    stage.api.await??;
+    stage.simulator.stop().await;
+    stage.session.close().await
+}

@@ -1,0 +1,197 @@
+//! `lockstep enqueue`: put one job into the queue, with everything an enqueue can say.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use engine::{Answer, NewJob, State, Twin, UniqueScope, When};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::dry;
+use crate::app::{App, Session};
+use crate::cli::Change;
+use crate::config::{parse_duration, suggest};
+use crate::output::{Exit, Fault};
+
+/// The job.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  lockstep enqueue soundtrack.sync_zones --args '{\"company_id\": 42}' --wait
+  lockstep enqueue soundtrack.sync_all --delay 10m --unique-key nightly
+  echo '{\"company_id\": 42}' | lockstep enqueue soundtrack.sync_zones --args -")]
+pub(crate) struct Enqueue {
+    /// Which kind of job
+    kind: String,
+    /// Its input: JSON, @file, or - for stdin
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    args: String,
+    /// In which queue; the kind's unless said
+    #[arg(long)]
+    queue: Option<String>,
+    /// Lower runs first
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i16>,
+    /// Not before this long from now: 90s, 10m, 2h
+    #[arg(long, value_parser = duration, conflicts_with = "at")]
+    delay: Option<Duration>,
+    /// Not before this instant: 2026-12-24T18:00:00Z
+    #[arg(long)]
+    at: Option<Timestamp>,
+    /// Attempts that may fail
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    max_attempts: Option<u16>,
+    /// Keeps twins away
+    #[arg(long, value_name = "KEY", conflicts_with = "idempotency_key")]
+    unique_key: Option<String>,
+    /// How long the unique key holds: queued, running, or a period as 1h
+    #[arg(long, value_name = "SCOPE", default_value = "running", requires = "unique_key", value_parser = scope)]
+    scope: UniqueScope,
+    /// What happens to a twin
+    #[arg(long, value_enum, default_value_t = TwinRule::Keep, requires = "unique_key")]
+    twin: TwinRule,
+    /// The same key gives the same job for a day, however often it is asked
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// A word to find it by; may be said often
+    #[arg(long)]
+    tag: Vec<String>,
+    /// Even if no handler here is called so
+    #[arg(long)]
+    unknown_kind: bool,
+    /// Wait until it has ended
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(long, value_parser = duration, default_value = "5m", requires = "wait")]
+    timeout: Duration,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// What a second enqueue with the same unique key does.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TwinRule {
+    /// Nothing: the first stands for both
+    Keep,
+    /// Gives the first the new args, or follows it if it has started
+    Replace,
+    /// Follows the first if it has started
+    Follow,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Does it.
+pub(crate) async fn run(app: &App, enqueue: Enqueue) -> anyhow::Result<Exit> {
+    let session = app.connect().await?;
+    let exit = put(app, &session, enqueue).await;
+    session.close().await?;
+    exit
+}
+
+async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<Exit> {
+    let kinds = session.registry.kinds();
+    if !enqueue.unknown_kind && !kinds.contains(&enqueue.kind) {
+        let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
+        let fix = suggest::did_you_mean(&enqueue.kind, &known).unwrap_or_default();
+        return Err(Fault::new(Exit::NotFound, format!("no kind is called {:?}", enqueue.kind))
+            .why("a job nobody can run would wait for ever; --unknown-kind puts it into the queue all the same")
+            .fix(fix)
+            .into());
+    }
+    let args = args(&enqueue.args)?;
+    let job = job_of(app, &enqueue, &args);
+    if dry(app, &enqueue.change, &format!("enqueue {} with {args}", enqueue.kind))? {
+        return Ok(Exit::Ok);
+    }
+    let made = session.client.enqueue(job).await?;
+    session.note_reason(app, &enqueue.change, &made.id.to_string()).await?;
+    if enqueue.wait {
+        return wait(app, session, made.id, enqueue.timeout).await;
+    }
+    let words = match made.answer {
+        Answer::Inserted => format!("Enqueued job {}. See how it goes: lockstep job show {}", made.id, made.id),
+        answer => format!("Job {} stands for it ({answer}). See it: lockstep job show {}", made.id, made.id),
+    };
+    app.out.done(&words, &made.id.to_string(), &json!(made))?;
+    Ok(Exit::Ok)
+}
+
+fn job_of(app: &App, enqueue: &Enqueue, args: &Value) -> NewJob {
+    let mut job = NewJob::new(&enqueue.kind, args).asked_by(app.env.user());
+    job = match (enqueue.delay, enqueue.at) {
+        (Some(delay), _) => job.when(When::After(delay)),
+        (None, Some(at)) => job.when(When::At(at)),
+        (None, None) => job,
+    };
+    if let Some(queue) = &enqueue.queue {
+        job = job.queue(queue);
+    }
+    if let Some(priority) = enqueue.priority {
+        job = job.priority(priority);
+    }
+    if let Some(attempts) = enqueue.max_attempts {
+        job = job.max_attempts(attempts);
+    }
+    if let Some(key) = &enqueue.unique_key {
+        let twin = match enqueue.twin {
+            TwinRule::Keep => Twin::Keep,
+            TwinRule::Replace => Twin::ReplaceArgs,
+            TwinRule::Follow => Twin::RunAfter,
+        };
+        job = job.unique(key, enqueue.scope, twin);
+    }
+    if let Some(key) = &enqueue.idempotency_key {
+        job = job.idempotency_key(key, DAY);
+    }
+    enqueue.tag.iter().fold(job, NewJob::tag)
+}
+
+async fn wait(app: &App, session: &Session, id: Uuid, timeout: Duration) -> anyhow::Result<Exit> {
+    let state = session.client.wait(id, timeout).await?;
+    if !state.is_terminal() {
+        return Err(Fault::new(Exit::Timeout, format!("job {id} has not ended in time; it is {state}"))
+            .why("it goes on without us")
+            .fix(format!("lockstep job show {id}"))
+            .into());
+    }
+    super::job::show(app, session, id).await?;
+    Ok(if state == State::Completed { Exit::Ok } else { Exit::JobFailed })
+}
+
+/// JSON from the word itself, a file, or stdin.
+pub(super) fn args(word: &str) -> anyhow::Result<Value> {
+    let text = match word.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?,
+        None if word == "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            text
+        }
+        None => word.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Fault::new(Exit::Usage, "the args are not JSON")
+            .why(error.to_string())
+            .fix("quote them for the shell: --args '{\"company_id\": 42}'")
+            .into()
+    })
+}
+
+/// For flags that are durations.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|_| "expected a number with its unit, as 90s, 10m, 2h, 7d".to_owned())
+}
+
+fn scope(word: &str) -> Result<UniqueScope, String> {
+    match word {
+        "queued" => Ok(UniqueScope::Queued),
+        "running" => Ok(UniqueScope::QueuedOrRunning),
+        period => duration(period)
+            .map(UniqueScope::Period)
+            .map_err(|_| "expected queued, running, or a period as 1h".to_owned()),
+    }
+}

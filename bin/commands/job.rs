@@ -1,0 +1,364 @@
+//! `lockstep job`: look at jobs and act on them.
+
+use clap::{Args, Subcommand};
+use engine::{AttemptView, JobFilter, JobView, State};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{dry, each, may};
+use crate::app::{App, Session};
+use crate::cli::Change;
+use crate::output::{Exit, Fault, Row, instant, instant_or_dash, long, span_between};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
+    /// List jobs, newest first
+    #[command(before_help = "Examples:\n  lockstep job list --state dead --kind 'soundtrack.*'\n  lockstep job list --limit 200 -o csv", visible_alias = "ls")]
+    List(List),
+    /// Show one job with its attempts
+    #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
+    Show(Show),
+    /// List the attempts of a job, oldest first
+    Attempts(One),
+    /// End queued jobs at once, and ask running ones to stop
+    #[command(before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'")]
+    Cancel(Many),
+    /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
+    Retry(Many),
+    /// Make a new job from an old one, with the same args or others
+    #[command(before_help = "Examples:\n  lockstep job again 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --args '{\"company_id\": 42}'")]
+    Again(Again),
+    /// Forget ended jobs altogether
+    Delete(Many),
+}
+
+/// Which jobs.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// available, running, waiting, completed, cancelled or dead
+    #[arg(long, value_parser = state)]
+    state: Option<State>,
+    /// Of this kind, or of all of a system: 'soundtrack.*'
+    #[arg(long)]
+    kind: Option<String>,
+    /// In this queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// With this tag
+    #[arg(long)]
+    tag: Option<String>,
+    /// Parts of this job
+    #[arg(long, value_name = "ID")]
+    parent: Option<Uuid>,
+    /// Older than this job: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<Uuid>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
+}
+
+/// One job.
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The job
+    id: Uuid,
+}
+
+/// One job, whole.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The job
+    id: Uuid,
+}
+
+/// Some jobs.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// The jobs
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<Uuid>,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// A job and new args.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// The job
+    id: Uuid,
+    /// Other args: JSON, @file, or - for stdin
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Does it.
+pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
+    let session = app.connect().await?;
+    let exit = match job {
+        Job::List(list) => self::list(app, &session, list).await,
+        Job::Show(one) => show(app, &session, one.id).await,
+        Job::Attempts(one) => attempts(app, &session, one.id).await,
+        Job::Cancel(many) => cancel(app, &session, &many).await,
+        Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
+        Job::Again(again) => self::again(app, &session, again).await,
+        Job::Delete(many) => delete(app, &session, &many).await,
+    };
+    session.close().await?;
+    exit
+}
+
+async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> {
+    let filter = JobFilter {
+        state: list.state,
+        kind: list.kind,
+        queue: list.queue,
+        tag: list.tag,
+        parent_id: list.parent,
+        before: list.before,
+        limit: Some(list.limit),
+    };
+    let page = session.client.jobs(&filter).await?;
+    app.out.list(&page.data, "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.")?;
+    if let Some(next) = page.next {
+        app.out.next(&format!("More: add --before {next}"));
+    }
+    Ok(Exit::Ok)
+}
+
+/// One job with its attempts.
+pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit> {
+    let job = found(session, id).await?;
+    let attempts = session.client.attempts(id).await?;
+    let (state, parent) = (job.state, job.parent_id);
+    app.out.item(&Whole { job, attempts })?;
+    match state {
+        State::Dead => app.out.next(&format!("Try it again: lockstep job retry {id}")),
+        State::Available | State::Waiting | State::Running => {
+            app.out.next(&format!("End it: lockstep job cancel {id}"));
+        }
+        State::Completed | State::Cancelled => app.out.next(&format!("Run it again: lockstep job again {id}")),
+    }
+    if let Some(parent) = parent {
+        app.out.next(&format!("It is a part of: lockstep job show {parent}"));
+    }
+    Ok(Exit::Ok)
+}
+
+pub(super) async fn found(session: &Session, id: Uuid) -> anyhow::Result<JobView> {
+    Ok(session.client.job(id).await?.ok_or(engine::Error::NoJob(id))?)
+}
+
+async fn attempts(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit> {
+    found(session, id).await?;
+    let attempts = session.client.attempts(id).await?;
+    app.out.list(&attempts, "No attempts yet.")?;
+    Ok(Exit::Ok)
+}
+
+async fn cancel(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exit> {
+    let reason = many.change.reason.as_deref().unwrap_or("cancelled at the command line");
+    each(app, &many.ids, async |id| {
+        let job = found(session, id).await?;
+        if dry(app, &many.change, &format!("cancel {} job {id} of {}", job.state, job.kind))? {
+            return Ok(());
+        }
+        let state = session.client.cancel(id, &app.actor(), reason).await?;
+        let words = match state {
+            State::Running => format!("Asked job {id} to stop. See how it ends: lockstep job show {id}"),
+            _ => format!("Cancelled job {id}. Let it try on: lockstep job retry {id}"),
+        };
+        app.out.done(&words, &id.to_string(), &json!({"id": id, "state": state}))?;
+        Ok(())
+    })
+    .await
+}
+
+/// Lets jobs try on.
+pub(super) async fn retry(app: &App, session: &Session, ids: &[Uuid], change: &Change) -> anyhow::Result<Exit> {
+    each(app, ids, async |id| {
+        let job = found(session, id).await?;
+        if dry(app, change, &format!("retry {} job {id} of {}", job.label, job.kind))? {
+            return Ok(());
+        }
+        session.client.retry(id, &app.actor()).await?;
+        session.note_reason(app, change, &id.to_string()).await?;
+        let words = format!("Job {id} tries on now. See how: lockstep job show {id}");
+        app.out.done(&words, &id.to_string(), &json!({"id": id, "state": "available"}))?;
+        Ok(())
+    })
+    .await
+}
+
+async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exit> {
+    let args = again.args.as_deref().map(super::enqueue::args).transpose()?;
+    let job = found(session, again.id).await?;
+    let with = if args.is_some() { "other args" } else { "the same args" };
+    if dry(app, &again.change, &format!("run {} job {} again with {with}", job.kind, job.id))? {
+        return Ok(Exit::Ok);
+    }
+    let made = session.client.run_again(again.id, args, &app.actor()).await?;
+    session.note_reason(app, &again.change, &made.id.to_string()).await?;
+    let words = format!("Enqueued job {} with {with}. See how it goes: lockstep job show {}", made.id, made.id);
+    app.out.done(&words, &made.id.to_string(), &json!(made))?;
+    Ok(Exit::Ok)
+}
+
+async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exit> {
+    let what = match many.ids.as_slice() {
+        [one] => format!("delete job {one} for good"),
+        all => format!("delete {} jobs for good", all.len()),
+    };
+    for id in &many.ids {
+        found(session, *id).await?;
+    }
+    if !may(app, &many.change, &what)? {
+        return Ok(Exit::Ok);
+    }
+    each(app, &many.ids, async |id| {
+        session.client.delete(id, &app.actor()).await?;
+        session.note_reason(app, &many.change, &id.to_string()).await?;
+        app.out.done(&format!("Deleted job {id}."), &id.to_string(), &json!({"id": id, "deleted": true}))?;
+        Ok(())
+    })
+    .await
+}
+
+fn state(word: &str) -> Result<State, String> {
+    State::parse(word).ok_or_else(|| {
+        let all: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
+        let help = crate::config::suggest::did_you_mean(word, &all).unwrap_or_default();
+        format!("no such state; {help}")
+    })
+}
+
+impl Row for JobView {
+    const COLUMNS: &'static [&'static str] = &["ID", "KIND", "STATE", "ATTEMPT", "RUN_AT", "ERROR"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.kind.clone(),
+            self.label.to_owned(),
+            format!("{}/{}", self.failed, self.max_attempts),
+            instant(self.ended_at.unwrap_or(self.run_at)),
+            long(self.error.as_deref().unwrap_or("-"), 80),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Row for AttemptView {
+    const COLUMNS: &'static [&'static str] = &["ATTEMPT", "STARTED_AT", "TOOK", "OUTCOME", "WORKER", "ERROR"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.attempt.to_string(),
+            instant(self.started_at),
+            self.ended_at.map_or("-".into(), |end| span_between(self.started_at, end)),
+            self.outcome.clone(),
+            self.worker.clone().unwrap_or_else(|| "-".into()),
+            self.error.clone().unwrap_or_else(|| "-".into()),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.attempt.to_string()
+    }
+}
+
+/// A job with its attempts.
+#[derive(serde::Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    job: JobView,
+    attempts: Vec<AttemptView>,
+}
+
+impl Row for Whole {
+    const COLUMNS: &'static [&'static str] = JobView::COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        self.job.cells()
+    }
+
+    fn name(&self) -> String {
+        self.job.name()
+    }
+
+    fn details(&self) -> Vec<(String, String)> {
+        let job = &self.job;
+        let mut pairs = Pairs(Vec::new());
+        pairs.add("id", Some(job.id));
+        pairs.add("kind", Some(&job.kind));
+        pairs.add("state", Some(job.label));
+        pairs.add("queue", Some(format!("{} (priority {})", job.queue, job.priority)));
+        pairs.add("args", Some(pretty(&job.args)));
+        pairs.add("created at", Some(instant(job.created_at)));
+        pairs.add("asked by", job.asked_by.as_ref());
+        let is_over = job.state.is_terminal();
+        pairs.add("run at", (!is_over).then(|| instant(job.run_at)));
+        pairs.add("lease until", job.lease_until.map(instant));
+        pairs.add("ended at", is_over.then(|| instant_or_dash(job.ended_at)));
+        pairs.add("failed", Some(format!("{} of {} attempts", job.failed, job.max_attempts)));
+        pairs.add("crashes", (job.crashes > 0).then_some(job.crashes));
+        pairs.add("waiting for", job.waiting_for.as_ref());
+        pairs.add("cancel", job.cancel_requested.then_some("asked for"));
+        pairs.add("unique key", job.unique_key.as_ref());
+        pairs.add("idempotency key", job.idempotency_key.as_ref());
+        pairs.add("partition key", job.partition_key.as_ref());
+        pairs.add("tags", (!job.tags.is_empty()).then(|| job.tags.join(", ")));
+        pairs.add("parent", job.parent_id);
+        pairs.add("run again from", job.replayed_from);
+        pairs.add("code", job.code.as_ref());
+        pairs.add("error", job.error.as_ref());
+        pairs.add("result", job.result.as_ref().map(pretty));
+        for attempt in &self.attempts {
+            pairs.add(&format!("attempt {}", attempt.attempt), Some(said(attempt)));
+        }
+        pairs.0
+    }
+}
+
+/// Names and values, without what there is not.
+pub(super) struct Pairs(pub(super) Vec<(String, String)>);
+
+impl Pairs {
+    pub(super) fn add<T: ToString>(&mut self, name: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.0.push((name.to_owned(), value.to_string()));
+        }
+    }
+}
+
+fn said(attempt: &AttemptView) -> String {
+    let mut text = format!("{} {}", instant(attempt.started_at), attempt.outcome);
+    if let Some(end) = attempt.ended_at {
+        text.push_str(&format!(" after {}", span_between(attempt.started_at, end)));
+    }
+    if let Some(worker) = &attempt.worker {
+        text.push_str(&format!(" on {worker}"));
+    }
+    if let Some(error) = &attempt.error {
+        text.push_str(&format!("\n{error}"));
+    }
+    text
+}
+
+fn pretty(value: &Value) -> String {
+    let line = value.to_string();
+    if line.len() <= 100 { line } else { serde_json::to_string_pretty(value).unwrap_or(line) }
+}
+
+/// A fault for a job that is not what a command is for.
+pub(super) fn not_dead(job: &JobView) -> Fault {
+    Fault::new(Exit::Conflict, format!("job {} is not dead", job.id))
+        .why(format!("it is {}", job.label))
+        .fix(format!("lockstep job show {}", job.id))
+}

@@ -1,0 +1,136 @@
+//! `lockstep queue`: look at queues, pause and resume them.
+
+use clap::{Args, Subcommand};
+use engine::{PauseScope, QueueView};
+use serde_json::json;
+
+use super::dry;
+use crate::app::{App, Session};
+use crate::cli::Change;
+use crate::config::suggest::did_you_mean;
+use crate::output::{Exit, Fault, Row, instant, short};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// List queues with what they hold
+    #[command(visible_alias = "ls")]
+    List,
+    /// Claim nothing more from a queue, on every node; what runs goes on
+    #[command(before_help = "Examples:\n  lockstep queue pause default --reason 'Soundtrack maintenance'")]
+    Pause(Named),
+    /// Claim from it again
+    Resume(Named),
+}
+
+/// One queue.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The queue
+    name: String,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Does it.
+pub(crate) async fn run(app: &App, queue: Queue) -> anyhow::Result<Exit> {
+    let session = app.connect().await?;
+    let done = match queue {
+        Queue::List => match session.client.queues().await {
+            Ok(queues) => app.out.list(&queues, "No queues yet: they appear with their first job.").map_err(Into::into),
+            Err(error) => Err(error.into()),
+        },
+        Queue::Pause(named) => pause(app, &session, &named).await,
+        Queue::Resume(named) => resume(app, &session, &named).await,
+    };
+    session.close().await?;
+    done.map(|()| Exit::Ok)
+}
+
+/// A queue that nobody has heard of is mostly a typing mistake.
+async fn known(session: &Session, name: &str) -> anyhow::Result<QueueView> {
+    let queues = session.client.queues().await?;
+    let mut names: Vec<String> = queues.iter().map(|queue| queue.name.clone()).collect();
+    if let Some(queue) = queues.into_iter().find(|queue| queue.name == name) {
+        return Ok(queue);
+    }
+    names.extend(session.config.worker.queues.iter().map(|queue| queue.name.clone()));
+    if names.iter().any(|known| known == name) {
+        return Ok(QueueView {
+            name: name.to_owned(),
+            available: 0,
+            scheduled: 0,
+            running: 0,
+            waiting: 0,
+            dead: 0,
+            oldest_age_s: None,
+            paused_at: None,
+            paused_by: None,
+            pause_reason: None,
+        });
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep queue list".into());
+    Err(Fault::new(Exit::NotFound, format!("no queue is called {name:?}")).fix(fix).into())
+}
+
+async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
+    let queue = known(session, &named.name).await?;
+    let name = &queue.name;
+    let holds = format!("{} due, {} running", queue.available, queue.running);
+    if dry(app, &named.change, &format!("pause queue {name} ({holds})"))? {
+        return Ok(());
+    }
+    let reason = named.change.reason.as_deref();
+    let changed = session.client.pause(PauseScope::Queue, name, &app.actor(), reason).await?;
+    let words = match changed {
+        true => format!("Paused queue {name} ({holds}). Resume: lockstep queue resume {name}"),
+        false => format!("Queue {name} was paused already. Resume: lockstep queue resume {name}"),
+    };
+    app.out.done(&words, name, &json!({"queue": name, "paused": true, "changed": changed}))?;
+    Ok(())
+}
+
+async fn resume(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
+    let queue = known(session, &named.name).await?;
+    let name = &queue.name;
+    if dry(app, &named.change, &format!("resume queue {name} ({} due)", queue.available))? {
+        return Ok(());
+    }
+    let changed = session.client.resume(PauseScope::Queue, name, &app.actor()).await?;
+    session.note_reason(app, &named.change, name).await?;
+    let words = match changed {
+        true => format!("Resumed queue {name} ({} due). Watch: lockstep queue list", queue.available),
+        false => format!("Queue {name} was not paused."),
+    };
+    app.out.done(&words, name, &json!({"queue": name, "paused": false, "changed": changed}))?;
+    Ok(())
+}
+
+impl Row for QueueView {
+    const COLUMNS: &'static [&'static str] =
+        &["QUEUE", "DUE", "SCHEDULED", "RUNNING", "WAITING", "DEAD", "OLDEST", "PAUSED"];
+
+    fn cells(&self) -> Vec<String> {
+        let paused = match (self.paused_at, &self.pause_reason) {
+            (Some(at), Some(reason)) => format!("since {} ({reason})", instant(at)),
+            (Some(at), None) => format!("since {}", instant(at)),
+            (None, _) => "-".to_owned(),
+        };
+        let oldest = self.oldest_age_s.map(|age| short(std::time::Duration::from_secs_f64(age.max(0.0))));
+        vec![
+            self.name.clone(),
+            self.available.to_string(),
+            self.scheduled.to_string(),
+            self.running.to_string(),
+            self.waiting.to_string(),
+            self.dead.to_string(),
+            oldest.unwrap_or_else(|| "-".into()),
+            paused,
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}

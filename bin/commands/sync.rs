@@ -1,0 +1,251 @@
+//! `lockstep sync`: sync now, and wait for the result.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use engine::{JobView, State};
+use jobs::company::{self, Filter};
+use jobs::soundtrack::{Summary, Totals, enqueue_sync, enqueue_sync_all};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::dry;
+use super::enqueue::duration;
+use crate::app::{App, Session};
+use crate::cli::Change;
+use crate::crew;
+use crate::output::{Exit, Fault, Format, Progress, plural, short};
+use crate::signals;
+
+/// How often a wait looks.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What is synced.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sync {
+    /// Sync the music zones of every company, or of one
+    Soundtrack(Soundtrack),
+}
+
+/// Which, and whether to wait.
+#[derive(Debug, Args)]
+#[command(before_help = "Examples:
+  lockstep sync soundtrack
+  lockstep sync soundtrack --company-id 123
+  lockstep sync soundtrack --test-connection
+  lockstep sync soundtrack --no-wait -o name", after_help = "\
+Exit codes: 0 synced; 3 no such company; 4 the company has no account; 5 no token, or refused;
+8 some companies or zones failed; 10 the sync itself failed; 124 it goes on after --timeout.")]
+pub(crate) struct Soundtrack {
+    /// Only this company
+    #[arg(long, value_name = "ID")]
+    company_id: Option<i64>,
+    /// Ask Soundtrack who we are, and sync nothing
+    #[arg(long, conflicts_with_all = ["company_id", "no_wait", "dry_run"])]
+    test_connection: bool,
+    /// Enqueue it and leave
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait
+    #[arg(long, value_parser = duration, default_value = "10m")]
+    timeout: Duration,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// Does it.
+pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
+    let Sync::Soundtrack(soundtrack) = sync;
+    if soundtrack.test_connection {
+        return test_connection(app).await;
+    }
+    let session = app.connect().await?;
+    let exit = Box::pin(sync_with(app, &session, &soundtrack)).await;
+    session.close().await?;
+    exit
+}
+
+async fn test_connection(app: &App) -> anyhow::Result<Exit> {
+    let config = app.config()?;
+    let client = crate::secrets::soundtrack(&config.soundtrack, &app.env)?.ok_or_else(no_token)?;
+    let probe = client.test_connection().await?;
+    let more = if probe.more_accounts { "at least " } else { "" };
+    let accounts = plural(probe.accounts_visible as usize, "account");
+    let tokens = probe.tokens_available.map(|left| format!("; {left} tokens left in the rate limit")).unwrap_or_default();
+    let words = format!("Soundtrack answers: the token is a {} and sees {more}{accounts}{tokens}.", probe.viewer_kind);
+    let value = json!({
+        "ok": true,
+        "viewer_kind": probe.viewer_kind,
+        "accounts_visible": probe.accounts_visible,
+        "more_accounts": probe.more_accounts,
+        "cost": probe.cost,
+        "tokens_available": probe.tokens_available,
+        "clock_offset_ms": probe.server_clock_offset.map(|offset| offset.as_millis() as i64),
+    });
+    app.out.done(&words, "ok", &value)?;
+    Ok(Exit::Ok)
+}
+
+fn no_token() -> Fault {
+    Fault::new(Exit::Forbidden, "there is no Soundtrack token")
+        .why("Soundtrack answers nobody without one")
+        .fix(format!("export {}=…, or name a file: [soundtrack] token_file", crate::config::DEFAULT_TOKEN_ENV))
+}
+
+async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::Result<Exit> {
+    let one = match sync.company_id {
+        Some(id) => Some(company::syncable(&session.env.pool, id).await?),
+        None => None,
+    };
+    let what = match &one {
+        Some(company) => format!("sync the zones of {}", company.name),
+        None => format!("sync the zones of {}", plural(with_account(session).await?, "company")),
+    };
+    if dry(app, &sync.change, &what)? {
+        return Ok(Exit::Ok);
+    }
+    let is_manned = session.client.workers().await?.iter().any(|worker| worker.alive);
+    if !is_manned && session.env.soundtrack.is_none() {
+        return Err(no_token().into());
+    }
+    let who = app.env.user();
+    let made = match &one {
+        Some(company) => enqueue_sync(&session.client, company.id, who).await?,
+        None => enqueue_sync_all(&session.client, who).await?,
+    };
+    session.note_reason(app, &sync.change, &made.id.to_string()).await?;
+    if sync.no_wait {
+        let words = format!("Enqueued job {}. See how it goes: lockstep job show {}", made.id, made.id);
+        app.out.done(&words, &made.id.to_string(), &json!(made))?;
+        if !is_manned {
+            app.out.note("No worker is alive: it waits until one is. Start one: lockstep serve");
+        }
+        return Ok(Exit::Ok);
+    }
+    let (stop, left) = (signals::stop_token()?, CancellationToken::new());
+    let worker = (!is_manned).then(|| {
+        app.out.note("No worker is alive: this command runs the jobs itself.");
+        crew::hire(session, &left)
+    });
+    let waited = wait(app, session, made.id, sync.timeout, &stop).await;
+    left.cancel();
+    if let Some(worker) = worker {
+        worker.await??;
+    }
+    tell(app, &waited?, one.is_some())
+}
+
+async fn with_account(session: &Session) -> anyhow::Result<usize> {
+    let mut filter = Filter { has_account: Some(true), after: None };
+    let mut count = 0;
+    loop {
+        let page = company::list(&session.env.pool, &filter, 500).await?;
+        count += page.len();
+        filter.after = page.last().map(|company| company.id);
+        if page.len() < 500 {
+            return Ok(count);
+        }
+    }
+}
+
+/// Watches until the job has ended.
+pub(super) async fn wait(
+    app: &App,
+    session: &Session,
+    id: Uuid,
+    patience: Duration,
+    stop: &CancellationToken,
+) -> anyhow::Result<JobView> {
+    let deadline = tokio::time::Instant::now() + patience;
+    let mut progress = Progress::new(&app.out);
+    let ended = loop {
+        let job = super::job::found(session, id).await?;
+        if job.state.is_terminal() {
+            break Ok(job);
+        }
+        let parts = session.client.children(id).await?;
+        let done = parts.completed + parts.cancelled + parts.dead;
+        let total = (done + parts.live).max(1);
+        let failed = if parts.dead > 0 { format!(" {} failed", parts.dead) } else { String::new() };
+        progress.at(done.unsigned_abs(), total.unsigned_abs(), &format!("synced{failed}"));
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep_until(deadline) => {
+                break Err(Fault::new(Exit::Timeout, format!("the sync has not ended after {}", short(patience))));
+            }
+            () = stop.cancelled() => break Err(Fault::new(Exit::Interrupted, "stopped waiting")),
+        }
+    };
+    progress.finish();
+    ended.map_err(|fault| {
+        fault
+            .why("its job is kept and goes on wherever a worker is")
+            .fix(format!("lockstep job show {id}"))
+            .into()
+    })
+}
+
+/// The success and error lines.
+fn tell(app: &App, job: &JobView, one_company: bool) -> anyhow::Result<Exit> {
+    if job.state != State::Completed {
+        return Err(ended_badly(job).into());
+    }
+    let result = job.result.clone().unwrap_or_default();
+    let (words, failed) = if one_company {
+        let summary: Summary = serde_json::from_value(result.clone())?;
+        (of_company(&summary), summary.errors > 0)
+    } else {
+        let totals: Totals = serde_json::from_value(result.clone())?;
+        for company in &totals.failed {
+            app.out.note(&format!("✗ Company {} failed: {}", company.company_id, company.code));
+        }
+        (of_all(&totals), totals.errors > 0)
+    };
+    app.out.done(&words, &job.id.to_string(), &result)?;
+    if failed && app.out.format == Format::Table {
+        app.out.next("See why: lockstep dead list");
+    }
+    Ok(if failed { Exit::Partial } else { Exit::Ok })
+}
+
+fn ended_badly(job: &JobView) -> Fault {
+    let mut fault = Fault::new(Exit::JobFailed, format!("the sync failed: its job is {}", job.state));
+    if let Some(error) = &job.error {
+        fault = fault.why(error.clone());
+    }
+    fault.fix(format!("lockstep job show {}", job.id))
+}
+
+fn of_company(summary: &Summary) -> String {
+    format!(
+        "Synced {} for {} with {}: {} new, {} changed, {} orphaned.",
+        plural_i32(summary.synced, "zone"),
+        summary.company_name,
+        plural_i32(summary.errors, "error"),
+        summary.created,
+        summary.updated,
+        summary.orphaned,
+    )
+}
+
+/// The whole sync in one line.
+pub(super) fn of_all(totals: &Totals) -> String {
+    let skipped = match totals.skipped {
+        0 => String::new(),
+        n => format!(" ({n} without an account skipped)"),
+    };
+    format!(
+        "Synced {} with {}: {}{skipped}, {} new, {} changed, {} orphaned.",
+        plural_i32(totals.synced, "zone"),
+        plural_i32(totals.errors, "error"),
+        plural_i32(totals.companies, "company"),
+        totals.created,
+        totals.updated,
+        totals.orphaned,
+    )
+}
+
+fn plural_i32(count: i32, one: &str) -> String {
+    plural(usize::try_from(count).unwrap_or(0), one)
+}

@@ -1,0 +1,254 @@
+//! The two paths of the system we replace, with the bodies its callers know, errors included. Behind
+//! them is a job like any other: a caller that does not want to wait gets its address.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::{LINK, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use engine::{Answer, Enqueued, JobView};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::note;
+use crate::http::headers::{PREFERENCE_APPLIED, Prefer};
+use crate::http::problem::Problem;
+use crate::http::token::Caller;
+use crate::http::{BASE, FrontState};
+
+/// What a sync did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Synced {
+    /// Zones seen and read.
+    #[schema(example = 42)]
+    synced: i64,
+    /// Zones that could not be read, and companies that failed.
+    #[schema(example = 0)]
+    errors: i64,
+    #[schema(example = "Synced 42 zones with 0 errors")]
+    message: String,
+}
+
+/// A sync that goes on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GoesOn {
+    /// Its job; the same as in Location.
+    job: Uuid,
+    /// How the job stands.
+    #[schema(value_type = String)]
+    state: engine::State,
+    message: String,
+}
+
+/// The error body of these two paths.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Refused {
+    #[schema(example = "Company \"Hilton Pattaya\" has no Soundtrack account ID configured")]
+    error: String,
+}
+
+fn refused(status: StatusCode, error: impl Into<String>) -> Response {
+    (
+        status,
+        Json(Refused {
+            error: error.into(),
+        }),
+    )
+        .into_response()
+}
+
+/// Syncs the zones of all companies.
+///
+/// Waits for the result, as long as the server's bound or `Prefer: wait=…` allows; then, and at once
+/// with `Prefer: respond-async`, answers 202 with the job's address.
+#[utoipa::path(
+    post, path = "/zones/sync-all/", tag = "companies", operation_id = "sync_soundtrack_all",
+    params(("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
+    security(("token" = ["sync:run"])),
+    responses((status = 200, body = Synced), (status = 202, body = GoesOn))
+)]
+pub(super) async fn all(
+    State(front): State<FrontState>,
+    caller: Caller,
+    prefer: Prefer,
+) -> Response {
+    let work = async {
+        let enqueued = jobs::soundtrack::enqueue_sync_all(&front.client, &caller.name).await?;
+        let asked = Asked {
+            front: &front,
+            caller: &caller,
+            prefer,
+            of: None,
+        };
+        asked.answer(("sync.all", "soundtrack"), enqueued).await
+    };
+    work.await.unwrap_or_else(|problem| plain(&problem))
+}
+
+/// Syncs all zones of a zone's company.
+///
+/// Waits as the sync of all companies does.
+#[utoipa::path(
+    post, path = "/zones/{zone_id}/sync/", tag = "companies", operation_id = "sync_soundtrack_zone",
+    params(("zone_id" = i64, Path), ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
+    security(("token" = ["sync:run"])),
+    responses(
+        (status = 200, body = Synced), (status = 202, body = GoesOn),
+        (status = 400, description = "The company has no account", body = Refused), (status = 404, description = "No such zone", body = Refused),
+    )
+)]
+pub(super) async fn of_zone(
+    State(front): State<FrontState>,
+    caller: Caller,
+    prefer: Prefer,
+    Path(zone_id): Path<String>,
+) -> Response {
+    let work = async {
+        let zone = match zone_id.parse() {
+            Ok(id) => jobs::zone::get(&front.env.pool, id).await?,
+            Err(_) => None,
+        };
+        let Some(zone) = zone else {
+            return Ok(refused(
+                StatusCode::NOT_FOUND,
+                format!("Zone {zone_id} not found"),
+            ));
+        };
+        let company = match jobs::company::syncable(&front.env.pool, zone.company_id).await {
+            Ok(company) => company,
+            Err(error @ jobs::Error::NoAccount { .. }) => {
+                return Ok(refused(StatusCode::BAD_REQUEST, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let enqueued =
+            jobs::soundtrack::enqueue_sync(&front.client, company.id, &caller.name).await?;
+        let asked = Asked {
+            front: &front,
+            caller: &caller,
+            prefer,
+            of: Some(&company.name),
+        };
+        asked
+            .answer(("sync.company", &company.id.to_string()), enqueued)
+            .await
+    };
+    work.await.unwrap_or_else(|problem| plain(&problem))
+}
+
+/// A problem in the words of these paths.
+fn plain(problem: &Problem) -> Response {
+    let status = problem.status();
+    if let Some(causes) = &problem.causes {
+        tracing::error!("could not start or await a sync: {causes}");
+    }
+    let mut response = refused(status, &problem.detail);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(
+            axum::http::header::RETRY_AFTER,
+            HeaderValue::from_static("5"),
+        );
+    }
+    response
+}
+
+/// One call on these paths.
+struct Asked<'a> {
+    front: &'a FrontState,
+    caller: &'a Caller,
+    prefer: Prefer,
+    /// The company, when it is one.
+    of: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    async fn answer(&self, what: (&str, &str), enqueued: Enqueued) -> Result<Response, Problem> {
+        if enqueued.answer == Answer::Inserted {
+            note(self.front, self.caller, what, json!({"job": enqueued.id})).await?;
+        }
+        let bound = self.front.options.sync_wait;
+        let wait = if self.prefer.respond_async {
+            Duration::ZERO
+        } else {
+            self.prefer.wait.unwrap_or(bound).min(bound)
+        };
+        let state = self.front.client.wait(enqueued.id, wait).await?;
+        let mut response = if state.is_terminal() && !self.prefer.respond_async {
+            let job = self
+                .front
+                .client
+                .job(enqueued.id)
+                .await?
+                .ok_or(engine::Error::NoJob(enqueued.id))?;
+            self.ended(&job)
+        } else {
+            let message = format!("Sync goes on as job {}", enqueued.id);
+            (
+                StatusCode::ACCEPTED,
+                Json(GoesOn {
+                    job: enqueued.id,
+                    state,
+                    message,
+                }),
+            )
+                .into_response()
+        };
+        self.address(response.headers_mut(), enqueued.id);
+        Ok(response)
+    }
+
+    /// A job that died or was cancelled is one error: the sync was not done, and says so in the words
+    /// that callers count.
+    fn ended(&self, job: &JobView) -> Response {
+        let number = |name: &str| {
+            job.result
+                .as_ref()
+                .and_then(|result| result.get(name))
+                .and_then(Value::as_i64)
+        };
+        let (synced, errors) = match job.state {
+            engine::State::Completed => {
+                (number("synced").unwrap_or(0), number("errors").unwrap_or(0))
+            }
+            _ => (0, 1),
+        };
+        let of = self
+            .of
+            .map(|name| format!(" for {name}"))
+            .unwrap_or_default();
+        let message = format!("Synced {synced} zones{of} with {errors} errors");
+        Json(Synced {
+            synced,
+            errors,
+            message,
+        })
+        .into_response()
+    }
+
+    fn address(&self, headers: &mut HeaderMap, id: Uuid) {
+        let path = format!("{BASE}/jobs/{id}");
+        if let (Ok(location), Ok(link)) = (
+            path.parse(),
+            format!("<{path}>; rel=\"describedby\"").parse(),
+        ) {
+            headers.insert(LOCATION, location);
+            headers.insert(LINK, link);
+        }
+        if self.prefer.respond_async {
+            headers.insert(
+                PREFERENCE_APPLIED,
+                HeaderValue::from_static("respond-async"),
+            );
+        } else if let Some(Ok(wait)) = self
+            .prefer
+            .wait
+            .map(|wait| format!("wait={}", wait.as_secs()).parse())
+        {
+            headers.insert(PREFERENCE_APPLIED, wait);
+        }
+    }
+}

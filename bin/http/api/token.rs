@@ -1,0 +1,115 @@
+//! API tokens over the API.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{check_name, view};
+use crate::http::FrontState;
+use crate::http::extract::{At, Body};
+use crate::http::page::All;
+use crate::http::problem::{FORBIDDEN, Flaw, Problem};
+use crate::http::token::{self, Caller, DEFAULT_LIFE};
+
+const DAY_S: u32 = 24 * 3600;
+
+/// A token to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// What it is for, 1 to 100 bytes.
+    name: String,
+    /// What it may do; only scopes of the maker's own.
+    scopes: Vec<String>,
+    /// How long it lives, 1 to 3650 days; 90 unless said.
+    expires_in_days: Option<u32>,
+}
+
+/// A new token. It is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MintedToken {
+    /// The public part, by which it is listed and revoked.
+    id: String,
+    /// What to send as the bearer.
+    token: String,
+    /// What it may do.
+    scopes: Vec<String>,
+}
+
+/// Lists tokens, without their secrets.
+#[utoipa::path(
+    get, path = "/tokens", tag = "tokens", operation_id = "token_list", security(("token" = ["tokens:admin"])),
+    responses((status = 200, body = All<view::Token>))
+)]
+pub(super) async fn list(
+    State(front): State<FrontState>,
+) -> Result<Json<All<view::Token>>, Problem> {
+    let tokens = front.client.tokens().await?;
+    Ok(Json(All {
+        data: tokens.into_iter().map(view::Token::from).collect(),
+    }))
+}
+
+/// Makes a token.
+#[utoipa::path(
+    post, path = "/tokens", tag = "tokens", operation_id = "token_create", request_body = NewToken,
+    security(("token" = ["tokens:admin"])), responses((status = 201, body = MintedToken))
+)]
+pub(super) async fn create(
+    State(front): State<FrontState>,
+    caller: Caller,
+    Body(new): Body<NewToken>,
+) -> Result<(StatusCode, Json<MintedToken>), Problem> {
+    // Or whoever may make tokens could make one that may do everything.
+    if let Some(scope) = new.scopes.iter().find(|scope| !caller.may(scope)) {
+        let detail = format!("the token lacks the scope {scope} and so cannot hand it on");
+        return Err(Problem::new(FORBIDDEN, detail));
+    }
+    let life = match new.expires_in_days {
+        None => DEFAULT_LIFE,
+        Some(days @ 1..=3650) => Duration::from_secs((days * DAY_S).into()),
+        Some(_) => {
+            return Err(Problem::invalid(vec![Flaw::new(
+                "/expires_in_days",
+                "expected 1 to 3650",
+            )]));
+        }
+    };
+    let minted = token::mint(
+        &front.client,
+        &new.name,
+        &new.scopes,
+        Some(life),
+        &caller.actor(),
+    )
+    .await?;
+    let token = minted.token.expose_secret().to_owned();
+    Ok((
+        StatusCode::CREATED,
+        Json(MintedToken {
+            id: minted.id,
+            token,
+            scopes: new.scopes,
+        }),
+    ))
+}
+
+/// Revokes a token, with effect on the next request.
+#[utoipa::path(
+    delete, path = "/tokens/{id}", tag = "tokens", operation_id = "token_revoke", params(("id" = String, Path)),
+    security(("token" = ["tokens:admin"])), responses((status = 204, description = "Revoked"))
+)]
+pub(super) async fn revoke(
+    State(front): State<FrontState>,
+    caller: Caller,
+    At(id): At<String>,
+) -> Result<StatusCode, Problem> {
+    check_name("id", &id)?;
+    front.client.revoke_token(&id, &caller.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,10 @@
+//! Soundtrack: the zones of each company that has an account there.
+
+mod enqueue;
+mod stream;
+mod sync_all;
+mod sync_zones;
+
+pub use enqueue::{enqueue_sync, enqueue_sync_all};
+pub use sync_all::{FailedCompany, SyncAll, Totals};
+pub use sync_zones::{Summary, SyncZones};

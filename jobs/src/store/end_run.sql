@@ -1,0 +1,42 @@
+-- The end of a run and all that follows from it, in one statement.
+with ended as (
+    update sync.run
+    set
+        status = $5,
+        sweep = $7,
+        orphaned = $8,
+        held = $9,
+        code = $10,
+        error = left($11, 4000),
+        pages = $12,
+        created = $13,
+        updated = $14,
+        unchanged = $15,
+        revived = $16,
+        adopted = $17,
+        duplicate = $18,
+        quarantined = $19,
+        cursor = null,
+        touched_at = now(),
+        ended_at = now()
+    where id = $1 and job_id = $2 and status = 'running' and pages = $3 and generation = $4
+    returning *
+),
+-- What the next walk is compared with, and until when every zone that is not orphaned was seen.
+walked as (
+    insert into sync.stream (name, company_id, scope, walked_at, run_id)
+    select stream, company_id, scope, walk_started_at, id from ended where $6
+    on conflict (name, company_id) do update
+    set scope = excluded.scope, walked_at = excluded.walked_at, run_id = excluded.run_id
+),
+-- After a complete walk, a record that this run did not find bad is good again, or gone.
+resolved as (
+    update sync.quarantine q
+    set status = 'resolved', resolved_at = now()
+    from ended e
+    where $6 and q.stream = e.stream and q.company_id = e.company_id and q.status = 'open' and q.run_id <> e.id
+),
+forgotten as (
+    delete from sync.page p using ended e where p.run_id = e.id
+)
+select * from ended

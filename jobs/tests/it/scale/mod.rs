@@ -1,0 +1,4 @@
+//! Judged by the clock: run with no more at once than the machine has cores.
+
+mod bulk;
+mod throttled;

@@ -1,0 +1,56 @@
+//! Help leads with examples, and every command has some.
+
+use super::{ended, program, redacted};
+
+#[tokio::test]
+async fn help_leads_with_examples_and_ends_with_the_exit_codes() {
+    let _redacted = redacted();
+
+    let (code, out, err) = ended(program(&["--help"])).await;
+
+    assert_eq!((code, err.as_str()), (0, ""));
+    insta::assert_snapshot!("help", out);
+}
+
+#[tokio::test]
+async fn the_help_of_a_verb_shows_its_examples_first() {
+    let _redacted = redacted();
+
+    let (_, out, _) = ended(program(&["sync", "soundtrack", "--help"])).await;
+
+    insta::assert_snapshot!("help_sync_soundtrack", out);
+}
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    let commands = [
+        "demo", "serve", "work", "migrate", "check", "doctor", "enqueue", "job", "job list", "job show",
+        "job cancel", "job retry", "job again", "job attempts", "job delete", "dead", "dead list",
+        "dead show", "dead replay", "queue", "queue list", "queue pause", "queue resume", "schedule",
+        "schedule list", "schedule show", "schedule history", "schedule run", "schedule pause",
+        "schedule resume", "company", "company list", "company show", "company add", "company set",
+        "zone", "zone list", "zone show", "sync", "sync soundtrack", "worker list", "db", "db url",
+        "db shell", "db backup", "token", "token create", "token list", "token revoke", "audit list",
+        "completions", "version",
+    ];
+    for command in commands {
+        let mut words: Vec<&str> = command.split(' ').collect();
+        words.push("--help");
+
+        let (code, out, _) = ended(program(&words)).await;
+
+        assert_eq!(code, 0, "{command}");
+        assert!(out.contains("Usage: lockstep"), "{command}: {out}");
+        assert!(out.lines().all(|line| line.chars().count() <= 120), "{command}: {out}");
+    }
+}
+
+#[tokio::test]
+async fn a_completion_script_comes_for_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = ended(program(&["completions", shell])).await;
+
+        assert_eq!(code, 0);
+        assert!(out.contains("lockstep") && out.contains("soundtrack"), "{shell}");
+    }
+}
