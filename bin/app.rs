@@ -1,15 +1,20 @@
 //! What every command has: the settings, the streams, who asks, and a way to the database.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use engine::{Actor, Client, Registry};
+use sqlx::Connection as _;
 
 use crate::cli::{Change, Global};
 use crate::config::{Config, Environment, Flags};
 use crate::database::{self, Opened, Owner};
 use crate::output::{Exit, Fault, Output};
 use crate::secrets;
+
+/// A database that has not answered by then will not.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One run of the program.
 #[derive(Debug)]
@@ -51,11 +56,10 @@ impl App {
 
     /// The settings; what is odd about them goes to stderr.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds()).map_err(|error| {
-            if let crate::config::Error::Invalid { report, .. } = &error {
+        let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds()).inspect_err(|error| {
+            if let crate::config::Error::Invalid { report, .. } = error {
                 self.out.err(&report.render(self.out.color_err));
             }
-            error
         })?;
         if report.warnings() > 0 && self.out.verbose > 0 {
             self.out.err(&report.render(self.out.color_err));
@@ -91,9 +95,9 @@ impl Session {
         database: Opened,
         connections: u32,
     ) -> anyhow::Result<Session> {
-        let client = Client::connect(&database.url, connections)
-            .await
-            .with_context(|| format!("cannot reach the database ({})", database.origin))?;
+        let unreachable = || format!("cannot reach the database ({})", database.origin);
+        reach(&database.url).await.with_context(unreachable)?;
+        let client = Client::connect(&database.url, connections).await.with_context(unreachable)?;
         let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env)?;
         let env = jobs::Env { pool: client.pool().clone(), soundtrack };
         let registry = config.apply_to(jobs::register(Registry::new(), &env));
@@ -136,8 +140,18 @@ impl Session {
     }
 }
 
+/// Says at once that nobody listens: a pool would go on trying, which is for services to do once they
+/// have started.
+async fn reach(url: &str) -> Result<(), sqlx::Error> {
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let connecting = sqlx::PgConnection::connect_with(&options);
+    match tokio::time::timeout(PATIENCE, connecting).await {
+        Ok(connected) => connected?.close().await,
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
 /// Every kind, for checks that need no database: the pool connects only when a handler asks.
-#[expect(clippy::missing_panics_doc, reason = "the address is a constant")]
 pub(crate) fn known_kinds() -> Registry {
     let pool = sqlx::postgres::PgPoolOptions::new()
         .connect_lazy("postgres://localhost/none")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate, queue,
+    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate, queue,
     schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// See who changed what
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Measure jobs a second, latency, WAL and commits a job on this database
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the version

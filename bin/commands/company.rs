@@ -21,7 +21,7 @@ pub(crate) enum Company {
     #[command(before_help = "Examples:\n  lockstep company add 'Hilton Pattaya' --country Thailand --account QWNjb3VudCwsMWFi")]
     Add(Add),
     /// Change a company; what is not said stays
-    #[command(before_help = "Examples:\n  lockstep company set 42 --account QWNjb3VudCwsMWFi\n  lockstep company set 42 --no-account")]
+    #[command(override_usage = "lockstep company set [OPTIONS] <ID>", before_help = "Examples:\n  lockstep company set 42 --account QWNjb3VudCwsMWFi\n  lockstep company set 42 --no-account")]
     Set(Set),
 }
 

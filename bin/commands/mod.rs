@@ -1,6 +1,7 @@
 //! What each command does: one file a noun.
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
@@ -47,6 +48,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Db(it) => Box::pin(db::run(app, it)).await,
         Command::Token(it) => Box::pin(token::run(app, it)).await,
         Command::Audit(it) => Box::pin(audit::run(app, it)).await,
+        Command::Bench(it) => Box::pin(bench::run(app, it)).await,
         Command::Completions(it) => completions::run(app, &it),
         Command::Version(it) => version::run(app, &it),
     }

@@ -20,7 +20,7 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// A help line with the nearest word, or else with all of them.
-pub(crate) fn did_you_mean<'k>(word: &str, known: &[&'k str]) -> Option<String> {
+pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> Option<String> {
     if let Some(meant) = nearest(word, known.iter().copied()) {
         return Some(format!("did you mean `{meant}`?"));
     }

@@ -155,7 +155,7 @@ mod tests {
             (r#"{"a\u0000": 1}"#, 422, "NUL"),
             (r#"{"list": "\u0000"}"#, 422, "NUL"),
             (r#"{"list": [1e999]}"#, 400, "out of range"),
-            (r#"{"list": "\ud800"}"#, 400, "surrogate"),
+            (r#"{"list": "\ud800"}"#, 400, "hex escape"),
             (&deep, 400, "recursion limit"),
             ("{", 400, "EOF"),
             ("{} {}", 400, "trailing"),

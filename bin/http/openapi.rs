@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
 
 use super::{FrontState, api};
 
@@ -36,7 +37,32 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 
 /// The document of all routes.
 pub fn document() -> utoipa::openapi::OpenApi {
-    api::routes(&super::FrontOptions::default()).into_openapi()
+    let mut document = api::routes(&super::FrontOptions::default()).into_openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), problem().into());
+        }
+    }
+    document
+}
+
+/// What every operation answers when it does not do what it was asked.
+fn problem() -> Response {
+    let body = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let response = ResponseBuilder::new().description("What went wrong, and what helps");
+    response.content("application/problem+json", body).build()
 }
 
 /// The bearer scheme that the operations' `security` refers to as `token`.

@@ -71,6 +71,17 @@ pub struct Alert {
     pub message: String,
 }
 
+/// A broken promise, found in a live database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which promise, e.g. `job_in_two_places`.
+    pub finding: String,
+    /// What it is about, e.g. a job's id.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+}
+
 /// One row of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditEntry {

@@ -114,4 +114,11 @@ impl Error {
             _ => false,
         }
     }
+
+    /// True when the transaction lost against another and can be begun again: a deadlock, or rows
+    /// that changed under it.
+    pub(crate) fn is_conflict(&self) -> bool {
+        let Error::Database(sqlx::Error::Database(db)) = self else { return false };
+        db.code().is_some_and(|code| code.starts_with("40"))
+    }
 }

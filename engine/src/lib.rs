@@ -4,6 +4,7 @@
 //! runs their handlers ([`Job::run`]) and settles how each attempt ended, every write under its
 //! [`Fence`]. The engine knows nothing of any vendor and keeps everything in the schema `engine`.
 
+mod admit;
 mod client;
 mod clock;
 mod control;
@@ -25,14 +26,15 @@ mod token;
 mod view;
 mod worker;
 
+pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
 pub use client::Client;
 pub use clock::Entropy;
-pub use control::{Actor, Alert, AuditEntry, Pause, PauseScope};
+pub use control::{Actor, Alert, AuditEntry, Finding, Pause, PauseScope};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
 pub use job::{
-    Answer, Enqueued, Job, MAX_ARGS_BYTES, MAX_ARGS_DEPTH, NewJob, Twin, Unique, UniqueScope, When,
+    Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When,
 };
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};

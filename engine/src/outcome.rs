@@ -96,7 +96,7 @@ impl From<crate::Error> for Failure {
 }
 
 /// Cuts at a character border and drops NUL, which Postgres text cannot hold.
-fn capped(mut text: String) -> String {
+pub(crate) fn capped(mut text: String) -> String {
     if text.contains('\0') {
         text = text.replace('\0', "\u{fffd}");
     }

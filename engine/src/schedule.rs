@@ -1,7 +1,5 @@
 //! Schedules: what recurs, and when. Pure: the database's clock comes in as an argument.
 
-use std::collections::VecDeque;
-
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZone;
@@ -15,6 +13,8 @@ use crate::{Error, Result};
 const ON_TIME: SignedDuration = SignedDuration::from_secs(60);
 /// At most so many missed ticks are looked at, the newest.
 pub(crate) const MOST_MISSED: usize = 100;
+/// The first look back for missed ticks; each further one is four times as long.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_mins(2);
 /// Any instant serves to see whether a line ever comes.
 const CHECK_FROM: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
@@ -131,8 +131,7 @@ impl Schedule {
     /// # Errors
     /// [`Error::BadSchedule`], also for a line that never comes, such as 30 February.
     pub fn next(&self, after: Timestamp, count: usize) -> Result<Vec<NextTick>> {
-        let zone = TimeZone::get(&self.time_zone)
-            .map_err(|_| self.bad("time_zone: expected an IANA name such as Asia/Bangkok or UTC"))?;
+        let zone = self.zone()?;
         let cron = self.parsed()?;
         let mut ticks = Vec::with_capacity(count);
         let mut from = after.to_zoned(zone);
@@ -153,6 +152,11 @@ impl Schedule {
         Ok(self.parsed()?.describe())
     }
 
+    fn zone(&self) -> Result<TimeZone> {
+        TimeZone::get(&self.time_zone)
+            .map_err(|_| self.bad("time_zone: expected an IANA name such as Asia/Bangkok or UTC"))
+    }
+
     fn parsed(&self) -> Result<Cron> {
         CronParser::builder()
             .seconds(Seconds::Optional)
@@ -166,21 +170,34 @@ impl Schedule {
     }
 
     /// Every tick in `(after, until]`, oldest first, but no more than the newest [`MOST_MISSED`] of
-    /// them and one: after a long sleep nobody wants each minute of last year.
+    /// them and one: after a long sleep nobody wants each minute of last year. Nor is it walked
+    /// through: the look goes back from `until` until it has seen enough.
     fn between(&self, after: Timestamp, until: Timestamp) -> Result<Vec<Timestamp>> {
-        let mut ticks = VecDeque::new();
-        let mut from = after;
-        while let Some(tick) = self.next(from, 1)?.pop() {
-            if tick.at > until {
+        let mut span = FIRST_LOOK;
+        loop {
+            let from = until.checked_sub(span).map_or(after, |from| from.max(after));
+            let mut ticks = self.walk(from, until)?;
+            if from <= after || ticks.len() > MOST_MISSED {
+                let newest = ticks.len().saturating_sub(MOST_MISSED + 1);
+                return Ok(ticks.split_off(newest));
+            }
+            span = span.saturating_mul(4);
+        }
+    }
+
+    /// Every tick in `(after, until]`, oldest first.
+    fn walk(&self, after: Timestamp, until: Timestamp) -> Result<Vec<Timestamp>> {
+        let (cron, zone) = (self.parsed()?, self.zone()?);
+        let mut ticks = Vec::new();
+        let mut from = after.to_zoned(zone);
+        while let Ok(tick) = cron.find_next_occurrence(&from, false) {
+            if tick.timestamp() > until {
                 break;
             }
-            from = tick.at;
-            ticks.push_back(tick.at);
-            if ticks.len() > MOST_MISSED + 1 {
-                ticks.pop_front();
-            }
+            ticks.push(tick.timestamp());
+            from = tick;
         }
-        Ok(ticks.into())
+        Ok(ticks)
     }
 
     /// Which ticks in `(decided_until, now]` fire, by the catch-up rule: pairs of instant and whether

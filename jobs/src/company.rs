@@ -99,7 +99,10 @@ pub async fn syncable(pool: &PgPool, id: i64) -> Result<Company, Error> {
     let company = get(pool, id).await?.ok_or(Error::UnknownCompany(id))?;
     match &company.soundtrack_account_id {
         Some(_) => Ok(company),
-        None => Err(Error::NoAccount { id, name: company.name }),
+        None => Err(Error::NoAccount {
+            id,
+            name: company.name,
+        }),
     }
 }
 
@@ -108,7 +111,11 @@ pub async fn syncable(pool: &PgPool, id: i64) -> Result<Company, Error> {
 /// # Errors
 /// [`Error::Invalid`]; [`Error::AccountTaken`].
 pub async fn create(pool: &PgPool, company: &NewCompany) -> Result<Company, Error> {
-    check(Some(&company.name), Some(&company.country), company.soundtrack_account_id.as_deref())?;
+    check(
+        Some(&company.name),
+        Some(&company.country),
+        company.soundtrack_account_id.as_deref(),
+    )?;
     store::company::create(&mut *pool.acquire().await?, company).await
 }
 
@@ -117,7 +124,10 @@ pub async fn create(pool: &PgPool, company: &NewCompany) -> Result<Company, Erro
 /// # Errors
 /// [`Error::UnknownCompany`]; [`Error::Invalid`]; [`Error::AccountTaken`].
 pub async fn update(pool: &PgPool, id: i64, patch: &Patch) -> Result<Company, Error> {
-    let account = patch.soundtrack_account_id.as_ref().and_then(Option::as_deref);
+    let account = patch
+        .soundtrack_account_id
+        .as_ref()
+        .and_then(Option::as_deref);
     check(patch.name.as_deref(), patch.country.as_deref(), account)?;
     let done = store::company::update(&mut *pool.acquire().await?, id, patch).await?;
     done.ok_or(Error::UnknownCompany(id))
@@ -135,7 +145,11 @@ pub async fn delete(pool: &PgPool, id: i64) -> Result<(), Error> {
 }
 
 fn check(name: Option<&str>, country: Option<&str>, account: Option<&str>) -> Result<(), Error> {
-    let words = [("name", name, 1, 200), ("country", country, 0, 100), ("soundtrack_account_id", account, 1, 500)];
+    let words = [
+        ("name", name, 1, 200),
+        ("country", country, 0, 100),
+        ("soundtrack_account_id", account, 1, 500),
+    ];
     for (field, text, shortest, longest) in words {
         let Some(text) = text else { continue };
         let length = text.chars().count();
@@ -177,12 +191,20 @@ mod tests {
     #[test]
     fn what_the_table_would_refuse_is_refused_with_what_to_change() {
         let long = "x".repeat(201);
-        for (name, country, account) in
-            [("", "", None), ("  ", "", None), (&*long, "", None), ("a\0", "", None), ("a", &*long, None), ("a", "", Some(""))]
-        {
+        for (name, country, account) in [
+            ("", "", None),
+            ("  ", "", None),
+            (&*long, "", None),
+            ("a\0", "", None),
+            ("a", &*long, None),
+            ("a", "", Some("")),
+        ] {
             let refused = check(Some(name), Some(country), account).unwrap_err();
 
-            assert!(refused.to_string().contains("expected"), "{name:?} {country:?} {account:?}");
+            assert!(
+                refused.to_string().contains("expected"),
+                "{name:?} {country:?} {account:?}"
+            );
         }
         check(Some("Malé Spa"), Some(""), Some("QWNjb3VudA..")).unwrap();
     }

@@ -17,6 +17,8 @@ pub struct Env {
 
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Env").field("soundtrack", &self.soundtrack.is_some()).finish_non_exhaustive()
+        f.debug_struct("Env")
+            .field("soundtrack", &self.soundtrack.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -7,5 +7,7 @@ use crate::soundtrack::{SyncAll, SyncZones};
 
 /// Adds every kind to `registry`.
 pub fn register(registry: Registry, env: &Env) -> Registry {
-    registry.with::<SyncZones>(env.clone()).with::<SyncAll>(env.clone())
+    registry
+        .with::<SyncZones>(env.clone())
+        .with::<SyncAll>(env.clone())
 }

@@ -39,9 +39,15 @@ impl Status {
     }
 
     pub(crate) fn parse(word: &str) -> Option<Status> {
-        [Status::Running, Status::Succeeded, Status::Partial, Status::Held, Status::Failed]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        [
+            Status::Running,
+            Status::Succeeded,
+            Status::Partial,
+            Status::Held,
+            Status::Failed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
     }
 }
 

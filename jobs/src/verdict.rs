@@ -67,9 +67,11 @@ fn of_verdict(verdict: &Verdict) -> Again {
         | Verdict::SchemaDrift
         | Verdict::Misconfigured
         | Verdict::Unknown => Again::Never,
-        Verdict::Retry | Verdict::PageInvalid | Verdict::AuthExpired | Verdict::Ok | Verdict::OkPartial => {
-            Again::Backoff
-        }
+        Verdict::Retry
+        | Verdict::PageInvalid
+        | Verdict::AuthExpired
+        | Verdict::Ok
+        | Verdict::OkPartial => Again::Backoff,
         // A verdict that is newer than this table: the attempts bound what it can cost.
         _ => Again::Backoff,
     }
@@ -109,26 +111,98 @@ mod tests {
     #[test]
     fn every_remote_fault_has_its_code_and_its_outcome() {
         let minute = Duration::from_secs(60);
-        let throttled = |after| Remote::Throttled { action: action(), after, cost: None, available: None };
+        let throttled = |after| Remote::Throttled {
+            action: action(),
+            after,
+            cost: None,
+            available: None,
+        };
         let table = [
-            (Remote::NoAnswer { action: action(), source: None }, "no_answer", Again::Backoff),
-            (Remote::RemoteFailed { action: action(), code: "503".into() }, "remote_failed", Again::Backoff),
-            (throttled(Some(minute)), "throttled", Again::Uncounted(minute)),
-            (throttled(Some(Duration::ZERO)), "throttled", Again::Uncounted(SHORTEST)),
+            (
+                Remote::NoAnswer {
+                    action: action(),
+                    source: None,
+                },
+                "no_answer",
+                Again::Backoff,
+            ),
+            (
+                Remote::RemoteFailed {
+                    action: action(),
+                    code: "503".into(),
+                },
+                "remote_failed",
+                Again::Backoff,
+            ),
+            (
+                throttled(Some(minute)),
+                "throttled",
+                Again::Uncounted(minute),
+            ),
+            (
+                throttled(Some(Duration::ZERO)),
+                "throttled",
+                Again::Uncounted(SHORTEST),
+            ),
             (throttled(None), "throttled", Again::Uncounted(THROTTLED)),
-            (Remote::AuthExpired { action: action() }, "auth_expired", Again::Backoff),
-            (Remote::AuthRevoked { action: action() }, "auth_revoked", Again::Never),
-            (Remote::Forbidden { action: action() }, "forbidden", Again::Never),
+            (
+                Remote::AuthExpired { action: action() },
+                "auth_expired",
+                Again::Backoff,
+            ),
+            (
+                Remote::AuthRevoked { action: action() },
+                "auth_revoked",
+                Again::Never,
+            ),
+            (
+                Remote::Forbidden { action: action() },
+                "forbidden",
+                Again::Never,
+            ),
             (Remote::Gone { action: action() }, "gone", Again::Never),
             (
-                Remote::Rejected { action: action(), record: None, code: "X".into(), fields: vec![] },
+                Remote::Rejected {
+                    action: action(),
+                    record: None,
+                    code: "X".into(),
+                    fields: vec![],
+                },
                 "rejected",
                 Again::Never,
             ),
-            (Remote::PageInvalid { action: action(), reason: "cursor" }, "page_invalid", Again::Backoff),
-            (Remote::SchemaDrift { action: action(), reason: "shape".into() }, "schema_drift", Again::Never),
-            (Remote::Misconfigured { action: action(), reason: "host".into() }, "misconfigured", Again::Never),
-            (Remote::UnknownOutcome { action: action(), source: None }, "unknown_outcome", Again::Never),
+            (
+                Remote::PageInvalid {
+                    action: action(),
+                    reason: "cursor",
+                },
+                "page_invalid",
+                Again::Backoff,
+            ),
+            (
+                Remote::SchemaDrift {
+                    action: action(),
+                    reason: "shape".into(),
+                },
+                "schema_drift",
+                Again::Never,
+            ),
+            (
+                Remote::Misconfigured {
+                    action: action(),
+                    reason: "host".into(),
+                },
+                "misconfigured",
+                Again::Never,
+            ),
+            (
+                Remote::UnknownOutcome {
+                    action: action(),
+                    source: None,
+                },
+                "unknown_outcome",
+                Again::Never,
+            ),
         ];
         for (fault, code, again) in table {
             let failure = Failure::from(Error::Remote(fault));
@@ -143,16 +217,51 @@ mod tests {
         let job_id = uuid::Uuid::nil();
         let table = [
             (Error::UnknownCompany(7), "unknown_company", Again::Never),
-            (Error::NoAccount { id: 7, name: "Inn".into() }, "no_account", Again::Never),
+            (
+                Error::NoAccount {
+                    id: 7,
+                    name: "Inn".into(),
+                },
+                "no_account",
+                Again::Never,
+            ),
             (Error::AccountTaken, "account_taken", Again::Never),
             (Error::Invalid("name".into()), "invalid", Again::Never),
-            (Error::NotConfigured { system: "soundtrack" }, "not_configured", Again::Never),
-            (Error::TooManyBad { bad: 30, fetched: 40 }, "too_many_bad_records", Again::Backoff),
-            (Error::Busy { company_id: 7, job_id }, "busy", Again::Uncounted(BUSY)),
+            (
+                Error::NotConfigured {
+                    system: "soundtrack",
+                },
+                "not_configured",
+                Again::Never,
+            ),
+            (
+                Error::TooManyBad {
+                    bad: 30,
+                    fetched: 40,
+                },
+                "too_many_bad_records",
+                Again::Backoff,
+            ),
+            (
+                Error::Busy {
+                    company_id: 7,
+                    job_id,
+                },
+                "busy",
+                Again::Uncounted(BUSY),
+            ),
             (Error::RunLost(1), "run_lost", Again::Backoff),
             (Error::Stopped, "stopped", Again::Backoff),
-            (Error::Engine(engine::Error::NoJob(job_id)), "not_found", Again::Backoff),
-            (Error::Database(sqlx::Error::PoolTimedOut), "database", Again::Backoff),
+            (
+                Error::Engine(engine::Error::NoJob(job_id)),
+                "not_found",
+                Again::Backoff,
+            ),
+            (
+                Error::Database(sqlx::Error::PoolTimedOut),
+                "database",
+                Again::Backoff,
+            ),
         ];
         for (fault, code, again) in table {
             let failure = Failure::from(fault);
@@ -170,7 +279,10 @@ mod tests {
 
     #[test]
     fn a_company_without_an_account_is_told_in_the_words_that_callers_know() {
-        let failure = Failure::from(Error::NoAccount { id: 7, name: "Hilton Pattaya".into() });
+        let failure = Failure::from(Error::NoAccount {
+            id: 7,
+            name: "Hilton Pattaya".into(),
+        });
 
         assert_eq!(
             failure.message,

@@ -39,9 +39,15 @@ impl Status {
 
     /// The status of a word, if it is one.
     pub fn parse(word: &str) -> Option<Status> {
-        [Status::Online, Status::Offline, Status::NoDevice, Status::Pending, Status::Expired]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        [
+            Status::Online,
+            Status::Offline,
+            Status::NoDevice,
+            Status::Pending,
+            Status::Expired,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
     }
 }
 

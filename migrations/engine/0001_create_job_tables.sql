@@ -49,7 +49,8 @@ create table engine.job (
     trace_context text,
     asked_by text,
     primary key (shard, id),
-    constraint args_bounded check (pg_column_size(args) <= 300000),
+    -- The bound of callers is 256 KiB of text; jsonb takes up to six bytes for one of them.
+    constraint args_bounded check (pg_column_size(args) <= 2000000),
     constraint max_attempts_positive check (max_attempts between 1 and 1000),
     constraint kind_bounded check (length(kind) between 1 and 100),
     constraint queue_bounded check (length(queue) between 1 and 100)

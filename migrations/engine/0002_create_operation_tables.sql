@@ -79,6 +79,8 @@ end $$;
 
 create trigger audit_is_append_only before update or delete on engine.audit
     for each row execute function engine.refuse_change();
+create trigger audit_is_never_emptied before truncate on engine.audit
+    for each statement execute function engine.refuse_change();
 
 create table engine.token (
     id text primary key,

@@ -78,29 +78,34 @@ begin
     return taken;
 end $$;
 
--- Lets go of a held key: the follower holds it next and may run, or nobody does.
+-- Lets go of a held key: the follower holds it next and may run, or nobody does. A follower that ends
+-- before its turn makes room for another. The key is locked before it is looked at: a twin may be
+-- about to follow.
 create function engine.pass_key(p_shard smallint, p_kind text, p_key text, p_id uuid) returns void language plpgsql as $$
 declare
-    follower uuid;
+    held engine.key;
 begin
-    update engine.key k
-    set job_id = k.follower_id, follower_id = null
-    where k.shard = p_shard and k.kind = p_kind and k.key = 'unique:' || p_key and k.job_id = p_id and k.follower_id is not null
-    returning k.job_id into follower;
-    if found then
-        update engine.pending p
-        set state = 'available', due = true, run_at = now(), waiting_for = null
-        where p.shard = p_shard and p.id = follower and p.state = 'waiting';
+    select * into held from engine.key k
+    where k.shard = p_shard and k.kind = p_kind and k.key = 'unique:' || p_key for update;
+    if held.follower_id = p_id then
+        update engine.key k set follower_id = null
+        where k.shard = p_shard and k.kind = p_kind and k.key = held.key;
+    elsif held.job_id is distinct from p_id then
         return;
+    elsif held.follower_id is not null then
+        update engine.key k set job_id = held.follower_id, follower_id = null
+        where k.shard = p_shard and k.kind = p_kind and k.key = held.key;
+        update engine.pending p set state = 'available', due = p.run_at <= now(), waiting_for = null
+        where p.shard = p_shard and p.id = held.follower_id and p.state = 'waiting';
+    elsif held.expires_at is null then
+        delete from engine.key k where k.shard = p_shard and k.kind = p_kind and k.key = held.key;
     end if;
-    delete from engine.key k
-    where k.shard = p_shard and k.kind = p_kind and k.key = 'unique:' || p_key and k.job_id = p_id and k.expires_at is null;
 end $$;
 
 -- What becomes of one more job for a key that `holder` has: the `twin` rule's business.
 create function engine.meet_twin(
     p_shard smallint, p_id uuid, p_kind text, p_args jsonb, p_queue text, p_priority smallint,
-    p_max_attempts smallint, p_rest jsonb, holder engine.key, out id uuid, out answer text
+    p_max_attempts smallint, p_run_at timestamptz, p_rest jsonb, holder engine.key, out id uuid, out answer text
 ) language plpgsql as $$
 declare
     rule text := coalesce(p_rest ->> 'twin', 'keep');
@@ -119,7 +124,7 @@ begin
         return;
     end if;
     if runs and holder.expires_at is null and holder.follower_id is null then
-        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, now(), p_rest, true);
+        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest, true);
         update engine.key k set follower_id = p_id
         where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
         id := p_id;
@@ -166,7 +171,7 @@ begin
         );
         if holder.job_id is not null then
             select m.id, m.answer into id, answer
-            from engine.meet_twin(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_rest, holder) m;
+            from engine.meet_twin(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest, holder) m;
             return;
         end if;
     end if;
@@ -197,7 +202,11 @@ create function engine.enqueue(
 declare
     rest jsonb;
 begin
-    if jsonb_path_exists(args, 'strict $.**{65}') then
+    -- Callers bind nulls for what they do not say.
+    args := coalesce(args, '{}');
+    unique_scope := coalesce(unique_scope, 'queued_or_running');
+    -- Counted from 0: an array or object at level 64 is the 65th.
+    if jsonb_path_exists(args, 'strict $.**{64} ? (@.type() == "array" || @.type() == "object")') then
         raise exception 'args: nested deeper than 64' using errcode = '22023';
     end if;
     if octet_length(args::text) > 262144 then

@@ -97,6 +97,8 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
 async fn session(app: &App, database: Opened, simulator: &sim::soundtrack::Simulator) -> anyhow::Result<Session> {
     let mut config = settings()?;
     config.soundtrack.base_url = Some(simulator.url());
+    config.worker.label = "demo".into();
+    config.soundtrack.refill = Some(world::REFILL);
     let mut session = Session::over(app, config, database, 20).await?;
     session.migrate().await?;
     let token = SecretString::from(simulator.token());

@@ -69,7 +69,7 @@ pub(super) async fn what_to_try(
     lines.push("lockstep schedule show zones-every-minute".into());
     lines.push("lockstep sync soundtrack --company-id 5".into());
     lines.push("TOKEN=$(lockstep token create demo --scope admin -o name)".into());
-    lines.push(format!("curl -H \"Authorization: Bearer $TOKEN\" http://{address}/api/v1/jobs?limit=3"));
+    lines.push(format!("curl -H \"Authorization: Bearer $TOKEN\" 'http://{address}/api/v1/jobs?limit=3'"));
     lines.push(format!("curl -H \"Authorization: Bearer $TOKEN\" -X POST http://{address}/api/v1/zones/sync-all/"));
     let title = heading(app, "What to try, in another terminal");
     app.out.data(&format!("\n{title}\n  {}\n\n", lines.join("\n  ")))?;

@@ -3,16 +3,21 @@
 
 use engine::Actor;
 use jobs::company::{self, NewCompany};
-use sim::soundtrack::{Config, Fault, FaultKind, Simulator, TruthAccount, WorldSize};
+use sim::soundtrack::{Config, Fault, FaultKind, Simulator, Switches, TruthAccount, WorldSize};
 
 use crate::app::Session;
 
 /// With the one that has none, forty companies.
 const ACCOUNTS: u32 = 39;
+/// Tokens that come back to the rate limit each second here, and at the vendor's.
+pub(super) const REFILL: f64 = 5_000.0;
+const VENDORS_REFILL: f64 = 50.0;
 
 pub(super) async fn start() -> std::io::Result<Simulator> {
     let size = WorldSize { accounts: ACCOUNTS, locations_per_account: 2, zones_per_account: 6 };
-    let simulator = Simulator::start(Config { size, ..Config::default() }).await?;
+    // The vendor's own refill would make the first sync take ten minutes.
+    let switches = Switches { refill_speed: REFILL / VENDORS_REFILL, ..Switches::default() };
+    let simulator = Simulator::start(Config { size, switches, ..Config::default() }).await?;
     let truth = simulator.truth();
     let mut accounts = truth.accounts.iter().map(|account| account.id.clone());
     let mut trouble = |kind: FaultKind| accounts.next().map(|id| Fault::new(kind).on_account(id));

@@ -56,7 +56,7 @@ pub(super) async fn list(
     list_of(&front, "/jobs", wanted, None).await
 }
 
-/// A page of jobs; `only` restricts to a state, whatever was asked.
+/// A page of jobs; `only` restricts to a state, beside which no other can be asked for.
 pub(super) async fn list_of(
     front: &FrontState,
     path: &str,
@@ -65,6 +65,14 @@ pub(super) async fn list_of(
 ) -> Result<(HeaderMap, Json<Listed<Job>>), Problem> {
     page::check_limit(wanted.limit)?;
     let state = wanted.state.as_deref().map(read_state).transpose()?;
+    if let (Some(only), Some(state)) = (only, state)
+        && only != state
+    {
+        return Err(Problem::new(
+            BAD_PARAMETER,
+            format!("state: all of these are {only}"),
+        ));
+    }
     let parent = wanted.parent_id.map(|id| id.to_string());
     let named = [
         ("state", wanted.state.as_deref()),

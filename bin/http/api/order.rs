@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_told_at_once_with_its_place() {
         let order = json!({
-            "kind": "", "queue": "a\u{7}", "run_at": "-009999-01-02T00:00:00Z", "delay_ms": 1, "max_attempts": 0,
+            "kind": "", "queue": "a\u{7}", "run_at": "0001-01-01T00:00:00Z", "delay_ms": 1, "max_attempts": 0,
             "tags": ["ok", ""], "timeout_ms": 0, "backoff": {"base_ms": 0, "factor": 0.5, "max_ms": 1},
             "unique": {"key": "k", "scope": "period"}, "idempotency_key": "x", "id": "6f9619ff-8b86-4011-b42d-00c04fc964ff",
         });

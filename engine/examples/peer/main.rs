@@ -149,6 +149,7 @@ fn report_enqueue(jobs: u64, started: Instant) {
 
 #[tokio::main]
 async fn main() {
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     match std::env::args().nth(1).as_deref() {
         Some("setup") => connect(2).await.migrate().await.unwrap(),
         Some("enqueue1") => enqueue_singly(arg(2, 8_000), arg(3, 8)).await,

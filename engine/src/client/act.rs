@@ -111,6 +111,25 @@ impl Client {
         .await
     }
 
+    /// Forgets all ended jobs of a kind, in chunks; returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn delete_ended(&self, kind: &str, actor: &Actor) -> Result<u64> {
+        const CHUNK: i64 = 10_000;
+        let mut conn = self.pool.acquire().await?;
+        let mut gone = 0;
+        loop {
+            let chunk = delete::delete_kind(&mut conn, kind, CHUNK).await?;
+            gone += chunk;
+            if chunk == 0 {
+                break;
+            }
+        }
+        audit::record(&mut conn, actor, "job.delete", kind, Some(json!({"jobs": gone}))).await?;
+        Ok(gone)
+    }
+
     /// Pauses a queue, kind or schedule on every node; false when it was paused already.
     ///
     /// # Errors

@@ -7,6 +7,9 @@ use crate::job::{Enqueued, NewJob};
 use crate::store::enqueue::{Stored, enqueue};
 use crate::{Error, Result};
 
+/// How often a transaction is begun before its conflict is the caller's.
+const MOST_TRIES: u32 = 5;
+
 impl Client {
     /// Enqueues one job and returns once it is durable.
     ///
@@ -32,16 +35,26 @@ impl Client {
     /// # Errors
     /// As [`Client::enqueue`].
     pub async fn enqueue_all(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
-        let keyed = |job: &NewJob| job.unique.is_some() || job.idempotency.is_some();
-        let stored = if jobs.iter().any(keyed) && jobs.len() > 1 {
-            let jobs = jobs.to_vec();
-            self.in_transaction(move |conn| Box::pin(async move { enqueue(conn, &jobs).await })).await?
-        } else {
-            // One statement is its own transaction.
-            enqueue(&mut *self.pool.acquire().await?, jobs).await?
+        let mut tries = 1;
+        let stored = loop {
+            match self.enqueue_once(jobs).await {
+                // Two that lock keys and rows crosswise: one of them was chosen to begin again.
+                Err(error) if error.is_conflict() && tries < MOST_TRIES => tries += 1,
+                done => break done?,
+            }
         };
         self.hint(&stored);
         Ok(stored.enqueued)
+    }
+
+    async fn enqueue_once(&self, jobs: &[NewJob]) -> Result<Stored> {
+        let keyed = |job: &NewJob| job.unique.is_some() || job.idempotency.is_some();
+        if jobs.iter().any(keyed) && jobs.len() > 1 {
+            let jobs = jobs.to_vec();
+            return self.in_transaction(move |conn| Box::pin(async move { enqueue(conn, &jobs).await })).await;
+        }
+        // One statement is its own transaction.
+        enqueue(&mut *self.pool.acquire().await?, jobs).await
     }
 
     /// Enqueues in the caller's transaction: the jobs exist if and only if it commits. Workers are

@@ -7,17 +7,14 @@ pub(crate) mod schedule;
 mod token;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::{Executor, PgPool, Row};
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
-
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../migrations/engine");
 
 /// A handle on the engine's database.
 #[derive(Clone)]
@@ -40,7 +37,7 @@ impl Client {
     /// [`Error::Database`] when the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Client> {
         let options: PgConnectOptions = url.parse()?;
-        let pool = pool_options(connections).connect_with(options).await?;
+        let pool = pool::pool_options(connections).connect_with(options).await?;
         Ok(Client::from_pool(pool))
     }
 
@@ -64,7 +61,7 @@ impl Client {
     /// # Errors
     /// [`Error::Migrate`] when the database is newer than this binary, or a migration was changed.
     pub async fn migrate(&self) -> Result<()> {
-        migrator().run(&self.pool).await.map_err(Error::Migrate)
+        migration::migrator().run(&self.pool).await.map_err(Error::Migrate)
     }
 
     /// The versions of the migrations this binary knows that the database lacks.
@@ -72,16 +69,8 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
-        let applied: Vec<i64> = match sqlx::query_scalar("select version from engine._migration")
-            .fetch_all(&self.pool)
-            .await
-        {
-            Ok(applied) => applied,
-            // 42P01 undefined table, 3F000 undefined schema: nothing was ever applied.
-            Err(sqlx::Error::Database(db)) if matches!(db.code().as_deref(), Some("42P01" | "3F000")) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(MIGRATOR.iter().map(|m| m.version).filter(|version| !applied.contains(version)).collect())
+        let applied = migration::applied(&mut *self.pool.acquire().await?).await?;
+        Ok(migration::MIGRATIONS.iter().map(|m| m.version).filter(|version| !applied.contains(version)).collect())
     }
 
     /// Sends what hints are still to be sent and closes the pool.
@@ -110,52 +99,4 @@ impl Client {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
-}
-
-fn migrator() -> Migrator {
-    let mut migrator = Migrator {
-        migrations: MIGRATOR.migrations.clone(),
-        ..Migrator::DEFAULT
-    };
-    migrator.dangerous_set_table_name("engine._migration");
-    migrator.create_schema("engine");
-    migrator
-}
-
-/// The settings of every pool of the engine. A connection is not asked whether it lives before each
-/// use, which would double the round trips: callers retry, and the server's keepalives find the dead.
-pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(10))
-        .after_release(|conn, _| Box::pin(is_idle(conn)))
-}
-
-/// A pool for the statements that every job goes through. All of them probe an index or a row's
-/// address, or walk an index in its order, and must go on to: a plan that was cached while a table
-/// was nearly empty, or that trusts old statistics, must not scan or sort it when it has grown.
-pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
-    let options = (*like.connect_options()).clone().options([
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-        ("enable_sort", "off"),
-        ("jit", "off"),
-        ("plan_cache_mode", "force_generic_plan"),
-    ]);
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options)
-}
-
-/// False, which drops the connection, when it comes back with a transaction open: its future was
-/// dropped between BEGIN and the end. In an idle session a statement's start is its transaction's;
-/// that holds for the simple protocol only, where the statement is one message.
-async fn is_idle(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    let row = conn.fetch_one(sqlx::raw_sql("select now() = statement_timestamp()")).await?;
-    row.try_get(0)
 }

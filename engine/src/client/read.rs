@@ -6,8 +6,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Client;
-use crate::control::{Alert, AuditEntry, Pause, PauseScope};
-use crate::store::{alert, audit, pause, read};
+use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
+use crate::store::{alert, audit, load, pause, read, verify};
 use crate::view::{AttemptView, Children, JobFilter, JobView, Page, QueueView, WorkerView};
 use crate::{Error, Result, State};
 
@@ -66,6 +66,18 @@ impl Client {
     /// What a person should look at now.
     pub async fn alerts(&self) -> Result<Vec<Alert>> {
         alert::list(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Looks for anything the engine promises never happens. Reads every job: for doctors, not for
+    /// dashboards.
+    pub async fn verify(&self) -> Result<Vec<Finding>> {
+        verify::verify(&mut *self.pool.acquire().await?).await
+    }
+
+    /// Bytes of write-ahead log of the whole server and commits in this database so far, for
+    /// benchmarks. Commits show up to a second late.
+    pub async fn written(&self) -> Result<(i64, i64)> {
+        load::written(&mut *self.pool.acquire().await?).await
     }
 
     /// The newest audit rows, of one target or of all.

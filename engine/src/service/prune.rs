@@ -1,16 +1,14 @@
 //! Prune: ended jobs past their retention go, dead letters only when a retention says so.
 
-use std::time::Duration;
-
 use super::Service;
 use crate::store::prune;
 use crate::{Result, State};
 
-/// How often it looks.
-const EVERY: Duration = Duration::from_secs(60);
+/// It looks once in so many rounds of the other services.
+const EVERY: u32 = 60;
 
 pub(super) async fn run(service: Service) {
-    while service.pause(EVERY).await {
+    while service.pause(service.options.service * EVERY).await {
         if let Err(error) = round(&service).await {
             tracing::warn!(%error, "could not prune; trying again later");
         }

@@ -28,9 +28,9 @@ pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<
     let mut stored = Stored { enqueued: Vec::with_capacity(jobs.len()), wake: Vec::new(), future: false };
     let mut answers: HashMap<usize, Enqueued> = HashMap::with_capacity(keyed.len());
     if !plain.is_empty() {
-        let fresh = insert_plain(conn, &plain, &mut stored).await?;
+        let mut fresh = insert_plain(conn, &plain, &mut stored).await?;
         for (place, job) in &plain {
-            let answer = if fresh.contains(&job.id) { Answer::Inserted } else { Answer::Existing };
+            let answer = if fresh.remove(&job.id) { Answer::Inserted } else { Answer::Existing };
             answers.insert(*place, Enqueued { id: job.id, answer });
         }
     }

@@ -11,7 +11,9 @@ held as materialized (
         select ctid as row
         from engine.running
         where shard = $1 and id = x.id and attempt = x.attempt and nonce = x.nonce
-        offset 0
+        -- A handler's own transaction may hold or settle its job for long: it needs no renewal
+        -- meanwhile, and the others must not wait for it.
+        for no key update skip locked
     ) r
 )
 update engine.running r

@@ -10,7 +10,12 @@ pub(crate) mod enqueue;
 pub(crate) mod fence;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
+#[cfg(test)]
+mod model_tests;
+pub(crate) mod load;
+pub(crate) mod migration;
 pub(crate) mod pause;
+pub(crate) mod pool;
 pub(crate) mod promote;
 pub(crate) mod prune;
 pub(crate) mod read;
@@ -19,6 +24,7 @@ pub(crate) mod retry;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod token;
+pub(crate) mod verify;
 pub(crate) mod wake;
 pub(crate) mod worker;
 

@@ -25,8 +25,8 @@ pub(crate) async fn prune(conn: &mut PgConnection, state: State, keep: Duration)
 /// Deletes keys that have expired; returns how many.
 pub(crate) async fn prune_keys(conn: &mut PgConnection) -> Result<u64> {
     let gone = sqlx::query(
-        "delete from engine.kept_key where ctid = any(array( \
-             select ctid from engine.kept_key where shard = $1 and expires_at < now() \
+        "delete from engine.key where ctid = any(array( \
+             select ctid from engine.key where shard = $1 and expires_at < now() \
              order by expires_at limit $2 for update skip locked \
          )) and shard = $1 and expires_at < now()",
     )

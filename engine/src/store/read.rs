@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, types::Json};
+use sqlx::{Row, ValueRef, types::Json};
 use uuid::Uuid;
 
 use super::SHARD;
@@ -156,7 +156,7 @@ fn read_job(row: &PgRow) -> Result<JobView> {
     let word: String = row.try_get("state_word")?;
     let state = State::parse(&word).ok_or_else(|| sqlx::Error::Protocol(format!("unknown state {word}")))?;
     let failed: i16 = row.try_get("failed")?;
-    let Json(args): Json<Value> = row.try_get("args")?;
+    let args = json_or_text(row, "args")?.unwrap_or_default();
     let run_at = instant(row, "run_at")?;
     let is_future: bool = row.try_get("is_future")?;
     let label = match state {
@@ -185,7 +185,7 @@ fn read_job(row: &PgRow) -> Result<JobView> {
         outcome: row.try_get("outcome")?,
         code: row.try_get("code")?,
         error: row.try_get("error")?,
-        result: row.try_get::<Option<Json<Value>>, _>("result")?.map(|Json(value)| value),
+        result: json_or_text(row, "result")?,
         args,
         created_at: instant(row, "created_at")?,
         tags: row.try_get::<Option<Vec<String>>, _>("tags")?.unwrap_or_default(),
@@ -197,6 +197,18 @@ fn read_job(row: &PgRow) -> Result<JobView> {
         replayed_from: row.try_get("replayed_from")?,
         asked_by: row.try_get("asked_by")?,
     })
+}
+
+/// JSON, or its text when it holds a number that Postgres can and Rust cannot: one such job must not
+/// hide a page of others.
+fn json_or_text(row: &PgRow, column: &str) -> Result<Option<Value>> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(None);
+    }
+    // In binary, jsonb is its text after a version.
+    let text = raw.as_str().map_err(sqlx::Error::Decode)?.trim_start_matches('\u{1}');
+    Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))))
 }
 
 fn instant(row: &PgRow, column: &str) -> Result<Timestamp> {

@@ -66,3 +66,5 @@ select
         then engine.pass_key(shard, kind, unique_key, id)::text
     end as passed
 from removed
+-- Keys are locked in the order in which a bulk enqueue locks them.
+order by kind, unique_key

@@ -24,26 +24,26 @@ pub(crate) struct Settlement {
     pub(crate) result: Option<String>,
 }
 
-/// Writes the batch and returns the ids that were refused: their attempts no longer own the jobs.
+/// Writes the batch and returns the attempts that were refused: they no longer own their jobs.
 /// A row that changed between this statement's snapshot and its lock looks refused, so whatever is
 /// refused is tried once more, with a new snapshot.
-pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Result<Vec<Uuid>> {
+pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Result<Vec<Fence>> {
     let mut refused = settle_once(conn, &batch.iter().collect::<Vec<_>>()).await?;
     if refused.is_empty() {
         return Ok(refused);
     }
-    let again: Vec<_> = batch.iter().filter(|one| refused.contains(&one.fence.job_id)).collect();
+    let again: Vec<_> = batch.iter().filter(|one| refused.contains(&one.fence)).collect();
     refused = settle_once(conn, &again).await?;
     Ok(refused)
 }
 
-async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Vec<Uuid>> {
+async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Vec<Fence>> {
     let mut batch = batch.to_vec();
     batch.sort_by_key(|one| one.fence.job_id);
     let column = |text: fn(&Settlement) -> Option<&str>| -> Vec<Option<&str>> {
         batch.iter().map(|one| text(one)).collect()
     };
-    let accepted: Vec<(Uuid, Option<String>)> = sqlx::query_as(include_str!("settle.sql"))
+    let accepted: Vec<(Uuid, i32, i64, Option<String>)> = sqlx::query_as(include_str!("settle.sql"))
         .bind(SHARD)
         .bind(batch.iter().map(|one| one.fence.job_id).collect::<Vec<_>>())
         .bind(batch.iter().map(|one| one.fence.attempt).collect::<Vec<_>>())
@@ -56,16 +56,22 @@ async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<V
         .bind(column(|one| one.result.as_deref()))
         .fetch_all(conn)
         .await?;
-    let accepted: HashSet<Uuid> = accepted.into_iter().map(|(id, _)| id).collect();
-    Ok(batch.iter().map(|one| one.fence.job_id).filter(|id| !accepted.contains(id)).collect())
+    let accepted: HashSet<(Uuid, i32, i64)> =
+        accepted.into_iter().map(|(id, attempt, nonce, _)| (id, attempt, nonce)).collect();
+    let is_accepted = |fence: &Fence| accepted.contains(&(fence.job_id, fence.attempt, fence.nonce));
+    Ok(batch.iter().map(|one| one.fence).filter(|fence| !is_accepted(fence)).collect())
 }
 
 /// Of these attempts, the ones that some earlier statement has settled already: after a lost answer
 /// to COMMIT, being refused is what success looks like.
-pub(crate) async fn settled_before(conn: &mut PgConnection, fences: &[Fence], worker_id: Uuid) -> Result<Vec<Uuid>> {
+pub(crate) async fn settled_before(
+    conn: &mut PgConnection,
+    fences: &[Fence],
+    worker_id: Uuid,
+) -> Result<Vec<(Uuid, i32)>> {
     let ids: Vec<Uuid> = fences.iter().map(|fence| fence.job_id).collect();
     let attempts: Vec<i32> = fences.iter().map(|fence| fence.attempt).collect();
-    Ok(sqlx::query_scalar(include_str!("settled_before.sql"))
+    Ok(sqlx::query_as(include_str!("settled_before.sql"))
         .bind(SHARD)
         .bind(ids)
         .bind(attempts)

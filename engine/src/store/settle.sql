@@ -62,8 +62,12 @@ tried as (
 )
 select
     id,
+    attempt,
+    nonce,
     case
         when unique_key is not null and state in ('completed', 'cancelled', 'dead')
         then engine.pass_key(shard, kind, unique_key, id)::text
     end as passed
 from removed
+-- Keys are locked in the order in which a bulk enqueue locks them.
+order by kind, unique_key

@@ -1,5 +1,5 @@
 -- Which of these attempts are on record as ended by this worker itself.
-select x.id
+select x.id, x.attempt
 from unnest($2::uuid[], $3::integer[]) as x (id, attempt)
 where
     exists (

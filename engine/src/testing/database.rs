@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use sqlx::PgPool;
 
 use crate::Client;
-use crate::client::MIGRATOR;
+use crate::store::migration::MIGRATIONS;
 
 /// A database with the engine's schema in it, gone when this is dropped.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Database {
 /// Another migration makes another template.
 fn fingerprint() -> String {
     let mut hasher = DefaultHasher::new();
-    for migration in MIGRATOR.iter() {
+    for migration in MIGRATIONS.iter() {
         migration.checksum.hash(&mut hasher);
     }
     format!("engine_{:016x}", hasher.finish())

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::cx::{Attempt, Stop};
 use crate::store::settle::Settlement;
+use crate::admit::nuls;
+use crate::outcome::capped;
 use crate::{Again, Failure, Outcome, State};
 
 /// The settlement of an attempt, or `None` when the handler settled in its own transaction.
@@ -35,6 +37,8 @@ pub(crate) fn conclude(
 }
 
 fn failed(attempt: &Attempt, base: Settlement, failure: Failure, chance: f64) -> Settlement {
+    // A failure's fields are open to all, and so may hold anything.
+    let failure = Failure { code: capped(failure.code), message: capped(failure.message), ..failure };
     match attempt.stop.get() {
         Some(Stop::Cancelled) => return cancelled(base, failure.message),
         // The worker is leaving: the job is not to blame and comes back at once.
@@ -77,18 +81,22 @@ fn cancelled(base: Settlement, reason: String) -> Settlement {
         state: State::Cancelled,
         outcome: "cancel",
         code: Some("cancelled".into()),
-        error: Some(reason),
+        error: Some(capped(reason)),
         ..base
     }
 }
 
 fn dead(base: Settlement, code: String, reason: String) -> Settlement {
-    Settlement { state: State::Dead, outcome: "dead", code: Some(code), error: Some(reason), ..base }
+    Settlement { state: State::Dead, outcome: "dead", code: Some(code), error: Some(capped(reason)), ..base }
 }
 
-/// A result as text that jsonb takes: it has no NUL.
+/// A result as text that jsonb takes: it has no NUL. An escaped backslash before `u0000` is not one.
 fn storable(value: &serde_json::Value) -> String {
-    value.to_string().replace("\\u0000", "\\ufffd")
+    let mut text = value.to_string();
+    for at in nuls(&text) {
+        text.replace_range(at..at + 6, "\\ufffd");
+    }
+    text
 }
 
 #[cfg(test)]

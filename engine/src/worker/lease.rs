@@ -19,8 +19,9 @@ use crate::cx::{Attempt, Stop};
 use crate::store::{heartbeat, worker};
 use crate::{Client, Result, WorkerOptions};
 
-/// How often running jobs are asked about, should the hint of a cancel be lost.
-const CANCEL_POLL: Duration = Duration::from_millis(900);
+/// How often running jobs are asked about, should the hint of a cancel be lost. A job that has just
+/// begun is asked about at the second look at the latest, which must be within a second.
+const CANCEL_POLL: Duration = Duration::from_millis(450);
 
 pub(crate) struct Keeper {
     pub(crate) client: Client,
@@ -60,17 +61,16 @@ impl Keeper {
         let refused = i64::try_from(self.counts.refused()).unwrap_or(i64::MAX);
         let mut fences: Vec<crate::Fence> = attempts.iter().map(|attempt| attempt.fence).collect();
         if !fences.is_empty() {
-            let held: HashMap<Uuid, bool> =
-                heartbeat::extend(&mut conn, &fences, self.options.lease).await?.into_iter().collect();
+            let held = heartbeat::extend(&mut conn, &fences, self.options.lease).await?;
             for attempt in attempts {
-                match held.get(&attempt.fence.job_id) {
+                match held.get(&attempt.fence) {
                     Some(true) => attempt.stop(Stop::Cancelled),
                     Some(false) => {}
                     // Also when it has just been settled; then nobody listens any more.
                     None => attempt.stop(Stop::LeaseLost),
                 }
             }
-            fences.retain(|fence| held.contains_key(&fence.job_id));
+            fences.retain(|fence| held.contains_key(fence));
         }
         worker::seen(&mut conn, self.worker_id, refused).await?;
         Ok(fences)

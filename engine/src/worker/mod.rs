@@ -16,9 +16,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::client::{hot_pool, pool_options};
 use crate::cx::Stop;
 use crate::runtime::{Dispatch, Registry};
+use crate::store::pool::{hot_pool, pool_options};
 use crate::store::{kind, worker};
 use crate::{Client, Entropy, Result, WorkerOptions, service};
 use running::Running;

@@ -133,25 +133,20 @@ impl Settler {
         }
     }
 
-    async fn try_write(&self, batch: &[Settlement], in_doubt: bool) -> Result<Vec<Uuid>> {
+    async fn try_write(&self, batch: &[Settlement], in_doubt: bool) -> Result<Vec<Fence>> {
         let mut conn = self.hot.acquire().await?;
         let mut refused = settle(&mut conn, batch).await?;
         if in_doubt && !refused.is_empty() {
             // The first try may have committed and only its answer was lost.
-            let fences: Vec<Fence> = batch
-                .iter()
-                .map(|one| one.fence)
-                .filter(|fence| refused.contains(&fence.job_id))
-                .collect();
-            let ours = settled_before(&mut conn, &fences, self.worker_id).await?;
-            refused.retain(|id| !ours.contains(id));
+            let ours = settled_before(&mut conn, &refused, self.worker_id).await?;
+            refused.retain(|fence| !ours.contains(&(fence.job_id, fence.attempt)));
         }
         Ok(refused)
     }
 
-    fn note(&self, batch: &[Settlement], refused: &[Uuid]) {
+    fn note(&self, batch: &[Settlement], refused: &[Fence]) {
         for one in batch {
-            if refused.contains(&one.fence.job_id) {
+            if refused.contains(&one.fence) {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
                 metrics::counter!("lockstep_settles_refused_total").increment(1);
                 tracing::warn!(
@@ -163,9 +158,12 @@ impl Settler {
             self.counts.note(one);
             metrics::counter!("lockstep_attempts_total", "outcome" => one.outcome).increment(1);
         }
-        // Whoever waits for its next attempt here may be the first of the future.
-        if batch.iter().any(|one| one.state == State::Available && !one.delay.is_zero()) {
-            self.client.hub().wake(super::wake::FUTURE);
+        let mut put_back = batch.iter().filter(|one| one.state == State::Available).peekable();
+        if put_back.peek().is_some() {
+            // Whoever waits for its next attempt may be the first of the future; whoever does not
+            // wait may find all claimers of its queue asleep.
+            let at_once = put_back.any(|one| one.delay.is_zero());
+            self.client.hub().wake(if at_once { super::wake::ALL } else { super::wake::FUTURE });
         }
     }
 }

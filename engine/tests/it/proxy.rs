@@ -28,18 +28,29 @@ impl Proxy {
     /// Listens on a socket of its own.
     pub(crate) fn start(url: &str) -> Proxy {
         let options: PgConnectOptions = url.parse().unwrap();
-        let server = options.get_socket().expect("a socket").join(format!(".s.PGSQL.{}", options.get_port()));
+        let server = options
+            .get_socket()
+            .expect("a socket")
+            .join(format!(".s.PGSQL.{}", options.get_port()));
         let dir = std::env::temp_dir().join(format!("proxy-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir(&dir).unwrap();
-        let listener = UnixListener::bind(dir.join(format!(".s.PGSQL.{}", options.get_port()))).unwrap();
+        let listener =
+            UnixListener::bind(dir.join(format!(".s.PGSQL.{}", options.get_port()))).unwrap();
         let orders = Arc::new(Orders::default());
         let task = tokio::spawn(serve(listener, server, orders.clone()));
-        Proxy { orders, options: options.socket(&dir), dir, task }
+        Proxy {
+            orders,
+            options: options.socket(&dir),
+            dir,
+            task,
+        }
     }
 
     /// A client that goes through it.
     pub(crate) async fn client(&self) -> Client {
-        let pool = PgPoolOptions::new().max_connections(8).test_before_acquire(false);
+        let pool = PgPoolOptions::new()
+            .max_connections(8)
+            .test_before_acquire(false);
         Client::from_pool(pool.connect_with(self.options.clone()).await.unwrap())
     }
 
@@ -69,8 +80,11 @@ async fn serve(listener: UnixListener, server: PathBuf, orders: Arc<Orders>) {
 
 /// Relays one connection until either side ends it, or an answer is to be lost.
 async fn relay(client: UnixStream, server: impl AsRef<Path>, orders: Arc<Orders>) {
-    let Ok(server) = UnixStream::connect(server).await else { return };
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let Ok(server) = UnixStream::connect(server).await else {
+        return;
+    };
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
     let mut spoken = Vec::new();
     let mut losing = false;
@@ -78,14 +92,10 @@ async fn relay(client: UnixStream, server: impl AsRef<Path>, orders: Arc<Orders>
         tokio::select! {
             read = from_client.read(&mut asked) => {
                 let Ok(size @ 1..) = read else { return };
-                // Each message of the statement's own connection is preceded by its text, once.
+                // A connection says the text of a statement once, when it prepares it, and binds it then.
                 spoken.extend_from_slice(&asked[..size]);
                 let order = *orders.lose.lock().unwrap();
-                let runs = asked[0] == b'B';
-                if let Some(text) = order.filter(|text| runs && holds(&spoken, text)) {
-                    losing = true;
-                    let _ = text;
-                }
+                losing |= asked[0] == b'B' && order.is_some_and(|text| holds(&spoken, text));
                 if to_server.write_all(&asked[..size]).await.is_err() { return }
             }
             read = from_server.read(&mut answered) => {
@@ -101,5 +111,7 @@ async fn relay(client: UnixStream, server: impl AsRef<Path>, orders: Arc<Orders>
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }

@@ -40,8 +40,15 @@ impl Job for Act {
 
     /// No test waits for a backoff.
     fn policy() -> Policy {
-        let backoff = Backoff { base_ms: 10, factor: 1.0, max_ms: 10 };
-        Policy { backoff, ..Policy::default() }
+        let backoff = Backoff {
+            base_ms: 10,
+            factor: 1.0,
+            max_ms: 10,
+        };
+        Policy {
+            backoff,
+            ..Policy::default()
+        }
     }
 
     async fn run(self, cx: Cx<Stage>) -> Answer {
@@ -76,7 +83,9 @@ where
     R: Future<Output = Answer> + Send + 'static,
 {
     let stage = Stage(Arc::new(move |name, cx| play(name, cx).boxed()));
-    Registry::new().with::<Act>(stage.clone()).with::<Extra>(stage)
+    Registry::new()
+        .with::<Act>(stage.clone())
+        .with::<Extra>(stage)
 }
 
 /// Both kinds, done at once.
@@ -86,7 +95,9 @@ pub(crate) fn done() -> Registry {
 
 /// A job of the kind [`Act`].
 pub(crate) fn act(name: &str) -> NewJob {
-    NewJob::of(&Act { name: name.to_owned() })
+    NewJob::of(&Act {
+        name: name.to_owned(),
+    })
 }
 
 /// A job whose args are not those of its kind.
@@ -111,11 +122,18 @@ pub(crate) fn quick() -> WorkerOptions {
 
 /// As [`quick`], with so many slots.
 pub(crate) fn slots(concurrency: usize) -> WorkerOptions {
-    WorkerOptions { queues: vec![QueueOptions::new("default", concurrency)], ..quick() }
+    WorkerOptions {
+        queues: vec![QueueOptions::new("default", concurrency)],
+        ..quick()
+    }
 }
 
 /// A worker on a client of its own, as another process would have it.
-pub(crate) async fn elsewhere(db: &Database, registry: Registry, options: WorkerOptions) -> WorkerGuard {
+pub(crate) async fn elsewhere(
+    db: &Database,
+    registry: Registry,
+    options: WorkerOptions,
+) -> WorkerGuard {
     run_worker(&another_client(db).await, registry, options)
 }
 
@@ -145,13 +163,19 @@ where
 pub(crate) async fn ended(client: &Client, id: Uuid) -> JobView {
     client.wait(id, PATIENCE).await.unwrap();
     let job = job(client, id).await;
-    assert!(job.state.is_terminal(), "waited in vain for the end of {job:?}");
+    assert!(
+        job.state.is_terminal(),
+        "waited in vain for the end of {job:?}"
+    );
     job
 }
 
 /// Waits until the job is in `state`.
 pub(crate) async fn reaches(client: &Client, id: Uuid, state: State) {
-    until(&format!("job is {state}"), || async { job(client, id).await.state == state }).await;
+    until(&format!("job is {state}"), || async {
+        job(client, id).await.state == state
+    })
+    .await;
 }
 
 /// The job, which exists.
@@ -166,12 +190,22 @@ pub(crate) async fn number(db: &Database, sql: &'static str) -> i64 {
 
 /// Changes what no API changes, as time and accidents do; returns the rows it met.
 pub(crate) async fn meddle(db: &Database, sql: &'static str) -> u64 {
-    sqlx::query(sql).execute(db.pool()).await.unwrap().rows_affected()
+    sqlx::query(sql)
+        .execute(db.pool())
+        .await
+        .unwrap()
+        .rows_affected()
 }
 
 /// The outcomes of a job's attempts, oldest first.
 pub(crate) async fn outcomes(client: &Client, id: Uuid) -> Vec<String> {
-    client.attempts(id).await.unwrap().into_iter().map(|attempt| attempt.outcome).collect()
+    client
+        .attempts(id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|attempt| attempt.outcome)
+        .collect()
 }
 
 /// Fails unless every job has a row in exactly one of the three tables.
@@ -224,6 +258,9 @@ impl Notes {
 
     /// Waits until `note` was added so many times.
     pub(crate) async fn reach(&self, note: &str, times: usize) {
-        until(&format!("{note} × {times}"), || async { self.count(note) >= times }).await;
+        until(&format!("{note} × {times}"), || async {
+            self.count(note) >= times
+        })
+        .await;
     }
 }

@@ -78,8 +78,16 @@ async fn every_twin_gets_the_answer_of_its_scope_its_rule_and_its_place() {
     let mut case = 0;
     for scope in [UniqueScope::Queued, UniqueScope::QueuedOrRunning, PERIOD] {
         for twin in [Twin::Keep, Twin::ReplaceArgs, Twin::RunAfter] {
-            for place in [Place::Scheduled, Place::Queued, Place::Running, Place::Followed, Place::Ended] {
-                let Some(want) = rule(scope, twin, place) else { continue };
+            for place in [
+                Place::Scheduled,
+                Place::Queued,
+                Place::Running,
+                Place::Followed,
+                Place::Ended,
+            ] {
+                let Some(want) = rule(scope, twin, place) else {
+                    continue;
+                };
                 case += 1;
                 let title = format!("{scope:?}, {twin:?}, twin {place:?}");
                 let key = format!("case {case}");
@@ -99,8 +107,12 @@ async fn every_twin_gets_the_answer_of_its_scope_its_rule_and_its_place() {
                     Want::ReplaceFollower => (other, Answer::Replaced),
                 };
                 // What is kept for a twin that is followed is the follower, or its twin: both stand.
-                let kept_either = want == Want::Keep && place == Place::Followed && answer.id == other;
-                assert!((answer.id, answer.answer) == expected || kept_either, "{title}: {answer:?}, not {expected:?}");
+                let kept_either =
+                    want == Want::Keep && place == Place::Followed && answer.id == other;
+                assert!(
+                    (answer.id, answer.answer) == expected || kept_either,
+                    "{title}: {answer:?}, not {expected:?}"
+                );
                 let args = job(db.client(), expected.0).await.args;
                 let replaced = matches!(want, Want::Replace | Want::ReplaceFollower);
                 let is_second = replaced || expected.0 == second.id();
@@ -114,7 +126,11 @@ async fn every_twin_gets_the_answer_of_its_scope_its_rule_and_its_place() {
 }
 
 /// A first job with a key, brought to its place; and the one that follows it.
-async fn put(client: &Client, place: Place, set: &dyn Fn(NewJob) -> NewJob) -> (Uuid, Option<Uuid>) {
+async fn put(
+    client: &Client,
+    place: Place,
+    set: &dyn Fn(NewJob) -> NewJob,
+) -> (Uuid, Option<Uuid>) {
     let paused = |name: &str| set(act(name)).queue("nobody");
     let job = match place {
         Place::Scheduled => set(act("first")).when(When::After(HOUR)),
@@ -131,7 +147,11 @@ async fn put(client: &Client, place: Place, set: &dyn Fn(NewJob) -> NewJob) -> (
     if place != Place::Followed {
         return (id, None);
     }
-    let follower = set(act("follower")).unique(key_of(&set(act(""))), UniqueScope::QueuedOrRunning, Twin::RunAfter);
+    let follower = set(act("follower")).unique(
+        key_of(&set(act(""))),
+        UniqueScope::QueuedOrRunning,
+        Twin::RunAfter,
+    );
     let follower = client.enqueue(follower).await.unwrap();
     assert_eq!(follower.answer, Answer::Follows);
     (id, Some(follower.id))
@@ -149,12 +169,25 @@ async fn fifty_callers_of_one_key_make_one_job() {
     for scope in [UniqueScope::Queued, UniqueScope::QueuedOrRunning, PERIOD] {
         let db = Database::new().await;
 
-        let calls = (0..50).map(|n| db.client().enqueue(keyed(&n.to_string(), scope, Twin::Keep)));
+        let calls = (0..50).map(|n| {
+            db.client()
+                .enqueue(keyed(&n.to_string(), scope, Twin::Keep))
+        });
         let answers = futures::future::join_all(calls).await;
 
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers.iter().filter(|one| one.answer == Answer::Inserted).count(), 1, "{scope:?}");
-        assert!(answers.iter().all(|one| one.id == answers[0].id), "{scope:?}");
+        assert_eq!(
+            answers
+                .iter()
+                .filter(|one| one.answer == Answer::Inserted)
+                .count(),
+            1,
+            "{scope:?}"
+        );
+        assert!(
+            answers.iter().all(|one| one.id == answers[0].id),
+            "{scope:?}"
+        );
         assert_eq!(number(&db, "select count(*) from engine.job").await, 1);
     }
 }
@@ -184,7 +217,11 @@ async fn a_follower_runs_only_after_its_twin_whichever_way_that_ended() {
                         return Ok(Outcome::done());
                     }
                     tokio::select! { () = door.pass() => {}, () = cx.stopped() => {} }
-                    if end == End::Completed { Ok(Outcome::done()) } else { Ok(Outcome::Dead("over".into())) }
+                    if end == End::Completed {
+                        Ok(Outcome::done())
+                    } else {
+                        Ok(Outcome::Dead("over".into()))
+                    }
                 }
             }),
             quick(),
@@ -193,9 +230,17 @@ async fn a_follower_runs_only_after_its_twin_whichever_way_that_ended() {
         let first = keyed("first", scope, Twin::RunAfter).max_attempts(1);
         let first = db.client().enqueue(first).await.unwrap().id;
         noted.reach("first", 1).await;
-        let second = db.client().enqueue(keyed("second", scope, Twin::RunAfter)).await.unwrap();
+        let second = db
+            .client()
+            .enqueue(keyed("second", scope, Twin::RunAfter))
+            .await
+            .unwrap();
         let waiting = job(db.client(), second.id).await;
-        assert_eq!((second.answer, waiting.state), (Answer::Follows, State::Waiting), "{end:?}");
+        assert_eq!(
+            (second.answer, waiting.state),
+            (Answer::Follows, State::Waiting),
+            "{end:?}"
+        );
 
         match end {
             End::Completed | End::Dead => gate.open(1),
@@ -205,10 +250,20 @@ async fn a_follower_runs_only_after_its_twin_whichever_way_that_ended() {
             }
         }
 
-        let (first, second) = (ended(db.client(), first).await, ended(db.client(), second.id).await);
-        assert!(second.started_at.unwrap() >= first.ended_at.unwrap(), "{end:?}");
+        let (first, second) = (
+            ended(db.client(), first).await,
+            ended(db.client(), second.id).await,
+        );
+        assert!(
+            second.started_at.unwrap() >= first.ended_at.unwrap(),
+            "{end:?}"
+        );
         assert_eq!(second.state, State::Completed, "{end:?}");
-        assert_eq!(number(&db, "select count(*) from engine.key").await, 0, "{end:?}");
+        assert_eq!(
+            number(&db, "select count(*) from engine.key").await,
+            0,
+            "{end:?}"
+        );
         gate.open(10);
         worker.stop().await;
     }
@@ -222,10 +277,21 @@ async fn a_retry_between_two_attempts_lets_no_twin_in() {
         playing(|_, _| async { Ok(Outcome::Snooze(HOUR)) }),
         quick(),
     );
-    let first = db.client().enqueue(keyed("first", UniqueScope::QueuedOrRunning, Twin::Keep)).await.unwrap();
-    until("snoozed", || async { outcomes(db.client(), first.id).await == ["snooze"] }).await;
+    let first = db
+        .client()
+        .enqueue(keyed("first", UniqueScope::QueuedOrRunning, Twin::Keep))
+        .await
+        .unwrap();
+    until("snoozed", || async {
+        outcomes(db.client(), first.id).await == ["snooze"]
+    })
+    .await;
 
-    let second = db.client().enqueue(keyed("second", UniqueScope::QueuedOrRunning, Twin::Keep)).await.unwrap();
+    let second = db
+        .client()
+        .enqueue(keyed("second", UniqueScope::QueuedOrRunning, Twin::Keep))
+        .await
+        .unwrap();
 
     assert_eq!((second.id, second.answer), (first.id, Answer::Kept));
     worker.stop().await;
@@ -235,19 +301,41 @@ async fn a_retry_between_two_attempts_lets_no_twin_in() {
 async fn a_dead_job_whose_key_is_taken_is_not_retried() {
     let db = Database::new().await;
     let scope = UniqueScope::QueuedOrRunning;
-    let worker = run_worker(db.client(), playing(|_, _| async { Ok(Outcome::Dead("over".into())) }), quick());
-    let first = db.client().enqueue(keyed("first", scope, Twin::Keep)).await.unwrap().id;
+    let worker = run_worker(
+        db.client(),
+        playing(|_, _| async { Ok(Outcome::Dead("over".into())) }),
+        quick(),
+    );
+    let first = db
+        .client()
+        .enqueue(keyed("first", scope, Twin::Keep))
+        .await
+        .unwrap()
+        .id;
     ended(db.client(), first).await;
     let second = keyed("second", scope, Twin::Keep).queue("nobody");
     let second = db.client().enqueue(second).await.unwrap().id;
 
     let refused = db.client().retry(first, &somebody()).await;
 
-    assert!(matches!(refused, Err(Error::UniqueKeyTaken { twin, .. }) if twin == second), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::UniqueKeyTaken { twin, .. }) if twin == second),
+        "{refused:?}"
+    );
     assert_eq!(job(db.client(), first).await.state, State::Dead);
-    db.client().cancel(second, &somebody(), "make room").await.unwrap();
+    db.client()
+        .cancel(second, &somebody(), "make room")
+        .await
+        .unwrap();
     db.client().retry(first, &somebody()).await.unwrap();
-    let third = db.client().enqueue(keyed("third", scope, Twin::Keep)).await.unwrap();
-    assert!(third.id == first || job(db.client(), first).await.state == State::Dead, "{third:?}");
+    let third = db
+        .client()
+        .enqueue(keyed("third", scope, Twin::Keep))
+        .await
+        .unwrap();
+    assert!(
+        third.id == first || job(db.client(), first).await.state == State::Dead,
+        "{third:?}"
+    );
     worker.stop().await;
 }

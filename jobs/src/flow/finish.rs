@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use engine::Cx;
 use sqlx::postgres::PgConnection;
 
+use super::page::LastPage;
 use super::pull::{Conclude, Step};
 use super::{Missing, Progress, Stream, page};
 use crate::plan::sweep::{Evidence, Verdict, Walk, decide};
@@ -12,35 +13,42 @@ use crate::run::Status;
 use crate::store::run::Ending;
 use crate::{Env, Error, store};
 
-/// Ends the walk whose last page, with `keys`, has just been merged. The sweep, the end of the run
+/// Ends the walk whose last page has just been merged. The sweep, the end of the run
 /// and the end of its job are in the page's own transaction.
 pub(super) async fn end_walk<S: Stream>(
     tx: &mut PgConnection,
     cx: &Cx<Env>,
-    before: &Progress,
-    mut after: Progress,
-    keys: &[String],
+    last: LastPage,
     conclude: Conclude,
 ) -> Result<Step, Error> {
+    let LastPage {
+        before,
+        mut after,
+        keys,
+    } = last;
     let walk = Walk {
         number: after.generation,
         pages: after.walk_pages.unsigned_abs(),
-        distinct: distinct(tx, &after, keys).await?,
+        distinct: distinct(tx, &after, &keys).await?,
         total: after.walk_total.map(i64::unsigned_abs),
         is_clean: after.walk_is_clean,
         has_drifted: after.walk_has_drifted,
     };
-    let missing = S::missing(tx, before.id, keys).await?;
+    let missing = S::missing(tx, before.id, &keys).await?;
     let verdict = decide(&walk, &evidence(&after, &missing));
     if verdict == Verdict::WalkAgain {
-        let clean_walks = if walk.is_complete() { after.clean_walks + 1 } else { 0 };
+        let clean_walks = if walk.is_complete() {
+            after.clean_walks + 1
+        } else {
+            0
+        };
         let again = after.at_new_walk(clean_walks);
-        page::save(tx, before, &again, keys).await?;
+        page::save(tx, &before, &again, &keys).await?;
         return Ok(Step::More(again));
     }
     let mut orphaned = 0;
     if verdict == Verdict::Sweep {
-        orphaned = S::sweep(tx, before.id, keys).await?;
+        orphaned = S::sweep(tx, before.id, &keys).await?;
     }
     if walk.is_complete() && missing.without_id > 0 {
         let adopted = count(S::adopt(tx, before.id, before.company_id).await?);
@@ -53,11 +61,15 @@ pub(super) async fn end_walk<S: Stream>(
         is_complete: walk.is_complete(),
         sweep: verdict.word(),
         orphaned: count(orphaned),
-        held: if verdict.is_held() { count(missing.candidates) } else { 0 },
+        held: if verdict.is_held() {
+            count(missing.candidates)
+        } else {
+            0
+        },
         code: None,
         error: None,
     };
-    let run = store::run::end(tx, before, &after, ending).await?;
+    let run = store::run::end(tx, &before, &after, ending).await?;
     let outcome = conclude(&run.ok_or(Error::RunLost(before.id))?)?;
     Ok(Step::Ended(cx.settle(tx, outcome).await?))
 }

@@ -4,14 +4,16 @@
 mod finish;
 mod open;
 mod page;
+mod progress;
 pub(crate) mod pull;
 
 use std::future::Future;
 
-use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use uuid::Uuid;
+
+pub use progress::Counters;
+pub(crate) use progress::Progress;
 
 use crate::Error;
 use crate::plan::classify::Class;
@@ -111,94 +113,13 @@ impl Bad {
         use std::fmt::Write as _;
         match &self.key {
             Some(key) => key.clone(),
-            None => fingerprint(&self.raw).iter().fold("sha256:".to_owned(), |mut text, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
-        }
-    }
-}
-
-/// Where every fetched record ends: in exactly one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Counters {
-    /// Rows made.
-    pub created: i32,
-    /// Rows written since their content changed.
-    pub updated: i32,
-    /// Rows not touched.
-    pub unchanged: i32,
-    /// Rows that had been marked as gone.
-    pub revived: i32,
-    /// Rows that a person had made and that took over a remote id.
-    pub adopted: i32,
-    /// Records that an earlier page of the run named already.
-    pub duplicate: i32,
-    /// Records that could not be read.
-    pub quarantined: i32,
-}
-
-impl Counters {
-    /// Distinct records that could be read.
-    pub fn synced(&self) -> i32 {
-        self.created + self.updated + self.unchanged + self.revived + self.adopted
-    }
-
-    fn fetched(&self) -> u64 {
-        u64::from((self.synced() + self.duplicate + self.quarantined).unsigned_abs())
-    }
-
-    fn count(&mut self, class: Class) {
-        let counter = match class {
-            Class::Created => &mut self.created,
-            Class::Updated => &mut self.updated,
-            Class::Unchanged => &mut self.unchanged,
-            Class::Revived => &mut self.revived,
-        };
-        *counter += 1;
-    }
-}
-
-/// Where a run under way is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Progress {
-    pub(crate) id: i64,
-    pub(crate) company_id: i64,
-    pub(crate) job_id: Uuid,
-    pub(crate) scope: String,
-    /// The scope of the last complete walk of this stream and company.
-    pub(crate) known_scope: Option<String>,
-    /// The number of the walk, from 1.
-    pub(crate) generation: u16,
-    pub(crate) cursor: Option<String>,
-    /// Of all walks.
-    pub(crate) pages: i32,
-    pub(crate) walk_pages: i32,
-    pub(crate) walk_total: Option<i64>,
-    pub(crate) walk_is_clean: bool,
-    pub(crate) walk_has_drifted: bool,
-    pub(crate) clean_walks: u16,
-    pub(crate) counters: Counters,
-    /// Its cursor is too old to be trusted.
-    pub(crate) is_stale: bool,
-}
-
-impl Progress {
-    /// The same run at the beginning of another walk, after one that proved nothing. What was seen
-    /// stays seen, so the error is on the safe side: a zone that went meanwhile is noticed a run
-    /// later.
-    pub(crate) fn at_new_walk(&self, clean_walks: u16) -> Progress {
-        Progress {
-            generation: self.generation + 1,
-            cursor: None,
-            walk_pages: 0,
-            walk_total: None,
-            walk_is_clean: true,
-            walk_has_drifted: false,
-            clean_walks,
-            is_stale: false,
-            ..self.clone()
+            None => fingerprint(&self.raw)
+                .iter()
+                .fold("sha256:".to_owned(), |mut text, byte| {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                }),
         }
     }
 }

@@ -23,7 +23,9 @@ pub(super) async fn open<S: Stream>(
         if let Some(progress) = fresh {
             return Ok(progress);
         }
-        let Some(mut found) = run::under_way(&mut conn, S::NAME, company_id).await? else { continue };
+        let Some(mut found) = run::under_way(&mut conn, S::NAME, company_id).await? else {
+            continue;
+        };
         drop(conn);
         if found.job_id != cx.job_id() {
             take_over(cx, &mut found).await?;
@@ -32,9 +34,16 @@ pub(super) async fn open<S: Stream>(
             abandon(cx, &found).await?;
             continue;
         }
-        return if found.is_stale { restart(cx, &found).await } else { Ok(found) };
+        return if found.is_stale {
+            restart(cx, &found).await
+        } else {
+            Ok(found)
+        };
     }
-    Err(Error::Busy { company_id, job_id: cx.job_id() })
+    Err(Error::Busy {
+        company_id,
+        job_id: cx.job_id(),
+    })
 }
 
 /// The state belongs to the stream and not to a job, so a replayed job goes on where a dead one
@@ -42,7 +51,10 @@ pub(super) async fn open<S: Stream>(
 async fn take_over(cx: &Cx<Env>, found: &mut Progress) -> Result<(), Error> {
     let owner = cx.client().job(found.job_id).await?;
     if owner.is_some_and(|job| job.state == State::Running) {
-        return Err(Error::Busy { company_id: found.company_id, job_id: found.job_id });
+        return Err(Error::Busy {
+            company_id: found.company_id,
+            job_id: found.job_id,
+        });
     }
     let mut conn = cx.env().pool.acquire().await?;
     if !run::take_over(&mut conn, found.id, found.job_id, cx.job_id()).await? {

@@ -11,6 +11,14 @@ use super::{Bad, Next, Page, Progress, Stream, finish};
 use crate::plan::quarantine::is_systemic;
 use crate::{Env, Error, store};
 
+/// The last page of a walk, merged and not yet saved.
+pub(super) struct LastPage {
+    pub(super) before: Progress,
+    pub(super) after: Progress,
+    /// The ids that it named.
+    pub(super) keys: Vec<String>,
+}
+
 /// Applies a page to the run that stands at `before`.
 pub(super) async fn apply<S: Stream>(
     cx: &Cx<Env>,
@@ -24,7 +32,9 @@ pub(super) async fn apply<S: Stream>(
             // First of all, so that a worker that lost its lease meanwhile writes nothing.
             attempt.hold(tx).await?;
             let mut after = counted(&before, &page);
-            let Page { records, bad, next, .. } = page;
+            let Page {
+                records, bad, next, ..
+            } = page;
             let named = merge::<S>(tx, &mut after, records, bad).await?;
             match next {
                 // A page that only repeats its own walk is a circle of cursors: it would be walked
@@ -37,7 +47,12 @@ pub(super) async fn apply<S: Stream>(
                 Next::More(_) | Next::Unclear => after.walk_is_clean = false,
                 Next::End => {}
             }
-            finish::end_walk::<S>(tx, &attempt, &before, after, &named.keys, conclude).await
+            let last = LastPage {
+                before,
+                after,
+                keys: named.keys,
+            };
+            finish::end_walk::<S>(tx, &attempt, last, conclude).await
         })
     })
     .await
@@ -82,7 +97,10 @@ async fn merge<S: Stream>(
     records: Vec<S::Record>,
     bad: Vec<Bad>,
 ) -> Result<Named, Error> {
-    let named = records.iter().map(S::key).chain(bad.iter().filter_map(|one| one.key.as_deref()));
+    let named = records
+        .iter()
+        .map(S::key)
+        .chain(bad.iter().filter_map(|one| one.key.as_deref()));
     let keys: Vec<String> = named.map(str::to_owned).collect();
     // Ids of earlier pages: a listing that drifts, or another walk, names a record again. It is
     // applied all the same, since this answer is the newer one, and counted as a duplicate.
@@ -94,8 +112,10 @@ async fn merge<S: Stream>(
     let mut met: HashSet<String> = seen.into_keys().collect();
     let mut distinct = HashSet::with_capacity(records.len());
     let fetched = records.len();
-    let records: Vec<S::Record> =
-        records.into_iter().filter(|record| distinct.insert(S::key(record).to_owned())).collect();
+    let records: Vec<S::Record> = records
+        .into_iter()
+        .filter(|record| distinct.insert(S::key(record).to_owned()))
+        .collect();
     after.counters.duplicate += count(fetched - records.len());
 
     let classes = S::merge(tx, after.company_id, &records).await?;
@@ -121,13 +141,19 @@ async fn quarantine<S: Stream>(
     }
     for one in bad {
         let is_new = one.key.as_ref().is_none_or(|key| met.insert(key.clone()));
-        let counter =
-            if is_new { &mut after.counters.quarantined } else { &mut after.counters.duplicate };
+        let counter = if is_new {
+            &mut after.counters.quarantined
+        } else {
+            &mut after.counters.duplicate
+        };
         *counter += 1;
     }
     let quarantined = u64::from(after.counters.quarantined.unsigned_abs());
     if is_systemic(quarantined, after.counters.fetched()) {
-        return Err(Error::TooManyBad { bad: quarantined, fetched: after.counters.fetched() });
+        return Err(Error::TooManyBad {
+            bad: quarantined,
+            fetched: after.counters.fetched(),
+        });
     }
     store::quarantine::keep(tx, S::NAME, after.company_id, after.id, bad).await
 }

@@ -29,13 +29,17 @@ pub(crate) fn adoptions(without_id: &[Named], with_id: &[Named]) -> Vec<Adoption
     let mut adoptions = Vec::new();
     for row in without_id {
         let name = row.name.trim();
-        let (Some([kept]), Some([fresh])) =
-            (ours.get(name).map(Vec::as_slice), theirs.get(name).map(Vec::as_slice))
-        else {
+        let (Some([kept]), Some([fresh])) = (
+            ours.get(name).map(Vec::as_slice),
+            theirs.get(name).map(Vec::as_slice),
+        ) else {
             continue;
         };
         if fresh.is_fresh {
-            adoptions.push(Adoption { kept_id: kept.id, fresh_id: fresh.id });
+            adoptions.push(Adoption {
+                kept_id: kept.id,
+                fresh_id: fresh.id,
+            });
         }
     }
     adoptions
@@ -54,17 +58,44 @@ mod tests {
     use super::*;
 
     fn row(id: i64, name: &str, is_fresh: bool) -> Named {
-        Named { id, name: name.into(), is_fresh }
+        Named {
+            id,
+            name: name.into(),
+            is_fresh,
+        }
     }
 
     #[test]
     fn a_name_adopts_only_when_nothing_else_could_be_meant() {
-        let one = vec![Adoption { kept_id: 1, fresh_id: 9 }];
+        let one = vec![Adoption {
+            kept_id: 1,
+            fresh_id: 9,
+        }];
         let table = [
-            ("one of each", vec![row(1, "Bar", false)], vec![row(9, "Bar", true)], one.clone()),
-            ("blanks around it", vec![row(1, " Bar ", false)], vec![row(9, "Bar", true)], one),
-            ("another name", vec![row(1, "Bar", false)], vec![row(9, "Pool", true)], vec![]),
-            ("another case", vec![row(1, "Bar", false)], vec![row(9, "bar", true)], vec![]),
+            (
+                "one of each",
+                vec![row(1, "Bar", false)],
+                vec![row(9, "Bar", true)],
+                one.clone(),
+            ),
+            (
+                "blanks around it",
+                vec![row(1, " Bar ", false)],
+                vec![row(9, "Bar", true)],
+                one,
+            ),
+            (
+                "another name",
+                vec![row(1, "Bar", false)],
+                vec![row(9, "Pool", true)],
+                vec![],
+            ),
+            (
+                "another case",
+                vec![row(1, "Bar", false)],
+                vec![row(9, "bar", true)],
+                vec![],
+            ),
             (
                 "two rows of ours",
                 vec![row(1, "Bar", false), row(2, "Bar", false)],
@@ -77,7 +108,12 @@ mod tests {
                 vec![row(8, "Bar", false), row(9, "Bar", true)],
                 vec![],
             ),
-            ("an older row", vec![row(1, "Bar", false)], vec![row(9, "Bar", false)], vec![]),
+            (
+                "an older row",
+                vec![row(1, "Bar", false)],
+                vec![row(9, "Bar", false)],
+                vec![],
+            ),
         ];
         for (what, without_id, with_id, expected) in table {
             assert_eq!(adoptions(&without_id, &with_id), expected, "{what}");

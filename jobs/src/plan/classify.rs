@@ -39,7 +39,11 @@ mod tests {
     use super::*;
 
     fn stored(company_id: i64, hash: Option<&[u8]>, is_orphan: bool) -> Option<Stored> {
-        Some(Stored { company_id, hash: hash.map(<[u8]>::to_vec), is_orphan })
+        Some(Stored {
+            company_id,
+            hash: hash.map(<[u8]>::to_vec),
+            is_orphan,
+        })
     }
 
     #[test]
@@ -54,7 +58,11 @@ mod tests {
             (stored(2, Some(b"other"), true), Class::Revived),
         ];
         for (stored, expected) in table {
-            assert_eq!(classify(stored.as_ref(), 1, b"same"), expected, "{stored:?}");
+            assert_eq!(
+                classify(stored.as_ref(), 1, b"same"),
+                expected,
+                "{stored:?}"
+            );
         }
     }
 }

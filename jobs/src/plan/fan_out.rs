@@ -19,8 +19,10 @@ mod tests {
     fn looks_grow_from_a_tenth_of_a_second_to_a_second() {
         let waits = [0, 500, 1_000, 4_000, 10_000, 600_000];
 
-        let looks: Vec<u128> =
-            waits.iter().map(|ms| next_look(Duration::from_millis(*ms)).as_millis()).collect();
+        let looks: Vec<u128> = waits
+            .iter()
+            .map(|ms| next_look(Duration::from_millis(*ms)).as_millis())
+            .collect();
 
         assert_eq!(looks, [100, 100, 100, 400, 1_000, 1_000]);
     }

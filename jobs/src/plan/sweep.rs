@@ -82,7 +82,11 @@ pub(crate) fn decide(walk: &Walk, evidence: &Evidence) -> Verdict {
         // Drift may also have hidden a record, so it is worth another walk even with no candidate.
         // What was unclear in itself stays so.
         let may_mend = walk.is_clean && walk.number < MOST_WALKS;
-        return if may_mend { Verdict::WalkAgain } else { Verdict::Unproven };
+        return if may_mend {
+            Verdict::WalkAgain
+        } else {
+            Verdict::Unproven
+        };
     }
     if evidence.candidates == 0 {
         return Verdict::Nothing;
@@ -99,7 +103,11 @@ pub(crate) fn decide(walk: &Walk, evidence: &Evidence) -> Verdict {
     if walk.pages <= 1 || evidence.clean_walks_before >= 1 {
         return Verdict::Sweep;
     }
-    if walk.number < MOST_WALKS { Verdict::WalkAgain } else { Verdict::Unproven }
+    if walk.number < MOST_WALKS {
+        Verdict::WalkAgain
+    } else {
+        Verdict::Unproven
+    }
 }
 
 impl Verdict {
@@ -126,33 +134,170 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    const WALK: Walk = Walk { number: 1, pages: 1, distinct: 50, total: Some(50), is_clean: true, has_drifted: false };
-    const EVIDENCE: Evidence =
-        Evidence { clean_walks_before: 0, is_scope_known: true, known: 52, candidates: 2 };
+    const WALK: Walk = Walk {
+        number: 1,
+        pages: 1,
+        distinct: 50,
+        total: Some(50),
+        is_clean: true,
+        has_drifted: false,
+    };
+    const EVIDENCE: Evidence = Evidence {
+        clean_walks_before: 0,
+        is_scope_known: true,
+        known: 52,
+        candidates: 2,
+    };
 
     #[test]
     fn a_sweep_needs_every_guard() {
         let paged = Walk { pages: 3, ..WALK };
-        let empty = Walk { distinct: 0, total: Some(0), ..WALK };
-        let second = Evidence { clean_walks_before: 1, ..EVIDENCE };
+        let empty = Walk {
+            distinct: 0,
+            total: Some(0),
+            ..WALK
+        };
+        let second = Evidence {
+            clean_walks_before: 1,
+            ..EVIDENCE
+        };
         let table = [
             ("one page, two missing", WALK, EVIDENCE, Verdict::Sweep),
-            ("no total given", Walk { total: None, ..WALK }, EVIDENCE, Verdict::Sweep),
-            ("nothing missing", WALK, Evidence { candidates: 0, ..EVIDENCE }, Verdict::Nothing),
-            ("G1 unclear", Walk { is_clean: false, ..WALK }, EVIDENCE, Verdict::Unproven),
-            ("G2 another account", WALK, Evidence { is_scope_known: false, ..EVIDENCE }, Verdict::ScopeChanged),
-            ("G4 one too few", Walk { distinct: 49, ..WALK }, EVIDENCE, Verdict::WalkAgain),
-            ("G4 one too many", Walk { distinct: 51, ..WALK }, EVIDENCE, Verdict::WalkAgain),
-            ("G4 two totals", Walk { has_drifted: true, ..WALK }, EVIDENCE, Verdict::WalkAgain),
-            ("G4 for the third time", Walk { number: 3, distinct: 49, ..WALK }, EVIDENCE, Verdict::Unproven),
-            ("G5 an empty listing", empty, Evidence { known: 2, ..EVIDENCE }, Verdict::HeldEmpty),
-            ("G6 ten of twelve", WALK, Evidence { known: 12, candidates: 10, ..EVIDENCE }, Verdict::Sweep),
-            ("G6 eleven of sixty", WALK, Evidence { known: 60, candidates: 11, ..EVIDENCE }, Verdict::HeldLarge),
-            ("G6 a tenth of many", WALK, Evidence { known: 1_000, candidates: 100, ..EVIDENCE }, Verdict::Sweep),
-            ("G6 more than a tenth", WALK, Evidence { known: 1_000, candidates: 101, ..EVIDENCE }, Verdict::HeldLarge),
+            (
+                "no total given",
+                Walk {
+                    total: None,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::Sweep,
+            ),
+            (
+                "nothing missing",
+                WALK,
+                Evidence {
+                    candidates: 0,
+                    ..EVIDENCE
+                },
+                Verdict::Nothing,
+            ),
+            (
+                "G1 unclear",
+                Walk {
+                    is_clean: false,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::Unproven,
+            ),
+            (
+                "G2 another account",
+                WALK,
+                Evidence {
+                    is_scope_known: false,
+                    ..EVIDENCE
+                },
+                Verdict::ScopeChanged,
+            ),
+            (
+                "G4 one too few",
+                Walk {
+                    distinct: 49,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::WalkAgain,
+            ),
+            (
+                "G4 one too many",
+                Walk {
+                    distinct: 51,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::WalkAgain,
+            ),
+            (
+                "G4 two totals",
+                Walk {
+                    has_drifted: true,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::WalkAgain,
+            ),
+            (
+                "G4 for the third time",
+                Walk {
+                    number: 3,
+                    distinct: 49,
+                    ..WALK
+                },
+                EVIDENCE,
+                Verdict::Unproven,
+            ),
+            (
+                "G5 an empty listing",
+                empty,
+                Evidence {
+                    known: 2,
+                    ..EVIDENCE
+                },
+                Verdict::HeldEmpty,
+            ),
+            (
+                "G6 ten of twelve",
+                WALK,
+                Evidence {
+                    known: 12,
+                    candidates: 10,
+                    ..EVIDENCE
+                },
+                Verdict::Sweep,
+            ),
+            (
+                "G6 eleven of sixty",
+                WALK,
+                Evidence {
+                    known: 60,
+                    candidates: 11,
+                    ..EVIDENCE
+                },
+                Verdict::HeldLarge,
+            ),
+            (
+                "G6 a tenth of many",
+                WALK,
+                Evidence {
+                    known: 1_000,
+                    candidates: 100,
+                    ..EVIDENCE
+                },
+                Verdict::Sweep,
+            ),
+            (
+                "G6 more than a tenth",
+                WALK,
+                Evidence {
+                    known: 1_000,
+                    candidates: 101,
+                    ..EVIDENCE
+                },
+                Verdict::HeldLarge,
+            ),
             ("G7 several pages", paged, EVIDENCE, Verdict::WalkAgain),
-            ("G7 confirmed", Walk { number: 2, ..paged }, second, Verdict::Sweep),
-            ("G7 never confirmed", Walk { number: 3, ..paged }, EVIDENCE, Verdict::Unproven),
+            (
+                "G7 confirmed",
+                Walk { number: 2, ..paged },
+                second,
+                Verdict::Sweep,
+            ),
+            (
+                "G7 never confirmed",
+                Walk { number: 3, ..paged },
+                EVIDENCE,
+                Verdict::Unproven,
+            ),
         ];
         for (what, walk, evidence, expected) in table {
             assert_eq!(decide(&walk, &evidence), expected, "{what}");
@@ -165,12 +310,23 @@ mod tests {
             for total in [None, Some(10)] {
                 for is_clean in [false, true] {
                     for number in 1..=4 {
-                        let walk = Walk { number, pages: 2, distinct, total, is_clean, has_drifted: false };
-                        let evidence = Evidence { clean_walks_before: 1, ..EVIDENCE };
+                        let walk = Walk {
+                            number,
+                            pages: 2,
+                            distinct,
+                            total,
+                            is_clean,
+                            has_drifted: false,
+                        };
+                        let evidence = Evidence {
+                            clean_walks_before: 1,
+                            ..EVIDENCE
+                        };
 
                         let swept = decide(&walk, &evidence) == Verdict::Sweep;
 
-                        let proven = is_clean && distinct > 0 && total.is_none_or(|n| n == distinct);
+                        let proven =
+                            is_clean && distinct > 0 && total.is_none_or(|n| n == distinct);
                         assert!(!swept || proven, "{walk:?}");
                     }
                 }

@@ -14,8 +14,14 @@ const BULK: i16 = 10;
 /// # Errors
 /// Those of [`Client::enqueue`]. Whether the company can be synced is not asked here: see
 /// [`crate::company::syncable`].
-pub async fn enqueue_sync(client: &Client, company_id: i64, asked_by: &str) -> engine::Result<Enqueued> {
-    client.enqueue(sync(company_id).priority(INTERACTIVE).asked_by(asked_by)).await
+pub async fn enqueue_sync(
+    client: &Client,
+    company_id: i64,
+    asked_by: &str,
+) -> engine::Result<Enqueued> {
+    client
+        .enqueue(sync(company_id).priority(INTERACTIVE).asked_by(asked_by))
+        .await
 }
 
 /// Asks for a sync of all companies. While one is queued or runs, that one stands for both.
@@ -24,7 +30,9 @@ pub async fn enqueue_sync(client: &Client, company_id: i64, asked_by: &str) -> e
 /// Those of [`Client::enqueue`].
 pub async fn enqueue_sync_all(client: &Client, asked_by: &str) -> engine::Result<Enqueued> {
     let job = NewJob::of(&SyncAll {}).unique("all", UniqueScope::QueuedOrRunning, Twin::Keep);
-    client.enqueue(job.priority(INTERACTIVE).asked_by(asked_by)).await
+    client
+        .enqueue(job.priority(INTERACTIVE).asked_by(asked_by))
+        .await
 }
 
 /// One company's part of a sync of all.

@@ -36,7 +36,10 @@ impl Stream for Zones {
     }
 
     async fn page(&self, cursor: Option<String>) -> Result<Page<ZoneRecord>, connectors::Error> {
-        let page = self.client.zones_page(&self.account_id, cursor.as_deref()).await?;
+        let page = self
+            .client
+            .zones_page(&self.account_id, cursor.as_deref())
+            .await?;
         let mut records = Vec::with_capacity(page.items.len());
         let mut bad: Vec<Bad> = (0..page.lost).map(|_| lost()).collect();
         for item in page.items {
@@ -50,7 +53,12 @@ impl Stream for Zones {
             remote::Next::End => Next::End,
             remote::Next::Unclear => Next::Unclear,
         };
-        Ok(Page { records, bad, next, total: page.total })
+        Ok(Page {
+            records,
+            bad,
+            next,
+            total: page.total,
+        })
     }
 
     async fn merge(
@@ -89,7 +97,10 @@ impl Stream for Zones {
 
     async fn adopt(tx: &mut PgConnection, run_id: i64, company_id: i64) -> Result<u64, Error> {
         let without_id = store::zone::without_id(tx, company_id).await?;
-        let names: Vec<String> = without_id.iter().map(|row| row.name.trim().to_owned()).collect();
+        let names: Vec<String> = without_id
+            .iter()
+            .map(|row| row.name.trim().to_owned())
+            .collect();
         let with_id = store::zone::with_id(tx, run_id, &names).await?;
         match adoptions(&without_id, &with_id) {
             adoptions if adoptions.is_empty() => Ok(0),
@@ -121,7 +132,12 @@ fn read(item: Item<remote::Zone>) -> Result<ZoneRecord, Bad> {
 
 /// An edge without its node: a zone that exists and could not be seen.
 fn lost() -> Bad {
-    Bad { key: None, field: "node".into(), expected: "a zone".into(), raw: Value::Null }
+    Bad {
+        key: None,
+        field: "node".into(),
+        expected: "a zone".into(),
+        raw: Value::Null,
+    }
 }
 
 fn status(status: ZoneStatus) -> Status {
@@ -136,5 +152,8 @@ fn status(status: ZoneStatus) -> Status {
 
 /// Text as Postgres takes it.
 fn text(text: &str) -> String {
-    text.chars().map(|c| if c == '\0' { '\u{fffd}' } else { c }).take(LONGEST_NAME).collect()
+    text.chars()
+        .map(|c| if c == '\0' { '\u{fffd}' } else { c })
+        .take(LONGEST_NAME)
+        .collect()
 }

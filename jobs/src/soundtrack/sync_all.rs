@@ -67,11 +67,15 @@ impl Job for SyncAll {
     type Error = Error;
 
     fn policy() -> Policy {
-        Policy { timeout: Duration::from_secs(120), ..Policy::default() }
+        Policy {
+            timeout: Duration::from_secs(120),
+            ..Policy::default()
+        }
     }
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
-        let Some(fan_out) = store::fan_out::get(&mut *cx.env().pool.acquire().await?, cx.job_id()).await?
+        let Some(fan_out) =
+            store::fan_out::get(&mut *cx.env().pool.acquire().await?, cx.job_id()).await?
         else {
             enqueue_children(&cx).await?;
             return Ok(Outcome::Snooze(next_look(Duration::ZERO)));
@@ -81,7 +85,8 @@ impl Job for SyncAll {
             return Ok(Outcome::Snooze(next_look(fan_out.waited)));
         }
         let mut totals = totals_of_children(&cx, &fan_out).await?;
-        totals.companies_failed = i32::try_from(children.dead + children.cancelled).unwrap_or(i32::MAX);
+        totals.companies_failed =
+            i32::try_from(children.dead + children.cancelled).unwrap_or(i32::MAX);
         add_twins(&cx, &fan_out, &mut totals).await?;
         totals.errors = totals.quarantined.saturating_add(totals.companies_failed);
         Ok(Outcome::done_with(totals)?)
@@ -95,9 +100,14 @@ async fn enqueue_children(cx: &Cx<Env>) -> Result<(), Error> {
     store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
             attempt.hold(tx).await?;
-            let (with, without): (Vec<_>, Vec<_>) =
-                store::company::all(tx).await?.into_iter().partition(|(_, has_account)| *has_account);
-            let parts: Vec<_> = with.iter().map(|(id, _)| part(attempt.job_id(), *id)).collect();
+            let (with, without): (Vec<_>, Vec<_>) = store::company::all(tx)
+                .await?
+                .into_iter()
+                .partition(|(_, has_account)| *has_account);
+            let parts: Vec<_> = with
+                .iter()
+                .map(|(id, _)| part(attempt.job_id(), *id))
+                .collect();
             let enqueued = attempt.client().enqueue_in(tx, &parts).await?;
             // A company that somebody else syncs just now: that job stands for the child.
             let twins: Vec<(i64, Uuid)> = with
@@ -119,7 +129,12 @@ async fn twins_ended(cx: &Cx<Env>, fan_out: &FanOut) -> Result<bool, Error> {
     let before = ended;
     while let Some((_, job_id)) = fan_out.twins.get(ended) {
         // A twin that is no more has been pruned, long after its end.
-        if cx.client().job(*job_id).await?.is_some_and(|job| !job.state.is_terminal()) {
+        if cx
+            .client()
+            .job(*job_id)
+            .await?
+            .is_some_and(|job| !job.state.is_terminal())
+        {
             break;
         }
         ended += 1;
@@ -132,8 +147,11 @@ async fn twins_ended(cx: &Cx<Env>, fan_out: &FanOut) -> Result<bool, Error> {
 }
 
 async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Error> {
-    let mut totals =
-        Totals { companies: fan_out.companies, skipped: fan_out.skipped, ..Totals::default() };
+    let mut totals = Totals {
+        companies: fan_out.companies,
+        skipped: fan_out.skipped,
+        ..Totals::default()
+    };
     for result in cx.client().child_results(cx.job_id()).await? {
         if let Ok(summary) = serde_json::from_value(result) {
             totals.add(&summary);
@@ -147,7 +165,10 @@ async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Er
             ..JobFilter::default()
         };
         for job in cx.client().jobs(&filter).await?.data {
-            let company_id = job.args.get("company_id").and_then(serde_json::Value::as_i64);
+            let company_id = job
+                .args
+                .get("company_id")
+                .and_then(serde_json::Value::as_i64);
             totals.name_failure(company_id.unwrap_or_default(), job.code);
         }
     }
@@ -157,7 +178,9 @@ async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Er
 /// The twins are no children, so nobody but us counts them.
 async fn add_twins(cx: &Cx<Env>, fan_out: &FanOut, totals: &mut Totals) -> Result<(), Error> {
     for (company_id, job_id) in &fan_out.twins {
-        let Some(job) = cx.client().job(*job_id).await? else { continue };
+        let Some(job) = cx.client().job(*job_id).await? else {
+            continue;
+        };
         match job.result.map(serde_json::from_value) {
             Some(Ok(summary)) => totals.add(&summary),
             _ => {
@@ -184,7 +207,10 @@ impl Totals {
 
     fn name_failure(&mut self, company_id: i64, code: Option<String>) {
         if self.failed.len() < NAMED_FAILURES {
-            self.failed.push(FailedCompany { company_id, code: code.unwrap_or_else(|| "cancelled".into()) });
+            self.failed.push(FailedCompany {
+                company_id,
+                code: code.unwrap_or_else(|| "cancelled".into()),
+            });
         }
     }
 }

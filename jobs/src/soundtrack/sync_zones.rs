@@ -65,7 +65,11 @@ impl Job for SyncZones {
             max_attempts: 8,
             // A walk of many pages that waits for the rate limit gives its slot back meanwhile.
             timeout: Duration::from_secs(120),
-            backoff: Backoff { base_ms: 10_000, factor: 2.0, max_ms: 1_800_000 },
+            backoff: Backoff {
+                base_ms: 10_000,
+                factor: 2.0,
+                max_ms: 1_800_000,
+            },
             ..Policy::default()
         }
     }
@@ -73,7 +77,9 @@ impl Job for SyncZones {
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
         let company = company::syncable(&cx.env().pool, self.company_id).await?;
         let client = cx.env().soundtrack.clone();
-        let client = client.ok_or(Error::NotConfigured { system: "soundtrack" })?;
+        let client = client.ok_or(Error::NotConfigured {
+            system: "soundtrack",
+        })?;
         let account_id = company.soundtrack_account_id.unwrap_or_default();
         let stream = Zones { client, account_id };
         let name = company.name;
@@ -85,16 +91,42 @@ impl Job for SyncZones {
 
 impl Summary {
     fn of(run: &Run, company_name: String) -> Summary {
-        let Counters { created, updated, unchanged, revived, adopted, quarantined, .. } = run.counters;
+        let Counters {
+            created,
+            updated,
+            unchanged,
+            revived,
+            adopted,
+            quarantined,
+            ..
+        } = run.counters;
         tracing::info!(
-            run.id, company.id = run.company_id, run.status = run.status.as_str(), run.pages,
-            created, updated, unchanged, revived, adopted, quarantined, orphaned = run.orphaned, held = run.held,
-            "run {} of company {} ended as {}", run.id, run.company_id, run.status.as_str()
+            run.id,
+            company.id = run.company_id,
+            run.status = run.status.as_str(),
+            run.pages,
+            created,
+            updated,
+            unchanged,
+            revived,
+            adopted,
+            quarantined,
+            orphaned = run.orphaned,
+            held = run.held,
+            "run {} of company {} ended as {}",
+            run.id,
+            run.company_id,
+            run.status.as_str()
         );
         if run.status == Status::Held {
             tracing::warn!(
-                run.id, company.id = run.company_id, held = run.held,
-                "run {} of company {} misses {} zones and marked none: look before the next", run.id, run.company_id, run.held
+                run.id,
+                company.id = run.company_id,
+                held = run.held,
+                "run {} of company {} misses {} zones and marked none: look before the next",
+                run.id,
+                run.company_id,
+                run.held
             );
         }
         Summary {

@@ -71,7 +71,12 @@ pub(crate) async fn update(
         .bind(patch.parent_id.is_some())
         .bind(patch.parent_id.flatten())
         .bind(patch.soundtrack_account_id.is_some())
-        .bind(patch.soundtrack_account_id.as_ref().and_then(Option::as_deref))
+        .bind(
+            patch
+                .soundtrack_account_id
+                .as_ref()
+                .and_then(Option::as_deref),
+        )
         .bind(patch.alerts)
         .fetch_optional(conn)
         .await?;
@@ -80,7 +85,10 @@ pub(crate) async fn update(
 
 /// Takes the company's zones and runs with it; false when there is none.
 pub(crate) async fn delete(conn: &mut PgConnection, id: i64) -> Result<bool, Error> {
-    let done = sqlx::query("delete from sync.company where id = $1").bind(id).execute(conn).await?;
+    let done = sqlx::query("delete from sync.company where id = $1")
+        .bind(id)
+        .execute(conn)
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 

@@ -48,5 +48,7 @@ fn instant(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
 }
 
 fn instant_or_none(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
+    Ok(row
+        .try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?
+        .map(jiff_sqlx::Timestamp::to_jiff))
 }

@@ -21,7 +21,11 @@ pub(crate) async fn keep(
         .bind(bad.iter().map(Bad::quarantine_key).collect::<Vec<_>>())
         .bind(bad.iter().map(|one| one.key.is_some()).collect::<Vec<_>>())
         .bind(bad.iter().map(|one| one.field.as_str()).collect::<Vec<_>>())
-        .bind(bad.iter().map(|one| one.expected.as_str()).collect::<Vec<_>>())
+        .bind(
+            bad.iter()
+                .map(|one| one.expected.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(bad.iter().map(|one| storable(&one.raw)).collect::<Vec<_>>())
         .execute(conn)
         .await?;

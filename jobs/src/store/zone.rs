@@ -62,12 +62,42 @@ async fn write(
     }
     sqlx::query(sql)
         .bind(company_id)
-        .bind(records.iter().map(|zone| zone.key.as_str()).collect::<Vec<_>>())
-        .bind(records.iter().map(|zone| zone.name.as_str()).collect::<Vec<_>>())
-        .bind(records.iter().map(|zone| zone.status.as_str()).collect::<Vec<_>>())
-        .bind(records.iter().map(|zone| zone.device_name.as_deref()).collect::<Vec<_>>())
-        .bind(records.iter().map(|zone| storable(&zone.raw)).collect::<Vec<_>>())
-        .bind(records.iter().map(|zone| zone.hash.as_slice()).collect::<Vec<_>>())
+        .bind(
+            records
+                .iter()
+                .map(|zone| zone.key.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|zone| zone.name.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|zone| zone.status.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|zone| zone.device_name.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|zone| storable(&zone.raw))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|zone| zone.hash.as_slice())
+                .collect::<Vec<_>>(),
+        )
         .execute(conn)
         .await?;
     Ok(())
@@ -85,7 +115,14 @@ pub(crate) async fn without_id(
     .bind(company_id)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(id, name)| Named { id, name, is_fresh: false }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, name)| Named {
+            id,
+            name,
+            is_fresh: false,
+        })
+        .collect())
 }
 
 /// The rows of a run's company that have a remote id and one of these names.
@@ -105,14 +142,27 @@ pub(crate) async fn with_id(
     .bind(names)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(id, name, is_fresh)| Named { id, name, is_fresh }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, name, is_fresh)| Named { id, name, is_fresh })
+        .collect())
 }
 
 /// Gives each kept row the identity and the content of its fresh twin, which goes.
 pub(crate) async fn adopt(conn: &mut PgConnection, adoptions: &[Adoption]) -> Result<u64, Error> {
     let done = sqlx::query(include_str!("adopt_zone.sql"))
-        .bind(adoptions.iter().map(|pair| pair.kept_id).collect::<Vec<_>>())
-        .bind(adoptions.iter().map(|pair| pair.fresh_id).collect::<Vec<_>>())
+        .bind(
+            adoptions
+                .iter()
+                .map(|pair| pair.kept_id)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            adoptions
+                .iter()
+                .map(|pair| pair.fresh_id)
+                .collect::<Vec<_>>(),
+        )
         .execute(conn)
         .await?;
     Ok(done.rows_affected())
@@ -162,7 +212,9 @@ fn read(row: &PgRow) -> sqlx::Result<Zone> {
         last_seen_online: instant_or_none(row, "last_seen_online")?,
         last_api_sync_at: instant_or_none(row, "last_api_sync_at")?,
         orphaned_at: instant_or_none(row, "orphaned_at")?,
-        raw: row.try_get::<Option<Json<_>>, _>("raw")?.map(|Json(raw)| raw),
+        raw: row
+            .try_get::<Option<Json<_>>, _>("raw")?
+            .map(|Json(raw)| raw),
         created_at: instant(row, "created_at")?,
         updated_at: instant(row, "updated_at")?,
     })

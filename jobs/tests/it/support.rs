@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connectors::Token;
 use connectors::budget::{BucketConfig, SharedBucket};
 use connectors::http::{Http, HttpConfig};
 use connectors::soundtrack::{Client, Config};
-use connectors::Token;
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Backoff, Enqueued, JobView, QueueOptions, Registry, State, WorkerOptions};
 use jobs::company::NewCompany;
@@ -19,7 +19,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A remote that never refuses for its price.
 pub(crate) fn unthrottled() -> Switches {
-    Switches { capacity: 1e9, refill_per_second: None, ..Switches::default() }
+    Switches {
+        capacity: 1e9,
+        refill_per_second: None,
+        ..Switches::default()
+    }
 }
 
 /// How a test's house is built.
@@ -34,10 +38,18 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Plan {
         Plan {
-            size: WorldSize { accounts: 0, locations_per_account: 0, zones_per_account: 0 },
+            size: WorldSize {
+                accounts: 0,
+                locations_per_account: 0,
+                zones_per_account: 0,
+            },
             switches: unthrottled(),
             page_size: 100,
-            bucket: BucketConfig { capacity: 1_000_000_000, refill_per_s: 1e9, refill_ceiling_per_s: 1e9 },
+            bucket: BucketConfig {
+                capacity: 1_000_000_000,
+                refill_per_s: 1e9,
+                refill_ceiling_per_s: 1e9,
+            },
             max_attempts: 2,
         }
     }
@@ -57,17 +69,33 @@ impl House {
     }
 
     pub(crate) async fn with_pages_of(page_size: u16) -> House {
-        House::build(Plan { page_size, ..Plan::default() }).await
+        House::build(Plan {
+            page_size,
+            ..Plan::default()
+        })
+        .await
     }
 
     pub(crate) async fn build(plan: Plan) -> House {
-        let config = sim::soundtrack::Config { size: plan.size, switches: plan.switches, ..Default::default() };
+        let config = sim::soundtrack::Config {
+            size: plan.size,
+            switches: plan.switches,
+            ..Default::default()
+        };
         let (database, remote) = tokio::join!(Database::new(), Simulator::start(config));
         let remote = remote.unwrap();
         jobs::migrate(database.pool()).await.unwrap();
         let client = client(&remote.url(), remote.token(), plan.page_size, plan.bucket);
-        let env = jobs::Env { pool: database.pool().clone(), soundtrack: Some(Arc::new(client)) };
-        House { database, remote, env, max_attempts: plan.max_attempts }
+        let env = jobs::Env {
+            pool: database.pool().clone(),
+            soundtrack: Some(Arc::new(client)),
+        };
+        House {
+            database,
+            remote,
+            env,
+            max_attempts: plan.max_attempts,
+        }
     }
 
     pub(crate) fn engine(&self) -> &engine::Client {
@@ -85,7 +113,10 @@ impl House {
 
     /// A new account of so many zones, named `Zone 000` and on, and its company.
     pub(crate) async fn company_with(&self, zones: usize) -> (i64, String) {
-        let account = self.remote.change(Change::AddAccount { name: "Inn".into() }).unwrap();
+        let account = self
+            .remote
+            .change(Change::AddAccount { name: "Inn".into() })
+            .unwrap();
         for nth in 0..zones {
             self.add_zone(&account, &format!("Zone {nth:03}"));
         }
@@ -99,20 +130,35 @@ impl House {
             alerts: true,
             ..NewCompany::default()
         };
-        jobs::company::create(&self.env.pool, &company).await.unwrap().id
+        jobs::company::create(&self.env.pool, &company)
+            .await
+            .unwrap()
+            .id
     }
 
     pub(crate) fn add_zone(&self, account: &str, name: &str) -> String {
         let (account, name) = (account.to_owned(), name.to_owned());
-        self.remote.change(Change::AddZone { account, location: None, name }).unwrap()
+        self.remote
+            .change(Change::AddZone {
+                account,
+                location: None,
+                name,
+            })
+            .unwrap()
     }
 
     pub(crate) fn delete_zone(&self, zone: &str) {
-        self.remote.change(Change::DeleteZone { zone: zone.to_owned() }).unwrap();
+        self.remote
+            .change(Change::DeleteZone {
+                zone: zone.to_owned(),
+            })
+            .unwrap();
     }
 
     pub(crate) async fn enqueue(&self, company_id: i64) -> Enqueued {
-        enqueue_sync(self.engine(), company_id, "test").await.unwrap()
+        enqueue_sync(self.engine(), company_id, "test")
+            .await
+            .unwrap()
     }
 
     /// Asks for a sync and waits for the job's end.
@@ -130,7 +176,13 @@ impl House {
     /// Asks for a sync that must end well.
     pub(crate) async fn synced(&self, company_id: i64) -> Summary {
         let job = self.sync(company_id).await;
-        assert_eq!(job.state, State::Completed, "{:?} {:?}", job.code, job.error);
+        assert_eq!(
+            job.state,
+            State::Completed,
+            "{:?} {:?}",
+            job.code,
+            job.error
+        );
         serde_json::from_value(job.result.unwrap()).unwrap()
     }
 
@@ -138,7 +190,11 @@ impl House {
     pub(crate) async fn zones(&self, company_id: i64) -> Vec<Zone> {
         let (mut zones, mut after) = (Vec::new(), None);
         loop {
-            let filter = zone::Filter { company_id: Some(company_id), after, ..Default::default() };
+            let filter = zone::Filter {
+                company_id: Some(company_id),
+                after,
+                ..Default::default()
+            };
             let page = zone::list(&self.env.pool, &filter, 500).await.unwrap();
             after = page.last().map(|zone| zone.id);
             zones.extend(page);
@@ -155,7 +211,10 @@ impl House {
     }
 
     pub(crate) async fn latest_run(&self, company_id: i64) -> Run {
-        jobs::run::latest(&self.env.pool, company_id).await.unwrap().expect("a run")
+        jobs::run::latest(&self.env.pool, company_id)
+            .await
+            .unwrap()
+            .expect("a run")
     }
 
     /// Ends once the company's newest run has applied so many pages.
@@ -170,7 +229,10 @@ impl House {
     pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds().await {
-            assert!(tokio::time::Instant::now() < deadline, "waited {PATIENCE:?} until {what}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "waited {PATIENCE:?} until {what}"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -187,13 +249,21 @@ impl House {
     /// The company's live rows are the account's zones at the remote, field by field.
     pub(crate) async fn assert_true(&self, company_id: i64, account: &str) {
         let truth = self.remote.truth();
-        let account = truth.accounts.iter().find(|one| one.id == account).expect("the account");
-        let mut expected: Vec<_> =
-            account.zones.iter().map(|zone| (zone.id.clone(), zone.name.clone())).collect();
+        let account = truth
+            .accounts
+            .iter()
+            .find(|one| one.id == account)
+            .expect("the account");
+        let mut expected: Vec<_> = account
+            .zones
+            .iter()
+            .map(|zone| (zone.id.clone(), zone.name.clone()))
+            .collect();
         let zones = self.zones(company_id).await;
         let live = zones.into_iter().filter(|zone| zone.orphaned_at.is_none());
-        let mut stored: Vec<_> =
-            live.map(|zone| (zone.soundtrack_zone_id.unwrap_or_default(), zone.name)).collect();
+        let mut stored: Vec<_> = live
+            .map(|zone| (zone.soundtrack_zone_id.unwrap_or_default(), zone.name))
+            .collect();
         expected.sort();
         stored.sort();
         assert_eq!(stored, expected);
@@ -202,7 +272,11 @@ impl House {
 
 pub(crate) fn client(url: &str, token: &str, page_size: u16, bucket: BucketConfig) -> Client {
     let hosts = vec!["127.0.0.1".to_owned()];
-    let http = Http::new(HttpConfig { allowed_hosts: hosts, ..HttpConfig::default() }).unwrap();
+    let http = Http::new(HttpConfig {
+        allowed_hosts: hosts,
+        ..HttpConfig::default()
+    })
+    .unwrap();
     let mut config = Config::new(Token::basic(token).unwrap());
     (config.base_url, config.page_size) = (url.to_owned(), page_size);
     Client::new(config, http, SharedBucket::new(bucket)).unwrap()
@@ -213,7 +287,11 @@ pub(crate) fn registry(env: &jobs::Env, max_attempts: u16) -> Registry {
     for kind in registry.kinds() {
         let mut policy = registry.policy(&kind);
         policy.max_attempts = max_attempts;
-        policy.backoff = Backoff { base_ms: 1, factor: 1.0, max_ms: 1 };
+        policy.backoff = Backoff {
+            base_ms: 1,
+            factor: 1.0,
+            max_ms: 1,
+        };
         registry.set_policy(&kind, policy);
     }
     registry

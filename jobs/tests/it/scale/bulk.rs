@@ -13,9 +13,23 @@ const BOUND: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() {
-    let size = WorldSize { accounts: 2_000, locations_per_account: 1, zones_per_account: 4 };
-    let house = House::build(Plan { size, ..Plan::default() }).await;
-    let accounts: Vec<String> = house.remote.truth().accounts.into_iter().map(|one| one.id).collect();
+    let size = WorldSize {
+        accounts: 2_000,
+        locations_per_account: 1,
+        zones_per_account: 4,
+    };
+    let house = House::build(Plan {
+        size,
+        ..Plan::default()
+    })
+    .await;
+    let accounts: Vec<String> = house
+        .remote
+        .truth()
+        .accounts
+        .into_iter()
+        .map(|one| one.id)
+        .collect();
     for (nth, account) in accounts.iter().enumerate() {
         let more = match nth {
             0 | 1 => 996,
@@ -26,11 +40,13 @@ async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() 
             house.add_zone(account, &format!("Zone {zone:03}"));
         }
     }
-    sqlx::query("insert into sync.company (name, soundtrack_account_id) select 'Inn', unnest($1::text[])")
-        .bind(&accounts)
-        .execute(&house.env.pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into sync.company (name, soundtrack_account_id) select 'Inn', unnest($1::text[])",
+    )
+    .bind(&accounts)
+    .execute(&house.env.pool)
+    .await
+    .unwrap();
     let _worker = house.worker();
 
     let started = Instant::now();
@@ -44,9 +60,20 @@ async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() 
     let stats = house.remote.stats();
     println!(
         "{} companies, {} zones, {} calls, {} refused: {took:?}",
-        totals.companies, totals.synced, stats.calls, stats.refused()
+        totals.companies,
+        totals.synced,
+        stats.calls,
+        stats.refused()
     );
-    assert_eq!((totals.companies, totals.synced, totals.created, totals.errors), (2_000, 10_000, 10_000, 0));
+    assert_eq!(
+        (
+            totals.companies,
+            totals.synced,
+            totals.created,
+            totals.errors
+        ),
+        (2_000, 10_000, 10_000, 0)
+    );
     assert_eq!(stored(&house).await, truth(&house));
     assert!(took < BOUND, "{took:?}");
 }
@@ -58,7 +85,15 @@ fn truth(house: &House) -> Facts {
     let truth = house.remote.truth();
     let zones = truth.zones().map(|zone| {
         let device = zone.device.as_ref().map(|device| device.name.clone());
-        (zone.id.clone(), (zone.account_id.clone(), zone.name.clone(), device, zone.online))
+        (
+            zone.id.clone(),
+            (
+                zone.account_id.clone(),
+                zone.name.clone(),
+                device,
+                zone.online,
+            ),
+        )
     });
     zones.collect()
 }
@@ -71,5 +106,7 @@ async fn stored(house: &House) -> Facts {
     .fetch_all(&house.env.pool)
     .await
     .unwrap();
-    rows.into_iter().map(|(id, account, name, device, online)| (id, (account, name, device, online))).collect()
+    rows.into_iter()
+        .map(|(id, account, name, device, online)| (id, (account, name, device, online)))
+        .collect()
 }

@@ -14,14 +14,29 @@ const REFILL: f64 = 1_000.0;
 
 #[tokio::test]
 async fn a_throttled_bulk_is_within_five_percent_of_what_the_bucket_allows_without_one_refusal() {
-    let switches = Switches { capacity: CAPACITY, refill_per_second: Some(REFILL), ..Switches::default() };
-    let size = WorldSize { accounts: 60, locations_per_account: 1, zones_per_account: 15 };
+    let switches = Switches {
+        capacity: CAPACITY,
+        refill_per_second: Some(REFILL),
+        ..Switches::default()
+    };
+    let size = WorldSize {
+        accounts: 60,
+        locations_per_account: 1,
+        zones_per_account: 15,
+    };
     let bucket = BucketConfig {
         capacity: CAPACITY as u32,
         refill_per_s: REFILL,
         refill_ceiling_per_s: REFILL,
     };
-    let house = House::build(Plan { size, switches, bucket, page_size: 10, ..Plan::default() }).await;
+    let house = House::build(Plan {
+        size,
+        switches,
+        bucket,
+        page_size: 10,
+        ..Plan::default()
+    })
+    .await;
     for account in house.remote.truth().accounts {
         house.company(Some(&account.id)).await;
     }
@@ -35,11 +50,23 @@ async fn a_throttled_bulk_is_within_five_percent_of_what_the_bucket_allows_witho
     assert_eq!((totals.synced, totals.errors), (900, 0));
     let (stats, log) = (house.remote.stats(), house.remote.log());
     assert_eq!((stats.refused(), stats.ended(Outcome::RateLimited)), (0, 0));
-    let (first, last) = (log.iter().map(|call| call.at_ms).min(), log.iter().map(|call| call.at_ms).max());
+    let (first, last) = (
+        log.iter().map(|call| call.at_ms).min(),
+        log.iter().map(|call| call.at_ms).max(),
+    );
     let took = Duration::from_millis(last.unwrap() - first.unwrap());
     // The first bucketful is free; the last call need not wait for its own tokens to come back.
     let least = Duration::from_secs_f64((stats.tokens_spent as f64 - CAPACITY) / REFILL);
-    println!("{} calls of {} tokens took {took:?}; the bucket allows {least:?}", stats.calls, stats.tokens_spent);
-    assert!(took >= least.mul_f64(0.99), "faster than the bucket: the test measures nothing");
-    assert!(took <= least.mul_f64(1.05), "{took:?} is not within 5 % of {least:?}");
+    println!(
+        "{} calls of {} tokens took {took:?}; the bucket allows {least:?}",
+        stats.calls, stats.tokens_spent
+    );
+    assert!(
+        took >= least.mul_f64(0.99),
+        "faster than the bucket: the test measures nothing"
+    );
+    assert!(
+        took <= least.mul_f64(1.05),
+        "{took:?} is not within 5 % of {least:?}"
+    );
 }

@@ -26,14 +26,26 @@ async fn r4_a_renamed_zone_keeps_its_row() {
 
     for (row, name) in before.iter().zip(["Zone 001", "Zone 000"]) {
         let zone = row.soundtrack_zone_id.clone().unwrap();
-        house.remote.change(Change::RenameZone { zone, name: name.into() }).unwrap();
+        house
+            .remote
+            .change(Change::RenameZone {
+                zone,
+                name: name.into(),
+            })
+            .unwrap();
     }
     let summary = house.synced(company).await;
 
-    assert_eq!((summary.updated, summary.created, summary.orphaned), (2, 0, 0));
+    assert_eq!(
+        (summary.updated, summary.created, summary.orphaned),
+        (2, 0, 0)
+    );
     let after = house.zones(company).await;
     for (old, new) in before.iter().zip(&after) {
-        assert_eq!((old.id, &old.soundtrack_zone_id), (new.id, &new.soundtrack_zone_id));
+        assert_eq!(
+            (old.id, &old.soundtrack_zone_id),
+            (new.id, &new.soundtrack_zone_id)
+        );
     }
     house.assert_true(company, &account).await;
 }
@@ -64,13 +76,18 @@ async fn r4_a_name_adopts_only_a_row_without_an_id_and_only_one_candidate() {
     }
     let bar = house.row_by_hand(company, "Bar").await;
     let pool = house.row_by_hand(company, "Pool").await;
-    let (lobby, lobby_again) =
-        (house.row_by_hand(company, "Lobby").await, house.row_by_hand(company, "Lobby").await);
+    let (lobby, lobby_again) = (
+        house.row_by_hand(company, "Lobby").await,
+        house.row_by_hand(company, "Lobby").await,
+    );
 
     let summary = house.synced(company).await;
     let again = house.synced(company).await;
 
-    assert_eq!((summary.created, summary.adopted, summary.synced), (4, 1, 5));
+    assert_eq!(
+        (summary.created, summary.adopted, summary.synced),
+        (4, 1, 5)
+    );
     assert_eq!((again.unchanged, again.adopted), (5, 0));
     let rows = house.zones(company).await;
     assert_eq!(rows.len(), 8);
@@ -94,8 +111,14 @@ async fn r4_a_row_with_an_id_is_never_given_another() {
     let new = house.add_zone(&account, "Bar");
     let summary = house.synced(company).await;
 
-    assert_eq!((summary.created, summary.orphaned, summary.adopted), (1, 1, 0));
+    assert_eq!(
+        (summary.created, summary.orphaned, summary.adopted),
+        (1, 1, 0)
+    );
     let rows = house.zones(company).await;
-    assert_eq!((rows[0].id, rows[0].soundtrack_zone_id.as_deref()), (row.id, Some(old.as_str())));
+    assert_eq!(
+        (rows[0].id, rows[0].soundtrack_zone_id.as_deref()),
+        (row.id, Some(old.as_str()))
+    );
     assert_eq!(rows[1].soundtrack_zone_id.as_deref(), Some(new.as_str()));
 }

@@ -32,12 +32,24 @@ impl Script {
             }
         });
         let house = House::new().await;
-        let bucket = BucketConfig { capacity: 1_000_000, refill_per_s: 1e6, refill_ceiling_per_s: 1e6 };
+        let bucket = BucketConfig {
+            capacity: 1_000_000,
+            refill_per_s: 1e6,
+            refill_ceiling_per_s: 1e6,
+        };
         let remote = client(&url, "token", 100, bucket);
-        let env = jobs::Env { soundtrack: Some(Arc::new(remote)), ..house.env.clone() };
+        let env = jobs::Env {
+            soundtrack: Some(Arc::new(remote)),
+            ..house.env.clone()
+        };
         let worker = run_worker(house.engine(), registry(&env, 2), options(2));
         let company = house.company(Some("a")).await;
-        Script { answers, house, company, _worker: worker }
+        Script {
+            answers,
+            house,
+            company,
+            _worker: worker,
+        }
     }
 
     fn answers(&self, mut answers: Vec<Value>) {
@@ -54,8 +66,12 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Vec<Value>>>) {
         let read = stream.read(&mut buffer).await.unwrap_or(0);
         request.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
         if read == 0 || body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
             break;
         }
@@ -63,7 +79,11 @@ async fn serve(mut stream: TcpStream, script: Arc<Mutex<Vec<Value>>>) {
     let body = {
         let mut script = script.lock().unwrap();
         let last = script.len() == 1;
-        let answer = if last { script.last().cloned() } else { script.pop() };
+        let answer = if last {
+            script.last().cloned()
+        } else {
+            script.pop()
+        };
         answer.unwrap_or_default().to_string()
     };
     let head = format!(
@@ -84,7 +104,10 @@ fn zone(id: &str, name: &str) -> Value {
 }
 
 fn answer(zones: &[Value], total: usize, next: Option<&str>) -> Value {
-    let edges: Vec<Value> = zones.iter().map(|node| json!({"cursor": "x", "node": node})).collect();
+    let edges: Vec<Value> = zones
+        .iter()
+        .map(|node| json!({"cursor": "x", "node": node}))
+        .collect();
     let info = json!({"hasNextPage": next.is_some(), "endCursor": next});
     let zones = json!({"total": total, "pageInfo": info, "edges": edges});
     json!({"data": {"account": {"id": "a", "businessName": "Inn", "soundZones": zones}}})
@@ -103,7 +126,11 @@ async fn a_bad_record_stops_no_other_and_is_kept_until_it_is_good() {
     script.house.synced(script.company).await;
     let before = script.house.versions(script.company).await;
 
-    script.answers(vec![answer(&[zone("1", "A"), bad("2"), zone("3", "C")], 3, None)]);
+    script.answers(vec![answer(
+        &[zone("1", "A"), bad("2"), zone("3", "C")],
+        3,
+        None,
+    )]);
     let partial = script.house.synced(script.company).await;
     let kept: (String, String, Value, String) =
         sqlx::query_as("select key, field, raw, status from sync.quarantine")
@@ -111,19 +138,34 @@ async fn a_bad_record_stops_no_other_and_is_kept_until_it_is_good() {
             .await
             .unwrap();
     let held_back = script.house.versions(script.company).await;
-    script.answers(vec![answer(&[zone("1", "A"), zone("2", "B"), zone("3", "C")], 3, None)]);
+    script.answers(vec![answer(
+        &[zone("1", "A"), zone("2", "B"), zone("3", "C")],
+        3,
+        None,
+    )]);
     let whole = script.house.synced(script.company).await;
 
-    assert_eq!((partial.status.as_str(), partial.synced, partial.errors), ("partial", 2, 1));
+    assert_eq!(
+        (partial.status.as_str(), partial.synced, partial.errors),
+        ("partial", 2, 1)
+    );
     assert_eq!((partial.orphaned, partial.created), (0, 1));
-    assert_eq!((kept.0.as_str(), kept.1.as_str(), kept.3.as_str()), ("2", "online", "open"));
+    assert_eq!(
+        (kept.0.as_str(), kept.1.as_str(), kept.3.as_str()),
+        ("2", "online", "open")
+    );
     assert_eq!(kept.2, bad("2"));
-    assert_eq!(held_back[..2], before[..], "what could not be read changes no row");
+    assert_eq!(
+        held_back[..2],
+        before[..],
+        "what could not be read changes no row"
+    );
     assert_eq!((whole.status.as_str(), whole.unchanged), ("succeeded", 3));
-    let open: i64 = sqlx::query_scalar("select count(*) from sync.quarantine where status = 'open'")
-        .fetch_one(&script.house.env.pool)
-        .await
-        .unwrap();
+    let open: i64 =
+        sqlx::query_scalar("select count(*) from sync.quarantine where status = 'open'")
+            .fetch_one(&script.house.env.pool)
+            .await
+            .unwrap();
     assert_eq!(open, 0);
 }
 
@@ -136,9 +178,15 @@ async fn too_many_bad_records_stop_the_run_and_apply_nothing() {
     script.answers(vec![answer(&zones, 22, None)]);
     let failed = script.house.sync(script.company).await;
 
-    assert_eq!((failed.state, failed.code.as_deref()), (State::Dead, Some("too_many_bad_records")));
+    assert_eq!(
+        (failed.state, failed.code.as_deref()),
+        (State::Dead, Some("too_many_bad_records"))
+    );
     assert!(script.house.zones(script.company).await.is_empty());
-    assert_eq!(script.house.latest_run(script.company).await.status, Status::Failed);
+    assert_eq!(
+        script.house.latest_run(script.company).await.status,
+        Status::Failed
+    );
 }
 
 #[tokio::test]
@@ -153,26 +201,44 @@ async fn a_circle_of_cursors_ends_the_walk_and_proves_nothing() {
     ]);
     let summary = script.house.synced(script.company).await;
 
-    assert_eq!((summary.status.as_str(), summary.sweep.as_str(), summary.synced), ("partial", "unproven", 2));
+    assert_eq!(
+        (
+            summary.status.as_str(),
+            summary.sweep.as_str(),
+            summary.synced
+        ),
+        ("partial", "unproven", 2)
+    );
 }
 
 #[tokio::test]
 async fn text_that_postgres_cannot_store_costs_no_zone() {
     let script = Script::new().await;
 
-    script.answers(vec![answer(&[zone("1", "A\u{0}B"), zone("2", "C")], 2, None)]);
+    script.answers(vec![answer(
+        &[zone("1", "A\u{0}B"), zone("2", "C")],
+        2,
+        None,
+    )]);
     let first = script.house.synced(script.company).await;
     let second = script.house.synced(script.company).await;
 
     assert_eq!((first.created, second.unchanged), (2, 2));
-    assert_eq!(script.house.zones(script.company).await[0].name, "A\u{fffd}B");
+    assert_eq!(
+        script.house.zones(script.company).await[0].name,
+        "A\u{fffd}B"
+    );
 }
 
 #[tokio::test]
 async fn one_id_twice_on_a_page_is_one_zone() {
     let script = Script::new().await;
 
-    script.answers(vec![answer(&[zone("1", "A"), zone("1", "A"), zone("2", "B")], 2, None)]);
+    script.answers(vec![answer(
+        &[zone("1", "A"), zone("1", "A"), zone("2", "B")],
+        2,
+        None,
+    )]);
     let summary = script.house.synced(script.company).await;
 
     let run = script.house.latest_run(script.company).await;

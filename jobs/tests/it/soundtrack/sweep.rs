@@ -15,12 +15,22 @@ async fn a_zone_that_is_gone_is_orphaned_and_revived_when_it_is_back() {
 
     house.delete_zone(&id);
     let swept = house.synced(company).await;
-    let orphan = jobs::zone::get(&house.env.pool, gone.id).await.unwrap().unwrap();
+    let orphan = jobs::zone::get(&house.env.pool, gone.id)
+        .await
+        .unwrap()
+        .unwrap();
     let still = house.synced(company).await;
 
-    assert_eq!((swept.orphaned, swept.sweep.as_str(), swept.synced), (1, "swept", 4));
+    assert_eq!(
+        (swept.orphaned, swept.sweep.as_str(), swept.synced),
+        (1, "swept", 4)
+    );
     assert_eq!(house.orphans(company).await, [id.as_str()]);
-    assert_eq!((orphan.status, orphan.raw), (gone.status, gone.raw), "only the mark is written");
+    assert_eq!(
+        (orphan.status, orphan.raw),
+        (gone.status, gone.raw),
+        "only the mark is written"
+    );
     assert_eq!((still.orphaned, still.sweep.as_str()), (0, "nothing"));
     house.assert_true(company, &account).await;
 
@@ -42,13 +52,25 @@ async fn nothing_is_orphaned_after_a_walk_that_was_not_clean() {
     let _worker = house.worker();
     let (company, account) = house.company_with(12).await;
     house.synced(company).await;
-    let gone = house.zones(company).await[1].soundtrack_zone_id.clone().unwrap();
+    let gone = house.zones(company).await[1]
+        .soundtrack_zone_id
+        .clone()
+        .unwrap();
     house.delete_zone(&gone);
 
-    house.remote.inject(Fault::new(FaultKind::NullNode).on_account(&account).after(7).times(1));
+    house.remote.inject(
+        Fault::new(FaultKind::NullNode)
+            .on_account(&account)
+            .after(7)
+            .times(1),
+    );
     let unclean = house.synced(company).await;
     house.remote.clear_faults();
-    house.remote.inject(Fault::new(FaultKind::HttpStatus { status: 503 }).on_account(&account).after(2));
+    house.remote.inject(
+        Fault::new(FaultKind::HttpStatus { status: 503 })
+            .on_account(&account)
+            .after(2),
+    );
     let broken = house.sync(company).await;
     let before = house.orphans(company).await;
     house.remote.clear_faults();
@@ -68,7 +90,10 @@ async fn what_several_pages_miss_is_confirmed_by_a_second_walk() {
     let _worker = house.worker();
     let (company, account) = house.company_with(12).await;
     house.synced(company).await;
-    let gone = house.zones(company).await[0].soundtrack_zone_id.clone().unwrap();
+    let gone = house.zones(company).await[0]
+        .soundtrack_zone_id
+        .clone()
+        .unwrap();
 
     house.delete_zone(&gone);
     let swept = house.synced(company).await;
@@ -91,7 +116,10 @@ async fn an_empty_listing_is_held_while_zones_are_known() {
     }
     let held = house.synced(company).await;
 
-    assert_eq!((held.status.as_str(), held.sweep.as_str(), held.held), ("held", "held_empty", 3));
+    assert_eq!(
+        (held.status.as_str(), held.sweep.as_str(), held.held),
+        ("held", "held_empty", 3)
+    );
     assert!(house.orphans(company).await.is_empty());
 }
 
@@ -107,7 +135,10 @@ async fn a_sweep_of_too_many_is_held() {
     }
     let held = house.synced(company).await;
 
-    assert_eq!((held.status.as_str(), held.sweep.as_str(), held.held), ("held", "held_large", 11));
+    assert_eq!(
+        (held.status.as_str(), held.sweep.as_str(), held.held),
+        ("held", "held_large", 11)
+    );
     assert!(house.orphans(company).await.is_empty());
 }
 
@@ -117,18 +148,28 @@ async fn the_first_walk_of_another_account_sweeps_nothing() {
     let _worker = house.worker();
     let (company, _) = house.company_with(3).await;
     house.synced(company).await;
-    let other = house.remote.change(Change::AddAccount { name: "Other".into() }).unwrap();
+    let other = house
+        .remote
+        .change(Change::AddAccount {
+            name: "Other".into(),
+        })
+        .unwrap();
     house.add_zone(&other, "Bar");
 
     let patch = jobs::company::Patch {
         soundtrack_account_id: Some(Some(other.clone())),
         ..Default::default()
     };
-    jobs::company::update(&house.env.pool, company, &patch).await.unwrap();
+    jobs::company::update(&house.env.pool, company, &patch)
+        .await
+        .unwrap();
     let first = house.synced(company).await;
     let second = house.synced(company).await;
 
-    assert_eq!((first.orphaned, first.sweep.as_str(), first.created), (0, "scope_changed", 1));
+    assert_eq!(
+        (first.orphaned, first.sweep.as_str(), first.created),
+        (0, "scope_changed", 1)
+    );
     assert_eq!((second.orphaned, second.sweep.as_str()), (3, "swept"));
     house.assert_true(company, &other).await;
 }
@@ -146,9 +187,17 @@ async fn a_listing_that_drifts_while_it_is_walked_loses_and_orphans_nothing() {
     // another comes at the end, so the total tells nothing.
     for change in [
         Change::DeleteZone { zone: id(0) },
-        Change::AddZone { account: account.clone(), location: None, name: "Zone 999".into() },
+        Change::AddZone {
+            account: account.clone(),
+            location: None,
+            name: "Zone 999".into(),
+        },
     ] {
-        house.remote.inject(Fault::new(FaultKind::Change { change }).on_account(&account).times(1));
+        house.remote.inject(
+            Fault::new(FaultKind::Change { change })
+                .on_account(&account)
+                .times(1),
+        );
     }
     let summary = house.synced(company).await;
     let after = house.synced(company).await;
@@ -164,17 +213,46 @@ async fn a_zone_that_drifts_out_of_a_walk_is_found_by_the_next_walk_of_the_run()
     let house = House::with_pages_of(5).await;
     let _worker = house.worker();
     let (company, account) = house.company_with(20).await;
-    let first = house.remote.truth().accounts.iter().find(|one| one.id == account).unwrap().zones.len();
+    let first = house
+        .remote
+        .truth()
+        .accounts
+        .iter()
+        .find(|one| one.id == account)
+        .unwrap()
+        .zones
+        .len();
     assert_eq!(first, 20);
 
     // The last zone moves to the first page after that was read.
-    let zones = house.remote.truth().accounts.into_iter().find(|one| one.id == account).unwrap().zones;
-    let last = zones.into_iter().find(|zone| zone.name == "Zone 019").unwrap().id;
-    let change = Change::RenameZone { zone: last, name: "A".into() };
-    house.remote.inject(Fault::new(FaultKind::Change { change }).on_account(&account).times(1));
+    let zones = house
+        .remote
+        .truth()
+        .accounts
+        .into_iter()
+        .find(|one| one.id == account)
+        .unwrap()
+        .zones;
+    let last = zones
+        .into_iter()
+        .find(|zone| zone.name == "Zone 019")
+        .unwrap()
+        .id;
+    let change = Change::RenameZone {
+        zone: last,
+        name: "A".into(),
+    };
+    house.remote.inject(
+        Fault::new(FaultKind::Change { change })
+            .on_account(&account)
+            .times(1),
+    );
     let summary = house.synced(company).await;
 
-    assert_eq!((summary.status.as_str(), summary.created), ("succeeded", 20));
+    assert_eq!(
+        (summary.status.as_str(), summary.created),
+        ("succeeded", 20)
+    );
     assert_eq!(house.latest_run(company).await.walks, 2);
     house.assert_true(company, &account).await;
 }

@@ -26,7 +26,15 @@ async fn every_company_with_an_account_is_synced_and_counted() {
     let totals = house.totals().await;
     let again = house.totals().await;
 
-    assert_eq!((totals.companies, totals.skipped, totals.synced, totals.errors), (2, 1, 7, 0));
+    assert_eq!(
+        (
+            totals.companies,
+            totals.skipped,
+            totals.synced,
+            totals.errors
+        ),
+        (2, 1, 7, 0)
+    );
     assert_eq!((totals.created, again.unchanged, again.created), (7, 7, 0));
     house.assert_true(one, &first).await;
     house.assert_true(two, &second).await;
@@ -40,15 +48,36 @@ async fn one_companys_failure_stops_no_other() {
     let (bad, forbidden) = house.company_with(2).await;
     let (worse, broken) = house.company_with(2).await;
 
-    house.remote.inject(Fault::new(FaultKind::Forbidden).on_account(forbidden));
-    house.remote.inject(Fault::new(FaultKind::NullData { message: "x".into() }).on_account(broken));
+    house
+        .remote
+        .inject(Fault::new(FaultKind::Forbidden).on_account(forbidden));
+    house.remote.inject(
+        Fault::new(FaultKind::NullData {
+            message: "x".into(),
+        })
+        .on_account(broken),
+    );
     let totals = house.totals().await;
 
-    assert_eq!((totals.companies, totals.synced, totals.errors, totals.companies_failed), (3, 3, 2, 2));
+    assert_eq!(
+        (
+            totals.companies,
+            totals.synced,
+            totals.errors,
+            totals.companies_failed
+        ),
+        (3, 3, 2, 2)
+    );
     let mut failed = totals.failed;
     failed.sort_by_key(|one| one.company_id);
-    let named = |company_id, code: &str| FailedCompany { company_id, code: code.into() };
-    assert_eq!(failed, [named(bad, "forbidden"), named(worse, "remote_failed")]);
+    let named = |company_id, code: &str| FailedCompany {
+        company_id,
+        code: code.into(),
+    };
+    assert_eq!(
+        failed,
+        [named(bad, "forbidden"), named(worse, "remote_failed")]
+    );
     house.assert_true(good, &account).await;
 }
 
@@ -58,12 +87,15 @@ async fn a_parent_that_is_tried_again_has_its_children_once() {
     let (_, account) = house.company_with(30).await;
     house.company_with(2).await;
     let slow = Fault::new(FaultKind::Slow { delay_ms: 600_000 });
-    house.remote.inject(slow.on_account(&account).after(1).times(1));
+    house
+        .remote
+        .inject(slow.on_account(&account).after(1).times(1));
     let first = house.worker();
     let parent = enqueue_sync_all(house.engine(), "test").await.unwrap();
     house
         .until("the children run", async || {
-            house.engine().children(parent.id).await.unwrap().completed == 1 && house.remote.stats().calls == 3
+            house.engine().children(parent.id).await.unwrap().completed == 1
+                && house.remote.stats().calls == 3
         })
         .await;
 
@@ -72,7 +104,10 @@ async fn a_parent_that_is_tried_again_has_its_children_once() {
     let job = house.end_of(parent).await;
 
     assert_eq!(job.state, State::Completed);
-    let filter = JobFilter { parent_id: Some(parent.id), ..JobFilter::default() };
+    let filter = JobFilter {
+        parent_id: Some(parent.id),
+        ..JobFilter::default()
+    };
     let children = house.engine().jobs(&filter).await.unwrap().data;
     assert_eq!(children.len(), 2);
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
@@ -120,7 +155,10 @@ async fn a_sync_that_somebody_waits_for_runs_before_the_children_of_a_bulk() {
     let interactive = enqueue_sync(house.engine(), last, "test").await.unwrap();
 
     let job = house.engine().job(interactive.id).await.unwrap().unwrap();
-    let filter = JobFilter { parent_id: Some(parent.id), ..JobFilter::default() };
+    let filter = JobFilter {
+        parent_id: Some(parent.id),
+        ..JobFilter::default()
+    };
     let children = house.engine().jobs(&filter).await.unwrap().data;
     house.end_of(parent).await;
     bulk.stop().await;
@@ -137,5 +175,29 @@ async fn nothing_to_sync_is_a_sync_of_nothing() {
 
     let totals = house.totals().await;
 
-    assert_eq!(totals, Totals { skipped: 1, ..Totals::default() });
+    assert_eq!(
+        totals,
+        Totals {
+            skipped: 1,
+            ..Totals::default()
+        }
+    );
+}
+
+#[tokio::test]
+async fn r18_the_failures_that_a_result_names_are_capped_and_hold_no_text() {
+    let house = House::new().await;
+    let _worker = house.worker();
+    for _ in 0..23 {
+        house.company_with(1).await;
+    }
+
+    house.remote.inject(Fault::new(FaultKind::Forbidden));
+    let totals = house.totals().await;
+
+    assert_eq!(
+        (totals.companies_failed, totals.errors, totals.failed.len()),
+        (23, 23, 20)
+    );
+    assert!(totals.failed.iter().all(|one| one.code == "forbidden"));
 }

@@ -1,0 +1,479 @@
+//! The model test: random verbs against a real Postgres and against a model that knows nothing but
+//! `state::MOVES` and the counts. After every step each job must be in exactly one place, as the model
+//! says, and what has ended must not have changed.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::claim::{Ask, claim};
+use super::settle::{Settlement, settle};
+use super::{cancel, enqueue, heartbeat, promote, rescue, retry};
+use crate::state::{Move, State};
+use crate::testing::Database;
+use crate::{Error, Fence, NewJob, When};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const POISON_AFTER: i16 = 3;
+
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Done,
+    Retry { later: bool },
+    Snooze { later: bool },
+    Wait,
+    Dead,
+    Cancel,
+}
+
+/// How a fence is not the present one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stale {
+    Nonce,
+    Attempt,
+    /// That of an earlier attempt, as a late worker names it.
+    Old,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Enqueue { max_attempts: u16, later: bool },
+    ComesDue(usize),
+    Claim(usize),
+    Settle(usize, End),
+    SettleStale(usize, Stale, End),
+    Heartbeat(usize),
+    Expire(usize),
+    Rescue,
+    Cancel(usize),
+    Retry(usize),
+}
+
+/// One job, as the documentation has it.
+#[derive(Debug, Clone, PartialEq)]
+struct Modelled {
+    state: State,
+    due: bool,
+    attempt: i32,
+    failed: i16,
+    crashes: i16,
+    max_attempts: i16,
+    cancel_requested: bool,
+    expired: bool,
+}
+
+impl Modelled {
+    /// Moves, if that is legal.
+    fn goes(&mut self, how: Move, due: bool) -> bool {
+        let Some(state) = self.state.after(how) else {
+            return false;
+        };
+        (self.state, self.due) = (state, due);
+        (self.cancel_requested, self.expired) = (false, false);
+        true
+    }
+
+    fn settle(&mut self, end: End) {
+        if self.state != State::Running {
+            return;
+        }
+        self.failed += i16::from(matches!(end, End::Retry { .. } | End::Dead));
+        let wanted = match end {
+            End::Done => Move::Complete,
+            End::Retry { .. } | End::Snooze { .. } => Move::PutBack,
+            End::Wait => Move::Wait,
+            End::Dead => Move::Bury,
+            End::Cancel => Move::Cancel,
+        };
+        let cancels = self.cancel_requested && matches!(wanted, Move::PutBack | Move::Wait);
+        let due = matches!(
+            end,
+            End::Retry { later: false } | End::Snooze { later: false }
+        );
+        assert!(self.goes(if cancels { Move::Cancel } else { wanted }, due && !cancels));
+    }
+
+    fn rescue(&mut self) {
+        if !(self.state == State::Running && self.expired) {
+            return;
+        }
+        (self.failed, self.crashes) = (self.failed + 1, self.crashes + 1);
+        let over = self.crashes >= POISON_AFTER || self.failed >= self.max_attempts;
+        let how = match (self.cancel_requested, over) {
+            (true, _) => Move::Cancel,
+            (false, true) => Move::Bury,
+            (false, false) => Move::Rescue,
+        };
+        assert!(self.goes(how, how == Move::Rescue));
+    }
+
+    fn retry(&mut self) {
+        let ended = self.state.is_terminal();
+        if self.goes(Move::Retry, true) && ended {
+            (self.crashes, self.max_attempts) = (0, self.max_attempts.max(self.failed + 1));
+        }
+    }
+}
+
+struct Model;
+
+impl ReferenceStateMachine for Model {
+    type State = Vec<Modelled>;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Vec<Modelled>> {
+        Just(Vec::new()).boxed()
+    }
+
+    fn transitions(jobs: &Vec<Modelled>) -> BoxedStrategy<Step> {
+        let enqueue =
+            (1u16..=3, prop::bool::weighted(0.2)).prop_map(|(max_attempts, later)| Step::Enqueue {
+                max_attempts,
+                later,
+            });
+        if jobs.is_empty() {
+            return enqueue.boxed();
+        }
+        let end = prop_oneof![
+            Just(End::Done),
+            any::<bool>().prop_map(|later| End::Retry { later }),
+            any::<bool>().prop_map(|later| End::Snooze { later }),
+            Just(End::Wait),
+            Just(End::Dead),
+            Just(End::Cancel),
+        ];
+        let stale = prop_oneof![Just(Stale::Nonce), Just(Stale::Attempt), Just(Stale::Old)];
+        let job = 0..jobs.len();
+        prop_oneof![
+            2 => enqueue,
+            1 => job.clone().prop_map(Step::ComesDue),
+            6 => job.clone().prop_map(Step::Claim),
+            5 => (job.clone(), end.clone()).prop_map(|(job, end)| Step::Settle(job, end)),
+            2 => (job.clone(), stale, end).prop_map(|(job, stale, end)| Step::SettleStale(job, stale, end)),
+            1 => job.clone().prop_map(Step::Heartbeat),
+            3 => job.clone().prop_map(Step::Expire),
+            3 => Just(Step::Rescue),
+            2 => job.clone().prop_map(Step::Cancel),
+            2 => job.prop_map(Step::Retry),
+        ]
+        .boxed()
+    }
+
+    fn preconditions(jobs: &Vec<Modelled>, step: &Step) -> bool {
+        match step {
+            Step::Enqueue { .. } | Step::Rescue => true,
+            Step::ComesDue(job)
+            | Step::Claim(job)
+            | Step::Settle(job, _)
+            | Step::SettleStale(job, _, _)
+            | Step::Heartbeat(job)
+            | Step::Expire(job)
+            | Step::Cancel(job)
+            | Step::Retry(job) => *job < jobs.len(),
+        }
+    }
+
+    fn apply(mut jobs: Vec<Modelled>, step: &Step) -> Vec<Modelled> {
+        match *step {
+            Step::Enqueue {
+                max_attempts,
+                later,
+            } => jobs.push(Modelled {
+                state: State::Available,
+                due: !later,
+                attempt: 0,
+                failed: 0,
+                crashes: 0,
+                max_attempts: i16::try_from(max_attempts).unwrap(),
+                cancel_requested: false,
+                expired: false,
+            }),
+            Step::ComesDue(job) => jobs[job].due |= jobs[job].state == State::Available,
+            Step::Claim(job) => {
+                if jobs[job].due && jobs[job].goes(Move::Claim, false) {
+                    jobs[job].attempt += 1;
+                }
+            }
+            Step::Settle(job, end) => jobs[job].settle(end),
+            Step::SettleStale(..) => {}
+            Step::Heartbeat(job) => jobs[job].expired = false,
+            Step::Expire(job) => jobs[job].expired = jobs[job].state == State::Running,
+            Step::Rescue => jobs.iter_mut().for_each(Modelled::rescue),
+            Step::Cancel(job) if jobs[job].state == State::Running => {
+                jobs[job].cancel_requested = true
+            }
+            Step::Cancel(job) => {
+                jobs[job].goes(Move::Cancel, false);
+            }
+            Step::Retry(job) => jobs[job].retry(),
+        }
+        jobs
+    }
+}
+
+/// The engine's own statements, one connection at a time.
+struct Engine {
+    pool: PgPool,
+    ids: Vec<Uuid>,
+    /// Every fence each job ever had; the last may be the present one.
+    fences: HashMap<usize, Vec<Fence>>,
+    /// What stood in the database after the last step.
+    states: Vec<State>,
+    ended: HashMap<Uuid, String>,
+    nonce: i64,
+}
+
+/// One server and one database for all cases: each begins with empty tables.
+fn shared() -> &'static (tokio::runtime::Runtime, PgPool) {
+    static SHARED: OnceLock<(tokio::runtime::Runtime, PgPool)> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let db = runtime.block_on(Database::new());
+        let pool = db.pool().clone();
+        // Lives as long as the process; the test server goes after it.
+        std::mem::forget(db);
+        (runtime, pool)
+    })
+}
+
+impl Engine {
+    async fn step(&mut self, step: &Step) {
+        let mut conn = self.pool.acquire().await.unwrap();
+        match *step {
+            Step::Enqueue {
+                max_attempts,
+                later,
+            } => {
+                let job = NewJob::new("test.model", &json!({}))
+                    .queue(format!("queue {}", self.ids.len()))
+                    .max_attempts(max_attempts)
+                    .when(if later { When::After(HOUR) } else { When::Now });
+                self.ids.push(job.id());
+                enqueue::enqueue(&mut conn, &[job]).await.unwrap();
+            }
+            Step::ComesDue(job) => {
+                sqlx::query(
+                    "update engine.pending set run_at = least(run_at, now()) where id = $1",
+                )
+                .bind(self.ids[job])
+                .execute(&mut *conn)
+                .await
+                .unwrap();
+                promote::promote(&mut conn).await.unwrap();
+            }
+            Step::Claim(job) => self.claim(job).await,
+            Step::Settle(job, end) => {
+                let Some(fence) = self.fences.get(&job).and_then(|all| all.last()).copied() else {
+                    return;
+                };
+                let refused = settle(&mut conn, &[settlement(fence, end)]).await.unwrap();
+                assert_eq!(
+                    refused.is_empty(),
+                    self.states[job] == State::Running,
+                    "accepted or refused wrongly"
+                );
+            }
+            Step::SettleStale(job, stale, end) => {
+                let Some(all) = self.fences.get(&job) else {
+                    return;
+                };
+                let present = all[all.len() - 1];
+                let fence = match stale {
+                    Stale::Nonce => Fence {
+                        nonce: present.nonce ^ 1,
+                        ..present
+                    },
+                    Stale::Attempt => Fence {
+                        attempt: present.attempt + 1,
+                        ..present
+                    },
+                    Stale::Old if all.len() > 1 => all[all.len() - 2],
+                    Stale::Old => return,
+                };
+                assert_eq!(
+                    settle(&mut conn, &[settlement(fence, end)]).await.unwrap(),
+                    [fence]
+                );
+                assert!(
+                    heartbeat::extend(&mut conn, &[fence], HOUR)
+                        .await
+                        .unwrap()
+                        .is_empty()
+                );
+            }
+            Step::Heartbeat(job) => {
+                let Some(fence) = self.fences.get(&job).and_then(|all| all.last()).copied() else {
+                    return;
+                };
+                let held = heartbeat::extend(&mut conn, &[fence], HOUR).await.unwrap();
+                assert_eq!(
+                    held.contains_key(&fence),
+                    self.states[job] == State::Running
+                );
+            }
+            Step::Expire(job) => {
+                sqlx::query("update engine.running set lease_until = now() - interval '1 second' where id = $1")
+                    .bind(self.ids[job])
+                    .execute(&mut *conn)
+                    .await
+                    .unwrap();
+            }
+            Step::Rescue => drop(rescue::rescue(&mut conn, Duration::MAX).await.unwrap()),
+            Step::Cancel(job) => {
+                let done = cancel::cancel(&mut conn, self.ids[job], "why")
+                    .await
+                    .unwrap();
+                assert_eq!(done.is_some(), !self.states[job].is_terminal());
+            }
+            Step::Retry(job) => {
+                let done = retry::retry(&mut conn, self.ids[job]).await;
+                let legal = self.states[job].after(Move::Retry).is_some();
+                assert_eq!(done.is_ok(), legal, "{done:?}");
+                assert!(
+                    legal || matches!(done, Err(Error::WrongState { .. })),
+                    "{done:?}"
+                );
+            }
+        }
+    }
+
+    async fn claim(&mut self, job: usize) {
+        self.nonce += 2;
+        let ask = Ask {
+            queue: &format!("queue {job}"),
+            kinds: &["test.model".to_owned()],
+            limit: 10,
+            nonce: self.nonce,
+            worker_id: Uuid::nil(),
+            lease: HOUR,
+        };
+        for claimed in claim(&mut *self.pool.acquire().await.unwrap(), &ask)
+            .await
+            .unwrap()
+        {
+            assert_eq!(claimed.fence.job_id, self.ids[job]);
+            self.fences.entry(job).or_default().push(claimed.fence);
+        }
+    }
+
+    /// Compares everything with the model.
+    async fn check(&mut self, jobs: &[Modelled], step: &Step) {
+        type Row = (Uuid, String, i32, i16, i16, i16, bool);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select id, state::text, attempt, failed, crashes, max_attempts, cancel_requested \
+             from engine.job_status order by id",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        let due: Vec<Uuid> = sqlx::query_scalar("select id from engine.pending where due")
+            .fetch_all(&self.pool)
+            .await
+            .unwrap();
+        assert_eq!(
+            rows.len(),
+            self.ids.len(),
+            "each job is in exactly one place"
+        );
+        self.states.clear();
+        for ((id, model), row) in self.ids.iter().zip(jobs).zip(rows) {
+            let (found, state, attempt, failed, crashes, max_attempts, cancel_requested) = row;
+            let state = State::parse(&state).unwrap();
+            assert_eq!(found, *id);
+            assert_eq!(
+                (state, due.contains(id)),
+                (model.state, model.due),
+                "{model:?}"
+            );
+            assert_eq!(
+                (attempt, failed, crashes),
+                (model.attempt, model.failed, model.crashes),
+                "{model:?}"
+            );
+            assert_eq!(
+                (max_attempts, cancel_requested),
+                (model.max_attempts, model.cancel_requested),
+                "{model:?}"
+            );
+            self.states.push(state);
+        }
+        let ended: Vec<(Uuid, String)> = sqlx::query_as("select id, e::text from engine.ended e")
+            .fetch_all(&self.pool)
+            .await
+            .unwrap();
+        let ended: HashMap<Uuid, String> = ended.into_iter().collect();
+        let retried = if let Step::Retry(job) = step {
+            Some(self.ids[*job])
+        } else {
+            None
+        };
+        for (id, before) in self.ended.iter().filter(|(id, _)| Some(**id) != retried) {
+            assert_eq!(ended.get(id), Some(before), "what has ended never changes");
+        }
+        self.ended = ended;
+    }
+}
+
+fn settlement(fence: Fence, end: End) -> Settlement {
+    let (state, outcome, later) = match end {
+        End::Done => (State::Completed, "done", false),
+        End::Retry { later } => (State::Available, "retry", later),
+        End::Snooze { later } => (State::Available, "snooze", later),
+        End::Wait => (State::Waiting, "wait", false),
+        End::Dead => (State::Dead, "dead", false),
+        End::Cancel => (State::Cancelled, "cancel", false),
+    };
+    let delay = if later { HOUR } else { Duration::ZERO };
+    Settlement {
+        fence,
+        state,
+        outcome,
+        delay,
+        code: None,
+        error: None,
+        result: None,
+    }
+}
+
+struct Walk;
+
+impl StateMachineTest for Walk {
+    type SystemUnderTest = Engine;
+    type Reference = Model;
+
+    fn init_test(_: &Vec<Modelled>) -> Engine {
+        let (runtime, pool) = shared();
+        let empty = "truncate engine.job, engine.pending, engine.running, engine.ended, engine.attempt, engine.key";
+        runtime.block_on(async { sqlx::query(empty).execute(pool).await.unwrap() });
+        Engine {
+            pool: pool.clone(),
+            ids: Vec::new(),
+            fences: HashMap::new(),
+            states: Vec::new(),
+            ended: HashMap::new(),
+            nonce: 0,
+        }
+    }
+
+    fn apply(mut engine: Engine, jobs: &Vec<Modelled>, step: Step) -> Engine {
+        shared().0.block_on(async {
+            engine.step(&step).await;
+            engine.check(jobs, &step).await;
+        });
+        engine
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_walk_of_verbs_keeps_each_job_in_its_one_legal_place(sequential 1..60 => Walk);
+}

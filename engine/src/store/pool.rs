@@ -1,0 +1,44 @@
+//! Pool: how connections are kept, which plans their sessions may use, and when one is not taken back.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{Executor, PgPool, Row};
+
+/// The settings of every pool of the engine. A connection is not asked whether it lives before each
+/// use, which would double the round trips: callers retry, and the server's keepalives find the dead.
+pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_release(|conn, _| Box::pin(is_idle(conn)))
+}
+
+/// A pool for the statements that every job goes through. All of them probe an index or a row's
+/// address, or walk an index in its order, and must go on to: a plan that was cached while a table
+/// was nearly empty, or that trusts old statistics, must not scan or sort it when it has grown.
+pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
+    let options = (*like.connect_options()).clone().options([
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("enable_sort", "off"),
+        ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options)
+}
+
+/// False, which drops the connection, when it comes back with a transaction open: its future was
+/// dropped between BEGIN and the end. In an idle session a statement's start is its transaction's;
+/// that holds for the simple protocol only, where the statement is one message.
+async fn is_idle(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    let row = conn.fetch_one(sqlx::raw_sql("select now() = statement_timestamp()")).await?;
+    row.try_get(0)
+}

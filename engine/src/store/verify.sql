@@ -1,0 +1,41 @@
+-- What must never be found. Each row is one broken promise; none is what health looks like.
+with place as (
+    select shard, id, 'pending' as place from engine.pending
+    union all
+    select shard, id, 'running' from engine.running
+    union all
+    select shard, id, 'ended' from engine.ended
+),
+job_place as (
+    select j.shard, j.id, j.kind, count(p.place) as places, string_agg(p.place, ', ' order by p.place) as named
+    from engine.job j
+    left join place p on p.shard = j.shard and p.id = j.id
+    group by j.shard, j.id, j.kind
+)
+select 'lost_job' as finding, id::text as subject, 'the job stands nowhere: not pending, running or ended' as detail
+from job_place
+where places = 0
+union all
+select 'job_in_two_places', id::text, 'the job stands in ' || named
+from job_place
+where places > 1
+union all
+select 'place_without_job', p.id::text, 'there is a row in ' || p.place || ' and no job'
+from place p
+where not exists (select from engine.job j where j.shard = p.shard and j.id = p.id)
+union all
+select 'lease_never_rescued', id::text, 'its lease ran out at ' || lease_until
+from engine.running
+where lease_until < now() - interval '5 minutes'
+union all
+select 'key_never_released', k.key, 'held by job ' || k.job_id || ', which has ended'
+from engine.key k
+join engine.ended e on e.shard = k.shard and e.id = k.job_id
+where k.expires_at is null
+union all
+select 'attempt_from_the_future', a.job_id::text, 'attempt ' || a.attempt || ' is on record beyond its job''s'
+from engine.attempt a
+join engine.ended e on e.shard = a.shard and e.id = a.job_id
+where a.attempt > e.attempt
+order by finding, subject
+limit 1000
