@@ -27,12 +27,13 @@ pub(crate) async fn work(app: &App, session: &Session, stop: CancellationToken) 
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(ended) = crew.workers.join_next() => ended??,
+            Some(ended) = crew.workers.join_next() => {
+                // The one that was replaced has left. One that could not start ends us all.
+                ended??;
+                continue;
+            }
             _ = reloads.recv() => {}
             () = file.changed() => {}
-        }
-        if stop.is_cancelled() {
-            break;
         }
         file.seen();
         if let Some(config) = reread(app) {

@@ -48,7 +48,13 @@ impl Fault {
         let (exit, fix) = verdict(error);
         let mut chain = error.chain().map(ToString::to_string);
         let what = chain.next().unwrap_or_default();
-        let causes: Vec<String> = chain.collect();
+        // Some libraries repeat their cause in their own words.
+        let mut causes: Vec<String> = Vec::new();
+        for cause in chain {
+            if !causes.last().is_some_and(|before| before.ends_with(&cause)) {
+                causes.push(cause);
+            }
+        }
         Fault { exit, what, why: (!causes.is_empty()).then(|| causes.join(": ")), fix }
     }
 

@@ -207,7 +207,7 @@ impl ReferenceStateMachine for Model {
             Step::Expire(job) => jobs[job].expired = jobs[job].state == State::Running,
             Step::Rescue => jobs.iter_mut().for_each(Modelled::rescue),
             Step::Cancel(job) if jobs[job].state == State::Running => {
-                jobs[job].cancel_requested = true
+                jobs[job].cancel_requested = true;
             }
             Step::Cancel(job) => {
                 jobs[job].goes(Move::Cancel, false);
@@ -354,7 +354,7 @@ impl Engine {
             worker_id: Uuid::nil(),
             lease: HOUR,
         };
-        for claimed in claim(&mut *self.pool.acquire().await.unwrap(), &ask)
+        for claimed in claim(&mut self.pool.acquire().await.unwrap(), &ask)
             .await
             .unwrap()
         {

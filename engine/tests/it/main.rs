@@ -1,13 +1,21 @@
 //! The engine's promises, each kept against a real Postgres.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are not tests to clippy"
+)]
+
 mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
+mod crash;
 mod enqueue;
+mod enqueue_sql;
 mod fence;
 mod locks;
 mod outcomes;
 mod outcomes_more;
+mod pauses;
 mod proxy;
 mod schedules;
 mod support;

@@ -49,7 +49,7 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         let (code, out, err) = ended(lockstep(&database, &[words, ["--dry-run"].as_slice()].concat())).await;
 
         assert_eq!(code, 0, "{words:?}: {err}");
-        let is_said = ["Would", "up to date", "No dead"].iter().any(|word| out.starts_with(word));
+        let is_said = ["Would", "up to date", "No dead"].iter().any(|word| out.contains(word));
         assert!(is_said, "{words:?}: {out:?}");
         assert_eq!(everything(&database).await, before, "{words:?}");
     }
