@@ -30,12 +30,12 @@ impl Entropy {
 
     /// A claim's nonce.
     pub fn nonce(&self) -> i64 {
-        self.with(|rng| rng.random())
+        self.with(RngExt::random)
     }
 
     /// Uniform in `0.0..1.0`.
     pub fn chance(&self) -> f64 {
-        self.with(|rng| rng.random())
+        self.with(RngExt::random)
     }
 
     /// `span`, moved by up to a tenth either way, so that processes started together drift apart.

@@ -95,7 +95,7 @@ impl Account {
         }
     }
 
-    pub(crate) fn report(&self, jobs: u64, seconds: f64, cpu: f64, memory: f64, remaining: i64) {
+    pub(crate) fn report(&self, jobs: u64, seconds: f64, (cpu, memory): (f64, f64), remaining: i64) {
         let expected = if self.mode == Mode::Flaky { 2 } else { 1 };
         let counts = || self.starts.iter().map(|count| u64::from(count.load(SeqCst)));
         let never = counts().filter(|count| *count == 0).count();

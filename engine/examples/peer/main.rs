@@ -118,7 +118,7 @@ async fn work(jobs: u64, slots: u64, mode: Mode) {
         remaining = count_live(&client).await;
     }
     let (cpu, memory) = usage();
-    account.report(jobs, seconds, cpu - cpu_before, memory, remaining);
+    account.report(jobs, seconds, (cpu - cpu_before, memory), remaining);
 }
 
 async fn count_live(client: &Client) -> i64 {

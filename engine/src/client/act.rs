@@ -184,6 +184,22 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Adds an audit row in the transaction of the change.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn record_audit_in(
+        tx: &mut PgConnection,
+        actor: &Actor,
+        action: &str,
+        target: &str,
+        detail: Option<Value>,
+    ) -> Result<()> {
+        audit::record(tx, actor, action, target, detail).await
+    }
+}
+
 /// Why a verb for live or ended jobs found none.
 async fn ended(conn: &mut PgConnection, id: Uuid, verb: &'static str) -> Result<Error> {
     Ok(match read::state(conn, id).await? {

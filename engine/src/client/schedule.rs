@@ -84,7 +84,14 @@ impl Client {
                     let job = job_of(&schedule).asked_by(&actor.name);
                     let stored = enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
                     let now = read::instant_of_database(conn).await?;
-                    store::decide(conn, &name, now, "enqueued", Some(job.id()), true).await?;
+                    let tick = store::Decision {
+                        schedule: &name,
+                        tick_at: now,
+                        decision: "enqueued",
+                        job_id: Some(job.id()),
+                        manual: true,
+                    };
+                    store::decide(conn, tick).await?;
                     audit::record(conn, &actor, "schedule.run", &name, Some(json!({"job": job.id()}))).await?;
                     Ok(stored)
                 })

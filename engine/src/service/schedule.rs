@@ -10,7 +10,7 @@ use super::Service;
 use crate::client::schedule::job_of;
 use crate::job::{Answer, Twin, UniqueScope};
 use crate::schedule::{Overlap, Schedule};
-use crate::store::schedule::{self as store, Due};
+use crate::store::schedule::{self as store, Decision, Due};
 use crate::{NewJob, Result};
 
 /// An idle scheduler looks this often, in case another process has declared something.
@@ -63,7 +63,7 @@ fn decide_one(conn: &mut PgConnection) -> BoxFuture<'_, Result<bool>> {
         };
         for (tick_at, fires) in ticks {
             if !fires {
-                store::decide(conn, &due.schedule.name, tick_at, "skipped_missed", None, false).await?;
+                store::decide(conn, skipped(&due.schedule.name, tick_at, "skipped_missed")).await?;
                 continue;
             }
             fire(conn, &due, tick_at).await?;
@@ -77,16 +77,16 @@ fn decide_one(conn: &mut PgConnection) -> BoxFuture<'_, Result<bool>> {
 async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> Result<()> {
     let name = &due.schedule.name;
     if due.paused {
-        store::decide(conn, name, tick_at, "skipped_paused", None, false).await?;
+        store::decide(conn, skipped(name, tick_at, "skipped_paused")).await?;
         return Ok(());
     }
     if due.schedule.overlap == Overlap::Skip && store::predecessor_lives(conn, name).await? {
         tracing::warn!(schedule = name, "skipped a tick: the job of an earlier one has not ended");
-        store::decide(conn, name, tick_at, "skipped_overlap", None, false).await?;
+        store::decide(conn, skipped(name, tick_at, "skipped_overlap")).await?;
         return Ok(());
     }
     let job = tick_job(&due.schedule);
-    if !store::decide(conn, name, tick_at, "enqueued", Some(job.id()), false).await? {
+    if !store::decide(conn, Decision { decision: "enqueued", job_id: Some(job.id()), ..skipped(name, tick_at, "") }).await? {
         return Ok(());
     }
     let stored = crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
@@ -109,4 +109,8 @@ fn tick_job(schedule: &Schedule) -> NewJob {
         }
         Overlap::Skip | Overlap::Allow => job,
     }
+}
+
+fn skipped<'a>(schedule: &'a str, tick_at: jiff::Timestamp, decision: &'a str) -> Decision<'a> {
+    Decision { schedule, tick_at, decision, job_id: None, manual: false }
 }

@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::row::instant_or_none;
 use crate::Result;
 use crate::control::Alert;
 
@@ -16,7 +17,7 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
             Ok(Alert {
                 alert: row.try_get("alert")?,
                 subject: row.try_get("subject")?,
-                since: row.try_get::<Option<jiff_sqlx::Timestamp>, _>("since")?.map(|at| at.to_jiff()),
+                since: instant_or_none(row, "since")?,
                 message: row.try_get("message")?,
             })
         })

@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, types::Json};
 
+use super::row::instant;
 use crate::Result;
 use crate::control::{Actor, AuditEntry};
 
@@ -40,7 +41,7 @@ pub(crate) async fn list(conn: &mut PgConnection, target: Option<&str>, limit: i
         .map(|row| {
             Ok(AuditEntry {
                 id: row.try_get("id")?,
-                at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
+                at: instant(row, "at")?,
                 actor: row.try_get("actor")?,
                 via: row.try_get("via")?,
                 action: row.try_get("action")?,

@@ -21,6 +21,7 @@ pub(crate) mod prune;
 pub(crate) mod read;
 pub(crate) mod rescue;
 pub(crate) mod retry;
+mod row;
 pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod token;

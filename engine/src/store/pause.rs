@@ -3,6 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::row::instant;
 use crate::Result;
 use crate::control::{Pause, PauseScope};
 
@@ -49,7 +50,7 @@ pub(crate) async fn list(conn: &mut PgConnection, scope: PauseScope) -> Result<V
             Ok(Pause {
                 scope,
                 name: row.try_get("name")?,
-                paused_at: row.try_get::<jiff_sqlx::Timestamp, _>("paused_at")?.to_jiff(),
+                paused_at: instant(row, "paused_at")?,
                 paused_by: row.try_get("paused_by")?,
                 reason: row.try_get("reason")?,
             })

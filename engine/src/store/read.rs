@@ -7,6 +7,7 @@ use sqlx::{Row, ValueRef, types::Json};
 use uuid::Uuid;
 
 use super::SHARD;
+use super::row::{instant, instant_or_none};
 use crate::view::{AttemptView, Children, JobFilter, JobView, QueueView, WorkerView};
 use crate::{Result, State};
 
@@ -209,12 +210,4 @@ fn json_or_text(row: &PgRow, column: &str) -> Result<Option<Value>> {
     // In binary, jsonb is its text after a version.
     let text = raw.as_str().map_err(sqlx::Error::Decode)?.trim_start_matches('\u{1}');
     Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))))
-}
-
-fn instant(row: &PgRow, column: &str) -> Result<Timestamp> {
-    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-}
-
-fn instant_or_none(row: &PgRow, column: &str) -> Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
 }

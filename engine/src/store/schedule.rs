@@ -7,6 +7,7 @@ use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::SHARD;
+use super::row::{instant, instant_or_none};
 use crate::schedule::{CatchUp, Overlap, Schedule, ScheduleView, TickView};
 use crate::{Pause, PauseScope, Result, State};
 
@@ -50,25 +51,28 @@ pub(crate) async fn next_in_ms(conn: &mut PgConnection) -> Result<Option<i64>> {
     .await?)
 }
 
+/// What becomes of one tick.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decision<'a> {
+    pub(crate) schedule: &'a str,
+    pub(crate) tick_at: Timestamp,
+    pub(crate) decision: &'a str,
+    pub(crate) job_id: Option<Uuid>,
+    pub(crate) manual: bool,
+}
+
 /// Notes a decision; false when this tick was decided before, and then nothing may follow from it.
-pub(crate) async fn decide(
-    conn: &mut PgConnection,
-    schedule: &str,
-    tick_at: Timestamp,
-    decision: &str,
-    job_id: Option<Uuid>,
-    manual: bool,
-) -> Result<bool> {
+pub(crate) async fn decide(conn: &mut PgConnection, tick: Decision<'_>) -> Result<bool> {
     let done = sqlx::query(
         "insert into engine.tick (schedule, tick_at, manual, decision, shard, job_id) \
          values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
     )
-    .bind(schedule)
-    .bind(jiff_sqlx::Timestamp::from(tick_at))
-    .bind(manual)
-    .bind(decision)
-    .bind(job_id.map(|_| SHARD))
-    .bind(job_id)
+    .bind(tick.schedule)
+    .bind(jiff_sqlx::Timestamp::from(tick.tick_at))
+    .bind(tick.manual)
+    .bind(tick.decision)
+    .bind(tick.job_id.map(|_| SHARD))
+    .bind(tick.job_id)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
@@ -235,12 +239,4 @@ fn read_schedule(row: &PgRow) -> Result<Schedule> {
 /// The word of a rule, as serde writes it.
 fn word(rule: &impl serde::Serialize) -> String {
     serde_json::to_value(rule).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn instant(row: &PgRow, column: &str) -> Result<Timestamp> {
-    Ok(row.try_get::<jiff_sqlx::Timestamp, _>(column)?.to_jiff())
-}
-
-fn instant_or_none(row: &PgRow, column: &str) -> Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
 }

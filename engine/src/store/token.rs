@@ -1,9 +1,9 @@
 //! Token: the API's bearer tokens. Only hashes are stored.
 
-use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::Row;
+use sqlx::postgres::PgConnection;
 
+use super::row::{instant, instant_or_none};
 use crate::Result;
 use crate::token::{NewToken, TokenView};
 
@@ -48,11 +48,11 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<TokenView>> {
                 id: row.try_get("id")?,
                 name: row.try_get("name")?,
                 scopes: row.try_get("scopes")?,
-                created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+                created_at: instant(row, "created_at")?,
                 created_by: row.try_get("created_by")?,
-                expires_at: at(row, "expires_at")?,
-                revoked_at: at(row, "revoked_at")?,
-                last_used_at: at(row, "last_used_at")?,
+                expires_at: instant_or_none(row, "expires_at")?,
+                revoked_at: instant_or_none(row, "revoked_at")?,
+                last_used_at: instant_or_none(row, "last_used_at")?,
             })
         })
         .collect()
@@ -65,8 +65,4 @@ pub(crate) async fn revoke(conn: &mut PgConnection, id: &str) -> Result<bool> {
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
-}
-
-fn at(row: &PgRow, column: &str) -> Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(|at| at.to_jiff()))
 }

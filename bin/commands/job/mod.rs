@@ -1,14 +1,18 @@
 //! `lockstep job`: look at jobs and act on them.
 
+mod view;
+
 use clap::{Args, Subcommand};
-use engine::{AttemptView, JobFilter, JobView, State};
-use serde_json::{Value, json};
+use engine::{JobFilter, JobView, State};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{dry, each, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
-use crate::output::{Exit, Fault, Row, instant, instant_or_dash, long, span_between};
+use crate::output::{Exit, Fault};
+pub(super) use view::Pairs;
+use view::Whole;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -233,127 +237,6 @@ fn state(word: &str) -> Result<State, String> {
         let help = crate::config::suggest::did_you_mean(word, &all).unwrap_or_default();
         format!("no such state; {help}")
     })
-}
-
-impl Row for JobView {
-    const COLUMNS: &'static [&'static str] = &["ID", "KIND", "STATE", "ATTEMPT", "RUN_AT", "ERROR"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.id.to_string(),
-            self.kind.clone(),
-            self.label.to_owned(),
-            format!("{}/{}", self.failed, self.max_attempts),
-            instant(self.ended_at.unwrap_or(self.run_at)),
-            long(self.error.as_deref().unwrap_or("-"), 80),
-        ]
-    }
-
-    fn name(&self) -> String {
-        self.id.to_string()
-    }
-}
-
-impl Row for AttemptView {
-    const COLUMNS: &'static [&'static str] = &["ATTEMPT", "STARTED_AT", "TOOK", "OUTCOME", "WORKER", "ERROR"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.attempt.to_string(),
-            instant(self.started_at),
-            self.ended_at.map_or("-".into(), |end| span_between(self.started_at, end)),
-            self.outcome.clone(),
-            self.worker.clone().unwrap_or_else(|| "-".into()),
-            self.error.clone().unwrap_or_else(|| "-".into()),
-        ]
-    }
-
-    fn name(&self) -> String {
-        self.attempt.to_string()
-    }
-}
-
-/// A job with its attempts.
-#[derive(serde::Serialize)]
-struct Whole {
-    #[serde(flatten)]
-    job: JobView,
-    attempts: Vec<AttemptView>,
-}
-
-impl Row for Whole {
-    const COLUMNS: &'static [&'static str] = JobView::COLUMNS;
-
-    fn cells(&self) -> Vec<String> {
-        self.job.cells()
-    }
-
-    fn name(&self) -> String {
-        self.job.name()
-    }
-
-    fn details(&self) -> Vec<(String, String)> {
-        let job = &self.job;
-        let mut pairs = Pairs(Vec::new());
-        pairs.add("id", Some(job.id));
-        pairs.add("kind", Some(&job.kind));
-        pairs.add("state", Some(job.label));
-        pairs.add("queue", Some(format!("{} (priority {})", job.queue, job.priority)));
-        pairs.add("args", Some(pretty(&job.args)));
-        pairs.add("created at", Some(instant(job.created_at)));
-        pairs.add("asked by", job.asked_by.as_ref());
-        let is_over = job.state.is_terminal();
-        pairs.add("run at", (!is_over).then(|| instant(job.run_at)));
-        pairs.add("lease until", job.lease_until.map(instant));
-        pairs.add("ended at", is_over.then(|| instant_or_dash(job.ended_at)));
-        pairs.add("failed", Some(format!("{} of {} attempts", job.failed, job.max_attempts)));
-        pairs.add("crashes", (job.crashes > 0).then_some(job.crashes));
-        pairs.add("waiting for", job.waiting_for.as_ref());
-        pairs.add("cancel", job.cancel_requested.then_some("asked for"));
-        pairs.add("unique key", job.unique_key.as_ref());
-        pairs.add("idempotency key", job.idempotency_key.as_ref());
-        pairs.add("partition key", job.partition_key.as_ref());
-        pairs.add("tags", (!job.tags.is_empty()).then(|| job.tags.join(", ")));
-        pairs.add("parent", job.parent_id);
-        pairs.add("run again from", job.replayed_from);
-        pairs.add("code", job.code.as_ref());
-        pairs.add("error", job.error.as_ref());
-        pairs.add("result", job.result.as_ref().map(pretty));
-        for attempt in &self.attempts {
-            pairs.add(&format!("attempt {}", attempt.attempt), Some(said(attempt)));
-        }
-        pairs.0
-    }
-}
-
-/// Names and values, without what there is not.
-pub(super) struct Pairs(pub(super) Vec<(String, String)>);
-
-impl Pairs {
-    pub(super) fn add<T: ToString>(&mut self, name: &str, value: Option<T>) {
-        if let Some(value) = value {
-            self.0.push((name.to_owned(), value.to_string()));
-        }
-    }
-}
-
-fn said(attempt: &AttemptView) -> String {
-    let mut text = format!("{} {}", instant(attempt.started_at), attempt.outcome);
-    if let Some(end) = attempt.ended_at {
-        text.push_str(&format!(" after {}", span_between(attempt.started_at, end)));
-    }
-    if let Some(worker) = &attempt.worker {
-        text.push_str(&format!(" on {worker}"));
-    }
-    if let Some(error) = &attempt.error {
-        text.push_str(&format!("\n{error}"));
-    }
-    text
-}
-
-fn pretty(value: &Value) -> String {
-    let line = value.to_string();
-    if line.len() <= 100 { line } else { serde_json::to_string_pretty(value).unwrap_or(line) }
 }
 
 /// A fault for a job that is not what a command is for.
