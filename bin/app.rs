@@ -45,7 +45,10 @@ pub(crate) struct Session {
 impl App {
     /// From the parsed line.
     pub(crate) fn new(global: &Global, env: Environment, out: Output) -> App {
-        let flags = Flags { config: global.config.clone(), database_url: global.database_url.clone() };
+        let flags = Flags {
+            config: global.config.clone(),
+            database_url: global.database_url.clone(),
+        };
         App { env, flags, out }
     }
 
@@ -56,11 +59,12 @@ impl App {
 
     /// The settings; what is odd about them goes to stderr.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds()).inspect_err(|error| {
-            if let crate::config::Error::Invalid { report, .. } = error {
-                self.out.err(&report.render(self.out.color_err));
-            }
-        })?;
+        let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds())
+            .inspect_err(|error| {
+                if let crate::config::Error::Invalid { report, .. } = error {
+                    self.out.err(&report.render(self.out.color_err));
+                }
+            })?;
         if report.warnings() > 0 && self.out.verbose > 0 {
             self.out.err(&report.render(self.out.color_err));
         }
@@ -97,27 +101,44 @@ impl Session {
     ) -> anyhow::Result<Session> {
         let unreachable = || format!("cannot reach the database ({})", database.origin);
         reach(&database.url).await.with_context(unreachable)?;
-        let client = Client::connect(&database.url, connections).await.with_context(unreachable)?;
+        let client = Client::connect(&database.url, connections)
+            .await
+            .with_context(unreachable)?;
         let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env)?;
-        let env = jobs::Env { pool: client.pool().clone(), soundtrack };
+        let env = jobs::Env {
+            pool: client.pool().clone(),
+            soundtrack,
+        };
         let registry = config.apply_to(jobs::register(Registry::new(), &env));
-        Ok(Session { config, client, env, registry, database })
+        Ok(Session {
+            config,
+            client,
+            env,
+            registry,
+            database,
+        })
     }
 
     /// Brings both schemas up to date.
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         self.client.migrate().await?;
-        jobs::migrate(self.client.pool()).await.context("cannot migrate the sync tables")?;
+        jobs::migrate(self.client.pool())
+            .await
+            .context("cannot migrate the sync tables")?;
         Ok(())
     }
 
     /// Refuses a database that lacks something this binary needs.
     pub(crate) async fn check_migrated(&self) -> anyhow::Result<()> {
-        let pending = self.client.pending_migrations().await?;
+        let mut pending = self.client.pending_migrations().await?;
+        pending.extend(jobs::pending_migrations(self.client.pool()).await?);
         if pending.is_empty() {
             return Ok(());
         }
-        let what = format!("the database lacks {}", crate::output::plural(pending.len(), "migration"));
+        let what = format!(
+            "the database lacks {}",
+            crate::output::plural(pending.len(), "migration")
+        );
         Err(Fault::new(Exit::Conflict, what)
             .why(format!("this binary needs {pending:?}"))
             .fix("lockstep migrate")
@@ -125,10 +146,17 @@ impl Session {
     }
 
     /// Puts the reason of a change into the audit trail, where the verb itself keeps none.
-    pub(crate) async fn note_reason(&self, app: &App, change: &Change, target: &str) -> anyhow::Result<()> {
+    pub(crate) async fn note_reason(
+        &self,
+        app: &App,
+        change: &Change,
+        target: &str,
+    ) -> anyhow::Result<()> {
         if let Some(reason) = &change.reason {
             let detail = Some(serde_json::json!({ "reason": reason }));
-            self.client.record_audit(&app.actor(), "note.reason", target, detail).await?;
+            self.client
+                .record_audit(&app.actor(), "note.reason", target, detail)
+                .await?;
         }
         Ok(())
     }
@@ -156,10 +184,20 @@ pub(crate) fn known_kinds() -> Registry {
     let pool = sqlx::postgres::PgPoolOptions::new()
         .connect_lazy("postgres://localhost/none")
         .expect("a constant address can be read");
-    jobs::register(Registry::new(), &jobs::Env { pool, soundtrack: None })
+    jobs::register(
+        Registry::new(),
+        &jobs::Env {
+            pool,
+            soundtrack: None,
+        },
+    )
 }
 
 /// Where the private Postgres keeps its data.
 pub(crate) fn data_dir(config: &Config) -> PathBuf {
-    config.postgres.data_dir.clone().unwrap_or_else(postgres::Options::default_data_dir)
+    config
+        .postgres
+        .data_dir
+        .clone()
+        .unwrap_or_else(postgres::Options::default_data_dir)
 }

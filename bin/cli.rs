@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate, queue,
-    schedule, serve, sync, token, version, worker, zone,
+    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate,
+    queue, schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 

@@ -17,9 +17,17 @@ use crate::signals;
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Works until `stop`. Declares the schedules first, and again whenever the file changes.
-pub(crate) async fn work(app: &App, session: &Session, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn work(
+    app: &App,
+    session: &Session,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let kinds = jobs::register(Registry::new(), &session.env);
-    let mut crew = Crew { client: session.client.clone(), kinds, workers: JoinSet::new() };
+    let mut crew = Crew {
+        client: session.client.clone(),
+        kinds,
+        workers: JoinSet::new(),
+    };
     declare(&session.client, &session.config, &app.actor()).await?;
     let mut leave = crew.add(&session.config, &stop);
     let mut file = Watched::new(session.config.path.clone());
@@ -53,7 +61,10 @@ pub(crate) async fn work(app: &App, session: &Session, stop: CancellationToken) 
 }
 
 /// One worker without reloads, for commands that run jobs themselves.
-pub(crate) fn hire(session: &Session, stop: &CancellationToken) -> tokio::task::JoinHandle<engine::Result<()>> {
+pub(crate) fn hire(
+    session: &Session,
+    stop: &CancellationToken,
+) -> tokio::task::JoinHandle<engine::Result<()>> {
     let options = session.config.worker.clone();
     let worker = Worker::new(session.client.clone(), session.registry.clone(), options);
     tokio::spawn(worker.run(stop.clone()))
@@ -67,7 +78,10 @@ pub(crate) async fn declare(client: &Client, config: &Config, actor: &Actor) -> 
     }
     let retired = client.sync_schedules(&config.schedules, actor).await?;
     for name in retired {
-        tracing::info!(schedule = name, "retired schedule {name:?}: it is not in the file any more");
+        tracing::info!(
+            schedule = name,
+            "retired schedule {name:?}: it is not in the file any more"
+        );
     }
     Ok(())
 }

@@ -46,9 +46,13 @@ impl Opened {
 
     /// Stops the server, if it is ours.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        let Some(server) = self.server else { return Ok(()) };
+        let Some(server) = self.server else {
+            return Ok(());
+        };
         // Stopping blocks on the server's own end.
-        tokio::task::spawn_blocking(move || server.stop()).await?.context("cannot stop Postgres")
+        tokio::task::spawn_blocking(move || server.stop())
+            .await?
+            .context("cannot stop Postgres")
     }
 }
 
@@ -66,7 +70,12 @@ pub(crate) async fn open(config: &Config, owner: Owner, out: &Output) -> anyhow:
     if let Some(running) = postgres::running(&dir) {
         let origin = format!("the private PostgreSQL of process {}", running.pid);
         let url = running.url(DATABASE);
-        return Ok(Opened { url, origin, private: true, server: None });
+        return Ok(Opened {
+            url,
+            origin,
+            private: true,
+            server: None,
+        });
     }
     let mut options = Options::new(dir);
     options.bin_dir.clone_from(&config.postgres.bin_dir);
@@ -103,16 +112,31 @@ async fn join(config: &Config) -> anyhow::Result<Opened> {
     for _ in 0..300 {
         if let Some(running) = postgres::running(&dir) {
             let url = running.url(DATABASE);
-            return Ok(Opened { url, origin: "the private PostgreSQL".into(), private: true, server: None });
+            return Ok(Opened {
+                url,
+                origin: "the private PostgreSQL".into(),
+                private: true,
+                server: None,
+            });
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err(postgres::Error::Owned { data_dir: dir, pid: None }.into())
+    Err(postgres::Error::Owned {
+        data_dir: dir,
+        pid: None,
+    }
+    .into())
 }
 
 fn say(opened: &Opened, config: &Config, out: &Output) {
-    let Some(server) = opened.server() else { return };
-    let version = server.version().split_whitespace().next().unwrap_or_default();
+    let Some(server) = opened.server() else {
+        return;
+    };
+    let version = server
+        .version()
+        .split_whitespace()
+        .next()
+        .unwrap_or_default();
     let dir = data_dir(config);
     out.note(&format!(
         "Using a private PostgreSQL {version} in {} (socket only). For production set [database] url.",

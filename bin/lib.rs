@@ -29,12 +29,25 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit.into(),
     };
-    let wish = ColorWish { never: cli.global.no_color || env.no_color(), always: env.force_color() };
-    let out = Output::new(cli.global.output, wish, cli.global.quiet, cli.global.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let wish = ColorWish {
+        never: cli.global.no_color || env.no_color(),
+        always: env.force_color(),
+    };
+    let out = Output::new(
+        cli.global.output,
+        wish,
+        cli.global.quiet,
+        cli.global.verbose,
+    );
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
-            Fault::new(Exit::Failure, "cannot start").why(error.to_string()).report(&out);
+            Fault::new(Exit::Failure, "cannot start")
+                .why(error.to_string())
+                .report(&out);
             return Exit::Failure.into();
         }
     };
@@ -58,7 +71,9 @@ fn report(out: &Output, error: &anyhow::Error) -> Exit {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
@@ -68,16 +83,33 @@ fn parse(env: &Environment) -> Result<Cli, Exit> {
     if env.no_color() {
         command = command.color(clap::ColorChoice::Never);
     }
-    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        let wanted = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        );
         if wanted || !asks_for_json() {
             // Help goes to stdout, mistakes to stderr; nothing is to be done when that fails.
             let _ = error.print();
         } else {
-            let out = Output::new(Format::Json, ColorWish { never: true, always: false }, true, 0);
+            let out = Output::new(
+                Format::Json,
+                ColorWish {
+                    never: true,
+                    always: false,
+                },
+                true,
+                0,
+            );
             let text = error.render().to_string();
-            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let what = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
             Fault::new(Exit::Usage, what).fix("add --help").report(&out);
         }
         if wanted { Exit::Ok } else { Exit::Usage }
@@ -86,11 +118,17 @@ fn parse(env: &Environment) -> Result<Cli, Exit> {
 
 /// A line that cannot be parsed can still have said how errors are wanted.
 fn asks_for_json() -> bool {
-    let words: Vec<String> = std::env::args_os().filter_map(|word| word.into_string().ok()).collect();
+    let words: Vec<String> = std::env::args_os()
+        .filter_map(|word| word.into_string().ok())
+        .collect();
     let is_json = |word: &str| matches!(word, "json" | "jsonl");
-    words.windows(2).any(|pair| matches!(&*pair[0], "-o" | "--output") && is_json(&pair[1]))
+    words
+        .windows(2)
+        .any(|pair| matches!(&*pair[0], "-o" | "--output") && is_json(&pair[1]))
         || words.iter().any(|word| {
-            let value = word.strip_prefix("--output=").or_else(|| word.strip_prefix("-o"));
+            let value = word
+                .strip_prefix("--output=")
+                .or_else(|| word.strip_prefix("-o"));
             value.is_some_and(is_json)
         })
 }

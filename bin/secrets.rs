@@ -13,7 +13,10 @@ use crate::config::{Environment, Soundtrack, TokenSource};
 use crate::output::{Exit, Fault};
 
 /// The Soundtrack token, if one was given.
-pub(crate) fn soundtrack_token(source: &TokenSource, env: &Environment) -> anyhow::Result<Option<SecretString>> {
+pub(crate) fn soundtrack_token(
+    source: &TokenSource,
+    env: &Environment,
+) -> anyhow::Result<Option<SecretString>> {
     match source {
         TokenSource::Env(name) => Ok(env.secret(name)),
         TokenSource::File(path) => read(path).map(Some),
@@ -22,9 +25,12 @@ pub(crate) fn soundtrack_token(source: &TokenSource, env: &Environment) -> anyho
 
 fn read(path: &Path) -> anyhow::Result<SecretString> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Fault::new(Exit::BadConfig, format!("cannot read the Soundtrack token in {}", path.display()))
-            .why(error.to_string())
-            .fix("correct `token_file`, or let this user read the file")
+        Fault::new(
+            Exit::BadConfig,
+            format!("cannot read the Soundtrack token in {}", path.display()),
+        )
+        .why(error.to_string())
+        .fix("correct `token_file`, or let this user read the file")
     })?;
     // Editors end files with a line end; tokens never hold one.
     Ok(SecretString::from(text.trim()))
@@ -42,7 +48,10 @@ pub(crate) fn soundtrack(
 }
 
 /// The Soundtrack client for a token.
-pub(crate) fn client(settings: &Soundtrack, token: &SecretString) -> anyhow::Result<Arc<soundtrack::Client>> {
+pub(crate) fn client(
+    settings: &Soundtrack,
+    token: &SecretString,
+) -> anyhow::Result<Arc<soundtrack::Client>> {
     let bad = |error: connectors::Error| {
         Fault::new(Exit::BadConfig, "the Soundtrack settings cannot be used").why(error.to_string())
     };
@@ -59,7 +68,10 @@ pub(crate) fn client(settings: &Soundtrack, token: &SecretString) -> anyhow::Res
         bucket.refill_per_s = refill;
         bucket.refill_ceiling_per_s = bucket.refill_ceiling_per_s.max(refill);
     }
-    let http = HttpConfig { allowed_hosts: host(&config.base_url).into_iter().collect(), ..HttpConfig::default() };
+    let http = HttpConfig {
+        allowed_hosts: host(&config.base_url).into_iter().collect(),
+        ..HttpConfig::default()
+    };
     let http = Http::new(http).map_err(bad)?;
     let client = soundtrack::Client::new(config, http, SharedBucket::new(bucket)).map_err(bad)?;
     Ok(Arc::new(client))
@@ -68,5 +80,6 @@ pub(crate) fn client(settings: &Soundtrack, token: &SecretString) -> anyhow::Res
 /// The only host the token may go to.
 fn host(url: &str) -> Option<String> {
     let uri: axum::http::Uri = url.parse().ok()?;
-    uri.host().map(|host| host.trim_matches(['[', ']']).to_owned())
+    uri.host()
+        .map(|host| host.trim_matches(['[', ']']).to_owned())
 }

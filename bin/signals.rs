@@ -39,7 +39,9 @@ pub(crate) fn reloads() -> io::Result<Signal> {
 
 /// Tells systemd how we are (`Type=notify`), if it is there to hear it: `READY=1`, `STOPPING=1`.
 pub(crate) fn notify(env: &Environment, state: &str) {
-    let Some(path) = env.notify_socket() else { return };
+    let Some(path) = env.notify_socket() else {
+        return;
+    };
     let told = tell(path, state);
     if let Err(error) = told {
         tracing::debug!(%error, "could not tell systemd {state}");
@@ -55,7 +57,9 @@ fn tell(path: &str, state: &str) -> io::Result<()> {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(path)?,
     };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(|_| ())
+    UnixDatagram::unbound()?
+        .send_to_addr(state.as_bytes(), &address)
+        .map(|_| ())
 }
 
 #[cfg(not(target_os = "linux"))]

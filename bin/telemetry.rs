@@ -28,7 +28,9 @@ impl Detail {
 
 /// Starts logging for this process. An unreadable filter falls back to the usual one.
 pub(crate) fn start(env: &Environment, detail: Detail) {
-    let wanted = env.log_filter().and_then(|filter| EnvFilter::try_new(filter).ok());
+    let wanted = env
+        .log_filter()
+        .and_then(|filter| EnvFilter::try_new(filter).ok());
     let filter = wanted.unwrap_or_else(|| EnvFilter::new(detail.0));
     let is_terminal = std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt()
@@ -40,6 +42,10 @@ pub(crate) fn start(env: &Environment, detail: Detail) {
     let _ = if is_terminal {
         logs.compact().with_target(false).try_init()
     } else {
-        logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        logs.json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     };
 }

@@ -10,7 +10,10 @@ use crate::output::{Exit, Row, instant, long};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List changes, newest first
-    #[command(before_help = "Examples:\n  lockstep audit list --target 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88", visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep audit list --target 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88",
+        visible_alias = "ls"
+    )]
     List(List),
 }
 
@@ -29,7 +32,10 @@ pub(crate) struct List {
 pub(crate) async fn run(app: &App, audit: Audit) -> anyhow::Result<Exit> {
     let Audit::List(list) = audit;
     let session = app.connect().await?;
-    let entries = session.client.audit(list.target.as_deref(), list.limit).await;
+    let entries = session
+        .client
+        .audit(list.target.as_deref(), list.limit)
+        .await;
     session.close().await?;
     app.out.list(&entries?, "Nothing was changed yet.")?;
     Ok(Exit::Ok)
@@ -45,7 +51,9 @@ impl Row for AuditEntry {
             self.via.clone(),
             self.action.clone(),
             self.target.clone(),
-            self.detail.as_ref().map_or_else(|| "-".into(), |detail| long(&detail.to_string(), 100)),
+            self.detail
+                .as_ref()
+                .map_or_else(|| "-".into(), |detail| long(&detail.to_string(), 100)),
         ]
     }
 

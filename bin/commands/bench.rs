@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Session};
+use crate::app::App;
 use crate::output::{Exit, Row};
 
 const QUEUE: &str = "bench";

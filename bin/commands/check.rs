@@ -11,7 +11,9 @@ use crate::output::{Exit, Format, plural};
 
 /// Which file, and how strictly.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  lockstep check\n  lockstep check deploy/workers.toml --strict")]
+#[command(
+    before_help = "Examples:\n  lockstep check\n  lockstep check deploy/workers.toml --strict"
+)]
 pub(crate) struct Check {
     /// The file; that of --config, or ./workers.toml
     file: Option<PathBuf>,
@@ -22,7 +24,10 @@ pub(crate) struct Check {
 
 /// Does it.
 pub(crate) fn run(app: &App, check: &Check) -> anyhow::Result<Exit> {
-    let flags = Flags { config: check.file.clone().or_else(|| app.flags.config.clone()), ..app.flags.clone() };
+    let flags = Flags {
+        config: check.file.clone().or_else(|| app.flags.config.clone()),
+        ..app.flags.clone()
+    };
     let registry = known_kinds();
     let (path, report, schedules) = match config::load(&flags, &app.env, &registry) {
         Ok((config, report)) => (config.path, report, config.schedules.len()),
@@ -31,17 +36,30 @@ pub(crate) fn run(app: &App, check: &Check) -> anyhow::Result<Exit> {
     };
     let Some(path) = path else {
         let words = "There is no workers.toml here: defaults, and no schedules.";
-        app.out.done(words, "", &json!({"ok": true, "file": null, "problems": []}))?;
+        app.out.done(
+            words,
+            "",
+            &json!({"ok": true, "file": null, "problems": []}),
+        )?;
         return Ok(Exit::Ok);
     };
     let name = path.display().to_string();
     if matches!(app.out.format, Format::Json | Format::Jsonl) {
         app.out.done("", "", &as_json(&name, &report))?;
     } else if report.problems().is_empty() {
-        app.out.done(&format!("{name} is fine: {}.", plural(schedules, "schedule")), &name, &json!(null))?;
+        app.out.done(
+            &format!("{name} is fine: {}.", plural(schedules, "schedule")),
+            &name,
+            &json!(null),
+        )?;
     } else {
-        app.out.data(&format!("{}\n\n", report.render(app.out.color_out)))?;
-        app.out.note(&format!("{name}: {}, {}", plural(report.errors(), "error"), plural(report.warnings(), "warning")));
+        app.out
+            .data(&format!("{}\n\n", report.render(app.out.color_out)))?;
+        app.out.note(&format!(
+            "{name}: {}, {}",
+            plural(report.errors(), "error"),
+            plural(report.warnings(), "warning")
+        ));
     }
     Ok(match (report.errors(), report.warnings()) {
         (0, warnings) if warnings > 0 && check.strict => Exit::Findings,

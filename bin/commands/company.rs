@@ -13,15 +13,23 @@ use crate::output::{Exit, Row, instant};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Company {
     /// List companies in the order of their ids
-    #[command(before_help = "Examples:\n  lockstep company list --without-account", visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep company list --without-account",
+        visible_alias = "ls"
+    )]
     List(List),
     /// Show one company
     Show(One),
     /// Add a company
-    #[command(before_help = "Examples:\n  lockstep company add 'Hilton Pattaya' --country Thailand --account QWNjb3VudCwsMWFi")]
+    #[command(
+        before_help = "Examples:\n  lockstep company add 'Hilton Pattaya' --country Thailand --account QWNjb3VudCwsMWFi"
+    )]
     Add(Add),
     /// Change a company; what is not said stays
-    #[command(override_usage = "lockstep company set [OPTIONS] <ID>", before_help = "Examples:\n  lockstep company set 42 --account QWNjb3VudCwsMWFi\n  lockstep company set 42 --no-account")]
+    #[command(
+        override_usage = "lockstep company set [OPTIONS] <ID>",
+        before_help = "Examples:\n  lockstep company set 42 --account QWNjb3VudCwsMWFi\n  lockstep company set 42 --no-account"
+    )]
     Set(Set),
 }
 
@@ -120,9 +128,15 @@ async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
         (_, true) => Some(false),
         _ => None,
     };
-    let filter = Filter { after: list.after, has_account };
+    let filter = Filter {
+        after: list.after,
+        has_account,
+    };
     let companies = company::list(&session.env.pool, &filter, list.limit).await?;
-    app.out.list(&companies, "No companies. Add one: lockstep company add NAME --account ID")?;
+    app.out.list(
+        &companies,
+        "No companies. Add one: lockstep company add NAME --account ID",
+    )?;
     if let Some(last) = companies.last()
         && companies.len() == usize::from(list.limit)
     {
@@ -136,8 +150,12 @@ async fn show(app: &App, session: &Session, id: i64) -> anyhow::Result<()> {
     let found = found.ok_or(jobs::Error::UnknownCompany(id))?;
     app.out.item(&found)?;
     match found.soundtrack_account_id {
-        Some(_) => app.out.next(&format!("Sync it: lockstep sync soundtrack --company-id {id}")),
-        None => app.out.next(&format!("Give it an account: lockstep company set {id} --account ID")),
+        Some(_) => app.out.next(&format!(
+            "Sync it: lockstep sync soundtrack --company-id {id}"
+        )),
+        None => app.out.next(&format!(
+            "Give it an account: lockstep company set {id} --account ID"
+        )),
     }
     Ok(())
 }
@@ -156,8 +174,14 @@ async fn add(app: &App, session: &Session, add: Add) -> anyhow::Result<()> {
     let made = company::create(&session.env.pool, &new).await?;
     audit(app, session, &add.change, "company.create", made.id).await?;
     let words = match made.soundtrack_account_id {
-        Some(_) => format!("Added company {} {:?}. Sync it: lockstep sync soundtrack --company-id {}", made.id, made.name, made.id),
-        None => format!("Added company {} {:?}, without an account: it is not synced.", made.id, made.name),
+        Some(_) => format!(
+            "Added company {} {:?}. Sync it: lockstep sync soundtrack --company-id {}",
+            made.id, made.name, made.id
+        ),
+        None => format!(
+            "Added company {} {:?}, without an account: it is not synced.",
+            made.id, made.name
+        ),
     };
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(())
@@ -167,18 +191,36 @@ async fn set(app: &App, session: &Session, set: Set) -> anyhow::Result<()> {
     let patch = Patch {
         name: set.name,
         country: set.country,
-        parent_id: if set.no_parent { Some(None) } else { set.parent.map(Some) },
-        soundtrack_account_id: if set.no_account { Some(None) } else { set.account.map(Some) },
+        parent_id: if set.no_parent {
+            Some(None)
+        } else {
+            set.parent.map(Some)
+        },
+        soundtrack_account_id: if set.no_account {
+            Some(None)
+        } else {
+            set.account.map(Some)
+        },
         alerts: set.alerts,
     };
     let id = set.id;
-    let old = company::get(&session.env.pool, id).await?.ok_or(jobs::Error::UnknownCompany(id))?;
-    if dry(app, &set.change, &format!("change company {id} {:?}: {}", old.name, said(&patch)))? {
+    let old = company::get(&session.env.pool, id)
+        .await?
+        .ok_or(jobs::Error::UnknownCompany(id))?;
+    if dry(
+        app,
+        &set.change,
+        &format!("change company {id} {:?}: {}", old.name, said(&patch)),
+    )? {
         return Ok(());
     }
     let new = company::update(&session.env.pool, id, &patch).await?;
     audit(app, session, &set.change, "company.update", id).await?;
-    let words = format!("Changed company {id} {:?}: {}. See it: lockstep company show {id}", new.name, said(&patch));
+    let words = format!(
+        "Changed company {id} {:?}: {}. See it: lockstep company show {id}",
+        new.name,
+        said(&patch)
+    );
     app.out.done(&words, &id.to_string(), &json!(new))?;
     Ok(())
 }
@@ -187,29 +229,70 @@ fn said(patch: &Patch) -> String {
     let mut said = Vec::new();
     let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
     said.extend(patch.name.as_ref().map(|name| format!("name {name:?}")));
-    said.extend(patch.country.as_ref().map(|country| format!("country {country:?}")));
-    said.extend(patch.parent_id.map(|id| format!("parent {}", or_none(id.map(|id| id.to_string())))));
-    said.extend(patch.soundtrack_account_id.clone().map(|id| format!("account {}", or_none(id))));
-    said.extend(patch.alerts.map(|on| format!("alerts {}", if on { "on" } else { "off" })));
+    said.extend(
+        patch
+            .country
+            .as_ref()
+            .map(|country| format!("country {country:?}")),
+    );
+    said.extend(
+        patch
+            .parent_id
+            .map(|id| format!("parent {}", or_none(id.map(|id| id.to_string())))),
+    );
+    said.extend(
+        patch
+            .soundtrack_account_id
+            .clone()
+            .map(|id| format!("account {}", or_none(id))),
+    );
+    said.extend(
+        patch
+            .alerts
+            .map(|on| format!("alerts {}", if on { "on" } else { "off" })),
+    );
     said.join(", ")
 }
 
-async fn audit(app: &App, session: &Session, change: &Change, action: &str, id: i64) -> anyhow::Result<()> {
-    let reason = change.reason.as_ref().map(|reason| json!({ "reason": reason }));
-    session.client.record_audit(&app.actor(), action, &id.to_string(), reason).await?;
+async fn audit(
+    app: &App,
+    session: &Session,
+    change: &Change,
+    action: &str,
+    id: i64,
+) -> anyhow::Result<()> {
+    let reason = change
+        .reason
+        .as_ref()
+        .map(|reason| json!({ "reason": reason }));
+    session
+        .client
+        .record_audit(&app.actor(), action, &id.to_string(), reason)
+        .await?;
     Ok(())
 }
 
 impl Row for company::Company {
-    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "COUNTRY", "PARENT", "ACCOUNT", "ALERTS", "UPDATED_AT"];
+    const COLUMNS: &'static [&'static str] = &[
+        "ID",
+        "NAME",
+        "COUNTRY",
+        "PARENT",
+        "ACCOUNT",
+        "ALERTS",
+        "UPDATED_AT",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.to_string(),
             self.name.clone(),
             self.country.clone(),
-            self.parent_id.map_or_else(|| "-".into(), |id| id.to_string()),
-            self.soundtrack_account_id.clone().unwrap_or_else(|| "-".into()),
+            self.parent_id
+                .map_or_else(|| "-".into(), |id| id.to_string()),
+            self.soundtrack_account_id
+                .clone()
+                .unwrap_or_else(|| "-".into()),
             if self.alerts { "on" } else { "off" }.to_owned(),
             instant(self.updated_at),
         ]

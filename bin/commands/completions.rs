@@ -8,7 +8,9 @@ use crate::output::Exit;
 
 /// For which shell.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  lockstep completions bash > /etc/bash_completion.d/lockstep\n  lockstep completions zsh > ~/.zfunc/_lockstep\n  lockstep completions fish > ~/.config/fish/completions/lockstep.fish")]
+#[command(
+    before_help = "Examples:\n  lockstep completions bash > /etc/bash_completion.d/lockstep\n  lockstep completions zsh > ~/.zfunc/_lockstep\n  lockstep completions fish > ~/.config/fish/completions/lockstep.fish"
+)]
 pub(crate) struct Completions {
     /// bash, zsh or fish
     shell: Kind,

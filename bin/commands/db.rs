@@ -23,7 +23,9 @@ pub(crate) enum Db {
     /// Open psql on the database
     Shell(Shell),
     /// Write a backup with pg_dump, in its custom format
-    #[command(before_help = "Examples:\n  lockstep db backup /backups/lockstep.dump\n  pg_restore -d \"$(lockstep db url)\" --clean /backups/lockstep.dump")]
+    #[command(
+        before_help = "Examples:\n  lockstep db backup /backups/lockstep.dump\n  pg_restore -d \"$(lockstep db url)\" --clean /backups/lockstep.dump"
+    )]
     Backup(Backup),
 }
 
@@ -53,7 +55,10 @@ pub(crate) async fn run(app: &App, db: Db) -> anyhow::Result<Exit> {
             if database.server().is_some() {
                 app.out.note("Nobody runs the private PostgreSQL now: the address works while `lockstep serve` does.");
             }
-            app.out.done(&database.url, &database.url, &json!({"url": database.url})).map(|()| Exit::Ok).map_err(Into::into)
+            app.out
+                .done(&database.url, &database.url, &json!({"url": database.url}))
+                .map(|()| Exit::Ok)
+                .map_err(Into::into)
         }
         Db::Shell(shell) => self::shell(&config, &database, &shell).await,
         Db::Backup(backup) => self::backup(app, &config, &database, &backup).await,
@@ -66,10 +71,19 @@ async fn shell(config: &Config, database: &Opened, shell: &Shell) -> anyhow::Res
     let mut psql = program(config, database, "psql");
     psql.args(&shell.words);
     let ended = run_on(psql, &database.url).await?;
-    Ok(if ended.success() { Exit::Ok } else { Exit::Failure })
+    Ok(if ended.success() {
+        Exit::Ok
+    } else {
+        Exit::Failure
+    })
 }
 
-async fn backup(app: &App, config: &Config, database: &Opened, backup: &Backup) -> anyhow::Result<Exit> {
+async fn backup(
+    app: &App,
+    config: &Config,
+    database: &Opened,
+    backup: &Backup,
+) -> anyhow::Result<Exit> {
     let file = backup.file.display().to_string();
     if backup.file.exists() {
         return Err(Fault::new(Exit::Conflict, format!("{file} exists already"))
@@ -82,27 +96,38 @@ async fn backup(app: &App, config: &Config, database: &Opened, backup: &Backup) 
     }
     // Whole or not at all: a half-written file must not pass for a backup.
     let partial = backup.file.with_extension("partial");
-    let target = std::fs::File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+    let target = std::fs::File::create(&partial)
+        .with_context(|| format!("cannot write {}", partial.display()))?;
     let mut dump = program(config, database, "pg_dump");
     dump.arg("-Fc").stdout(Stdio::from(target.try_clone()?));
     let ended = run_on(dump, &database.url).await?;
     if !ended.success() {
         std::fs::remove_file(&partial)?;
-        return Err(Fault::new(Exit::Failure, "pg_dump failed").why(ended.to_string()).into());
+        return Err(Fault::new(Exit::Failure, "pg_dump failed")
+            .why(ended.to_string())
+            .into());
     }
     target.sync_all()?;
     std::fs::rename(&partial, &backup.file)?;
     let bytes = std::fs::metadata(&backup.file)?.len();
     let words = format!("Wrote {file} ({bytes} bytes). Look into it: pg_restore --list {file}");
-    app.out.done(&words, &file, &json!({"file": file, "bytes": bytes}))?;
+    app.out
+        .done(&words, &file, &json!({"file": file, "bytes": bytes}))?;
     Ok(Exit::Ok)
 }
 
 /// A program of Postgres: beside our server where we know it, else where the search path says.
 fn program(config: &Config, database: &Opened, name: &str) -> Command {
     let ours = database.server().map(|server| server.bin_dir().to_owned());
-    let found = ours.or_else(|| postgres::find_binaries(config.postgres.bin_dir.as_deref(), None).ok().map(|b| b.dir));
-    match found.map(|dir| dir.join(name)).filter(|path| path.is_file()) {
+    let found = ours.or_else(|| {
+        postgres::find_binaries(config.postgres.bin_dir.as_deref(), None)
+            .ok()
+            .map(|b| b.dir)
+    });
+    match found
+        .map(|dir| dir.join(name))
+        .filter(|path| path.is_file())
+    {
         Some(path) => Command::new(path),
         None => Command::new(name),
     }
@@ -137,7 +162,10 @@ fn without_password(url: &str) -> (String, Option<String>) {
         let (name, password) = user.split_once(':')?;
         Some((format!("{scheme}://{name}@{host}{path}"), decoded(password)))
     };
-    split().map_or_else(|| (url.to_owned(), None), |(bare, password)| (bare, Some(password)))
+    split().map_or_else(
+        || (url.to_owned(), None),
+        |(bare, password)| (bare, Some(password)),
+    )
 }
 
 /// Percent-decoded.
@@ -167,12 +195,19 @@ mod tests {
     #[test]
     fn a_password_never_stands_among_the_words_of_a_process() {
         let table = [
-            ("postgres://me:p%40ss@host:5432/db?a=b", "postgres://me@host:5432/db?a=b", Some("p@ss")),
+            (
+                "postgres://me:p%40ss@host:5432/db?a=b",
+                "postgres://me@host:5432/db?a=b",
+                Some("p@ss"),
+            ),
             ("postgres://me@host/db", "postgres://me@host/db", None),
             ("postgres://host", "postgres://host", None),
         ];
         for (url, bare, password) in table {
-            assert_eq!(without_password(url), (bare.to_owned(), password.map(str::to_owned)));
+            assert_eq!(
+                without_password(url),
+                (bare.to_owned(), password.map(str::to_owned))
+            );
         }
     }
 }

@@ -15,12 +15,17 @@ use crate::output::{Exit, Fault, Progress, Row, instant_or_dash, long, plural};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dead {
     /// List dead letters, newest first
-    #[command(before_help = "Examples:\n  lockstep dead list\n  lockstep dead list --kind 'soundtrack.*' -o json", visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep dead list\n  lockstep dead list --kind 'soundtrack.*' -o json",
+        visible_alias = "ls"
+    )]
     List(List),
     /// Show one dead letter with its attempts
     Show(Show),
     /// Let dead letters try on
-    #[command(before_help = "Examples:\n  lockstep dead replay 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep dead replay --all --kind soundtrack.sync_zones --dry-run")]
+    #[command(
+        before_help = "Examples:\n  lockstep dead replay 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep dead replay --all --kind soundtrack.sync_zones --dry-run"
+    )]
     Replay(Replay),
 }
 
@@ -52,7 +57,11 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// The jobs
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     ids: Vec<Uuid>,
     /// All of them
     #[arg(long)]
@@ -92,7 +101,8 @@ async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> 
     if let Some(next) = page.next {
         app.out.next(&format!("More: add --before {next}"));
     } else if let Some(Letter(job)) = letters.first() {
-        app.out.next(&format!("Look closer: lockstep dead show {}", job.id));
+        app.out
+            .next(&format!("Look closer: lockstep dead show {}", job.id));
     }
     Ok(Exit::Ok)
 }
@@ -119,10 +129,15 @@ async fn replay_some(app: &App, session: &Session, replay: &Replay) -> anyhow::R
 async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
     let ids = all_dead(session, replay.kind.as_deref()).await?;
     if ids.is_empty() {
-        app.out.done("No dead letters.", "", &json!({"replayed": 0, "failed": 0}))?;
+        app.out
+            .done("No dead letters.", "", &json!({"replayed": 0, "failed": 0}))?;
         return Ok(Exit::Ok);
     }
-    let of_kind = replay.kind.as_deref().map(|kind| format!(" of {kind}")).unwrap_or_default();
+    let of_kind = replay
+        .kind
+        .as_deref()
+        .map(|kind| format!(" of {kind}"))
+        .unwrap_or_default();
     let letters = plural(ids.len(), "dead letter");
     if !may(app, &replay.change, &format!("replay {letters}{of_kind}"))? {
         return Ok(Exit::Ok);
@@ -137,10 +152,16 @@ async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Re
         progress.at(index as u64 + 1, ids.len() as u64, "replayed");
     }
     progress.finish();
-    session.note_reason(app, &replay.change, "dead --all").await?;
+    session
+        .note_reason(app, &replay.change, "dead --all")
+        .await?;
     let done = ids.len() - failed;
     let words = format!("{} on now. Watch: lockstep job list", trying(done));
-    app.out.done(&words, &done.to_string(), &json!({"replayed": done, "failed": failed}))?;
+    app.out.done(
+        &words,
+        &done.to_string(),
+        &json!({"replayed": done, "failed": failed}),
+    )?;
     Ok(if failed == 0 { Exit::Ok } else { Exit::Partial })
 }
 

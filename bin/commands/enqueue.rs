@@ -104,17 +104,29 @@ async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<E
     }
     let args = args(&enqueue.args)?;
     let job = job_of(app, &enqueue, &args);
-    if dry(app, &enqueue.change, &format!("enqueue {} with {args}", enqueue.kind))? {
+    if dry(
+        app,
+        &enqueue.change,
+        &format!("enqueue {} with {args}", enqueue.kind),
+    )? {
         return Ok(Exit::Ok);
     }
     let made = session.client.enqueue(job).await?;
-    session.note_reason(app, &enqueue.change, &made.id.to_string()).await?;
+    session
+        .note_reason(app, &enqueue.change, &made.id.to_string())
+        .await?;
     if enqueue.wait {
         return wait(app, session, made.id, enqueue.timeout).await;
     }
     let words = match made.answer {
-        Answer::Inserted => format!("Enqueued job {}. See how it goes: lockstep job show {}", made.id, made.id),
-        answer => format!("Job {} stands for it ({answer}). See it: lockstep job show {}", made.id, made.id),
+        Answer::Inserted => format!(
+            "Enqueued job {}. See how it goes: lockstep job show {}",
+            made.id, made.id
+        ),
+        answer => format!(
+            "Job {} stands for it ({answer}). See it: lockstep job show {}",
+            made.id, made.id
+        ),
     };
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(Exit::Ok)
@@ -153,19 +165,28 @@ fn job_of(app: &App, enqueue: &Enqueue, args: &Value) -> NewJob {
 async fn wait(app: &App, session: &Session, id: Uuid, timeout: Duration) -> anyhow::Result<Exit> {
     let state = session.client.wait(id, timeout).await?;
     if !state.is_terminal() {
-        return Err(Fault::new(Exit::Timeout, format!("job {id} has not ended in time; it is {state}"))
-            .why("it goes on without us")
-            .fix(format!("lockstep job show {id}"))
-            .into());
+        return Err(Fault::new(
+            Exit::Timeout,
+            format!("job {id} has not ended in time; it is {state}"),
+        )
+        .why("it goes on without us")
+        .fix(format!("lockstep job show {id}"))
+        .into());
     }
     super::job::show(app, session, id).await?;
-    Ok(if state == State::Completed { Exit::Ok } else { Exit::JobFailed })
+    Ok(if state == State::Completed {
+        Exit::Ok
+    } else {
+        Exit::JobFailed
+    })
 }
 
 /// JSON from the word itself, a file, or stdin.
 pub(super) fn args(word: &str) -> anyhow::Result<Value> {
     let text = match word.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?,
+        Some(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?
+        }
         None if word == "-" => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
@@ -183,7 +204,8 @@ pub(super) fn args(word: &str) -> anyhow::Result<Value> {
 
 /// For flags that are durations.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|_| "expected a number with its unit, as 90s, 10m, 2h, 7d".to_owned())
+    parse_duration(text)
+        .map_err(|_| "expected a number with its unit, as 90s, 10m, 2h, 7d".to_owned())
 }
 
 fn scope(word: &str) -> Result<UniqueScope, String> {

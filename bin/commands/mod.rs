@@ -64,10 +64,13 @@ pub(crate) fn may(app: &App, change: &Change, what: &str) -> anyhow::Result<bool
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Fault::new(Exit::Usage, format!("not done without being asked to: {what}"))
-            .why("this cannot be undone, and nobody is here to confirm it")
-            .fix("add --yes, or look first with --dry-run")
-            .into());
+        return Err(Fault::new(
+            Exit::Usage,
+            format!("not done without being asked to: {what}"),
+        )
+        .why("this cannot be undone, and nobody is here to confirm it")
+        .fix("add --yes, or look first with --dry-run")
+        .into());
     }
     let mut err = std::io::stderr().lock();
     write!(err, "{}? [y/N] ", crate::output::clean(what))?;
@@ -85,7 +88,8 @@ pub(crate) fn may(app: &App, change: &Change, what: &str) -> anyhow::Result<bool
 pub(crate) fn dry(app: &App, change: &Change, what: &str) -> anyhow::Result<bool> {
     if change.dry_run {
         let value = serde_json::json!({ "dry_run": true, "would": what });
-        app.out.done(&format!("Would {what}. Nothing was changed."), what, &value)?;
+        app.out
+            .done(&format!("Would {what}. Nothing was changed."), what, &value)?;
     }
     Ok(change.dry_run)
 }

@@ -17,7 +17,9 @@ pub(crate) enum Queue {
     #[command(visible_alias = "ls")]
     List,
     /// Claim nothing more from a queue, on every node; what runs goes on
-    #[command(before_help = "Examples:\n  lockstep queue pause default --reason 'Soundtrack maintenance'")]
+    #[command(
+        before_help = "Examples:\n  lockstep queue pause default --reason 'Soundtrack maintenance'"
+    )]
     Pause(Named),
     /// Claim from it again
     Resume(Named),
@@ -37,7 +39,10 @@ pub(crate) async fn run(app: &App, queue: Queue) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let done = match queue {
         Queue::List => match session.client.queues().await {
-            Ok(queues) => app.out.list(&queues, "No queues yet: they appear with their first job.").map_err(Into::into),
+            Ok(queues) => app
+                .out
+                .list(&queues, "No queues yet: they appear with their first job.")
+                .map_err(Into::into),
             Err(error) => Err(error.into()),
         },
         Queue::Pause(named) => pause(app, &session, &named).await,
@@ -54,7 +59,14 @@ async fn known(session: &Session, name: &str) -> anyhow::Result<QueueView> {
     if let Some(queue) = queues.into_iter().find(|queue| queue.name == name) {
         return Ok(queue);
     }
-    names.extend(session.config.worker.queues.iter().map(|queue| queue.name.clone()));
+    names.extend(
+        session
+            .config
+            .worker
+            .queues
+            .iter()
+            .map(|queue| queue.name.clone()),
+    );
     if names.iter().any(|known| known == name) {
         return Ok(QueueView {
             name: name.to_owned(),
@@ -71,7 +83,11 @@ async fn known(session: &Session, name: &str) -> anyhow::Result<QueueView> {
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep queue list".into());
-    Err(Fault::new(Exit::NotFound, format!("no queue is called {name:?}")).fix(fix).into())
+    Err(
+        Fault::new(Exit::NotFound, format!("no queue is called {name:?}"))
+            .fix(fix)
+            .into(),
+    )
 }
 
 async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
@@ -82,34 +98,63 @@ async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()
         return Ok(());
     }
     let reason = named.change.reason.as_deref();
-    let changed = session.client.pause(PauseScope::Queue, name, &app.actor(), reason).await?;
+    let changed = session
+        .client
+        .pause(PauseScope::Queue, name, &app.actor(), reason)
+        .await?;
     let words = match changed {
         true => format!("Paused queue {name} ({holds}). Resume: lockstep queue resume {name}"),
         false => format!("Queue {name} was paused already. Resume: lockstep queue resume {name}"),
     };
-    app.out.done(&words, name, &json!({"queue": name, "paused": true, "changed": changed}))?;
+    app.out.done(
+        &words,
+        name,
+        &json!({"queue": name, "paused": true, "changed": changed}),
+    )?;
     Ok(())
 }
 
 async fn resume(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
     let queue = known(session, &named.name).await?;
     let name = &queue.name;
-    if dry(app, &named.change, &format!("resume queue {name} ({} due)", queue.available))? {
+    if dry(
+        app,
+        &named.change,
+        &format!("resume queue {name} ({} due)", queue.available),
+    )? {
         return Ok(());
     }
-    let changed = session.client.resume(PauseScope::Queue, name, &app.actor()).await?;
+    let changed = session
+        .client
+        .resume(PauseScope::Queue, name, &app.actor())
+        .await?;
     session.note_reason(app, &named.change, name).await?;
     let words = match changed {
-        true => format!("Resumed queue {name} ({} due). Watch: lockstep queue list", queue.available),
+        true => format!(
+            "Resumed queue {name} ({} due). Watch: lockstep queue list",
+            queue.available
+        ),
         false => format!("Queue {name} was not paused."),
     };
-    app.out.done(&words, name, &json!({"queue": name, "paused": false, "changed": changed}))?;
+    app.out.done(
+        &words,
+        name,
+        &json!({"queue": name, "paused": false, "changed": changed}),
+    )?;
     Ok(())
 }
 
 impl Row for QueueView {
-    const COLUMNS: &'static [&'static str] =
-        &["QUEUE", "DUE", "SCHEDULED", "RUNNING", "WAITING", "DEAD", "OLDEST", "PAUSED"];
+    const COLUMNS: &'static [&'static str] = &[
+        "QUEUE",
+        "DUE",
+        "SCHEDULED",
+        "RUNNING",
+        "WAITING",
+        "DEAD",
+        "OLDEST",
+        "PAUSED",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let paused = match (self.paused_at, &self.pause_reason) {
@@ -117,7 +162,9 @@ impl Row for QueueView {
             (Some(at), None) => format!("since {}", instant(at)),
             (None, _) => "-".to_owned(),
         };
-        let oldest = self.oldest_age_s.map(|age| short(std::time::Duration::from_secs_f64(age.max(0.0))));
+        let oldest = self
+            .oldest_age_s
+            .map(|age| short(std::time::Duration::from_secs_f64(age.max(0.0))));
         vec![
             self.name.clone(),
             self.available.to_string(),

@@ -77,32 +77,46 @@ async fn list(app: &App, session: &Session) -> anyhow::Result<()> {
     let nothing = "No schedules. Write them into workers.toml as [[schedule]]; `lockstep serve` declares them.";
     app.out.list(&schedules, nothing)?;
     if let Some(first) = schedules.first() {
-        app.out.next(&format!("Its next runs: lockstep schedule show {}", first.schedule.name));
+        app.out.next(&format!(
+            "Its next runs: lockstep schedule show {}",
+            first.schedule.name
+        ));
     }
     Ok(())
 }
 
 async fn known(session: &Session, name: &str) -> anyhow::Result<ScheduleView> {
     let schedules = session.client.schedules().await?;
-    let names: Vec<String> = schedules.iter().map(|view| view.schedule.name.clone()).collect();
-    schedules.into_iter().find(|view| view.schedule.name == name).ok_or_else(|| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep schedule list".into());
-        Fault::new(Exit::NotFound, format!("no schedule is called {name:?}")).fix(fix).into()
-    })
+    let names: Vec<String> = schedules
+        .iter()
+        .map(|view| view.schedule.name.clone())
+        .collect();
+    schedules
+        .into_iter()
+        .find(|view| view.schedule.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep schedule list".into());
+            Fault::new(Exit::NotFound, format!("no schedule is called {name:?}"))
+                .fix(fix)
+                .into()
+        })
 }
 
 async fn show(app: &App, session: &Session, name: &str) -> anyhow::Result<()> {
     let view = known(session, name).await?;
     let next: Vec<NextRun> = next_runs(&view)?;
     app.out.item(&Whole { next, view })?;
-    app.out.next(&format!("Its past runs: lockstep schedule history {name}"));
+    app.out
+        .next(&format!("Its past runs: lockstep schedule history {name}"));
     Ok(())
 }
 
 /// Counted from the next tick that the database decided on: this machine's clock has no say.
 fn next_runs(view: &ScheduleView) -> anyhow::Result<Vec<NextRun>> {
-    let Some(first) = view.next_at else { return Ok(Vec::new()) };
+    let Some(first) = view.next_at else {
+        return Ok(Vec::new());
+    };
     let just_before = first - jiff::SignedDuration::from_secs(1);
     let ticks = view.schedule.next(just_before, 5)?;
     let runs = ticks.into_iter().map(|tick| NextRun {
@@ -121,12 +135,19 @@ async fn history(app: &App, session: &Session, one: &History) -> anyhow::Result<
 async fn run_now(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
     let view = known(session, &named.name).await?;
     let (name, kind) = (&view.schedule.name, &view.schedule.kind);
-    if dry(app, &named.change, &format!("enqueue {kind} for schedule {name} now"))? {
+    if dry(
+        app,
+        &named.change,
+        &format!("enqueue {kind} for schedule {name} now"),
+    )? {
         return Ok(());
     }
     let made = session.client.run_schedule_now(name, &app.actor()).await?;
     session.note_reason(app, &named.change, name).await?;
-    let words = format!("Enqueued job {} for schedule {name}. See how it goes: lockstep job show {}", made.id, made.id);
+    let words = format!(
+        "Enqueued job {} for schedule {name}. See how it goes: lockstep job show {}",
+        made.id, made.id
+    );
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(())
 }
@@ -138,10 +159,21 @@ async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()
         return Ok(());
     }
     let reason = named.change.reason.as_deref();
-    let changed = session.client.pause(PauseScope::Schedule, name, &app.actor(), reason).await?;
-    let was = if changed { "Paused schedule" } else { "Was paused already:" };
+    let changed = session
+        .client
+        .pause(PauseScope::Schedule, name, &app.actor(), reason)
+        .await?;
+    let was = if changed {
+        "Paused schedule"
+    } else {
+        "Was paused already:"
+    };
     let words = format!("{was} {name}. Resume: lockstep schedule resume {name}");
-    app.out.done(&words, name, &json!({"schedule": name, "paused": true, "changed": changed}))?;
+    app.out.done(
+        &words,
+        name,
+        &json!({"schedule": name, "paused": true, "changed": changed}),
+    )?;
     Ok(())
 }
 
@@ -151,22 +183,41 @@ async fn resume(app: &App, session: &Session, named: &Named) -> anyhow::Result<(
     if dry(app, &named.change, &format!("resume schedule {name}"))? {
         return Ok(());
     }
-    let changed = session.client.resume(PauseScope::Schedule, name, &app.actor()).await?;
+    let changed = session
+        .client
+        .resume(PauseScope::Schedule, name, &app.actor())
+        .await?;
     session.note_reason(app, &named.change, name).await?;
     let words = match changed {
         true => format!("Resumed schedule {name}. Next runs: lockstep schedule show {name}"),
         false => format!("Schedule {name} was not paused."),
     };
-    app.out.done(&words, name, &json!({"schedule": name, "paused": false, "changed": changed}))?;
+    app.out.done(
+        &words,
+        name,
+        &json!({"schedule": name, "paused": false, "changed": changed}),
+    )?;
     Ok(())
 }
 
 impl Row for ScheduleView {
-    const COLUMNS: &'static [&'static str] = &["SCHEDULE", "CRON", "ZONE", "KIND", "NEXT", "LAST", "LAST_STATE"];
+    const COLUMNS: &'static [&'static str] = &[
+        "SCHEDULE",
+        "CRON",
+        "ZONE",
+        "KIND",
+        "NEXT",
+        "LAST",
+        "LAST_STATE",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let schedule = &self.schedule;
-        let next = if self.pause.is_some() { "paused".to_owned() } else { instant_or_dash(self.next_at) };
+        let next = if self.pause.is_some() {
+            "paused".to_owned()
+        } else {
+            instant_or_dash(self.next_at)
+        };
         let last = self.last_tick.as_ref();
         vec![
             schedule.name.clone(),
@@ -186,15 +237,23 @@ impl Row for ScheduleView {
 
 /// The job's state, or why there is no job.
 fn stands(tick: &TickView) -> String {
-    tick.state.map_or_else(|| tick.decision.clone(), |state| state.to_string())
+    tick.state
+        .map_or_else(|| tick.decision.clone(), |state| state.to_string())
 }
 
 impl Row for TickView {
-    const COLUMNS: &'static [&'static str] = &["DUE", "BY", "STATE", "STARTED", "TOOK", "JOB", "RESULT"];
+    const COLUMNS: &'static [&'static str] =
+        &["DUE", "BY", "STATE", "STARTED", "TOOK", "JOB", "RESULT"];
 
     fn cells(&self) -> Vec<String> {
-        let took = self.started_at.zip(self.ended_at).map(|(start, end)| span_between(start, end));
-        let came = self.error.clone().or_else(|| self.result.as_ref().map(Value::to_string));
+        let took = self
+            .started_at
+            .zip(self.ended_at)
+            .map(|(start, end)| span_between(start, end));
+        let came = self
+            .error
+            .clone()
+            .or_else(|| self.result.as_ref().map(Value::to_string));
         vec![
             instant(self.tick_at),
             if self.manual { "person" } else { "clock" }.to_owned(),
@@ -207,7 +266,8 @@ impl Row for TickView {
     }
 
     fn name(&self) -> String {
-        self.job_id.map_or_else(|| instant(self.tick_at), |id| id.to_string())
+        self.job_id
+            .map_or_else(|| instant(self.tick_at), |id| id.to_string())
     }
 }
 
@@ -239,7 +299,10 @@ impl Row for Whole {
         let schedule = &self.view.schedule;
         let mut pairs = super::job::Pairs(Vec::new());
         pairs.add("schedule", Some(&schedule.name));
-        pairs.add("cron", Some(format!("{} ({})", schedule.cron, schedule.time_zone)));
+        pairs.add(
+            "cron",
+            Some(format!("{} ({})", schedule.cron, schedule.time_zone)),
+        );
         pairs.add("kind", Some(&schedule.kind));
         pairs.add("args", Some(&schedule.args));
         pairs.add("queue", schedule.queue.as_ref());
@@ -247,18 +310,34 @@ impl Row for Whole {
         pairs.add("overlap", word(&schedule.overlap));
         if let Some(pause) = &self.view.pause {
             let why = pause.reason.as_deref().unwrap_or("no reason given");
-            pairs.add("paused", Some(format!("{} by {}: {why}", instant(pause.paused_at), pause.paused_by)));
+            pairs.add(
+                "paused",
+                Some(format!(
+                    "{} by {}: {why}",
+                    instant(pause.paused_at),
+                    pause.paused_by
+                )),
+            );
         }
         if let Some(last) = &self.view.last_tick {
-            pairs.add("last run", Some(format!("{} {}", instant(last.tick_at), stands(last))));
+            pairs.add(
+                "last run",
+                Some(format!("{} {}", instant(last.tick_at), stands(last))),
+            );
         }
-        let next: Vec<String> =
-            self.next.iter().map(|run| format!("{}   {}", run.local, instant(run.at))).collect();
+        let next: Vec<String> = self
+            .next
+            .iter()
+            .map(|run| format!("{}   {}", run.local, instant(run.at)))
+            .collect();
         pairs.add("next runs", (!next.is_empty()).then(|| next.join("\n")));
         pairs.0
     }
 }
 
 fn word<T: serde::Serialize>(value: &T) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+    serde_json::to_value(value)
+        .ok()?
+        .as_str()
+        .map(str::to_owned)
 }

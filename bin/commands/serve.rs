@@ -19,7 +19,9 @@ const CONNECTIONS: u32 = 20;
 
 /// How to serve.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  lockstep serve\n  lockstep serve --listen 0.0.0.0:8080 --database-url postgres://lockstep@db/lockstep")]
+#[command(
+    before_help = "Examples:\n  lockstep serve\n  lockstep serve --listen 0.0.0.0:8080 --database-url postgres://lockstep@db/lockstep"
+)]
 pub(crate) struct Serve {
     /// Where the API listens
     #[arg(long, value_name = "ADDRESS")]
@@ -34,7 +36,9 @@ pub(crate) struct Serve {
 
 /// How to work.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  lockstep work --database-url postgres://lockstep@db/lockstep")]
+#[command(
+    before_help = "Examples:\n  lockstep work --database-url postgres://lockstep@db/lockstep"
+)]
 pub(crate) struct Work {
     /// Where metrics listen; nowhere unless said
     #[arg(long, value_name = "ADDRESS")]
@@ -51,13 +55,25 @@ pub(crate) async fn serve(app: &App, serve: Serve) -> anyhow::Result<Exit> {
     let session = open(app, serve.no_migrate).await?;
     let http = session.config.http;
     let api = bind(serve.listen.unwrap_or(http.listen)).await?;
-    app.out.note(&format!("Serving http://{}. Make a token: lockstep token create NAME --scope jobs:read", api.local_addr()?));
+    app.out.note(&format!(
+        "Serving http://{}. Make a token: lockstep token create NAME --scope jobs:read",
+        api.local_addr()?
+    ));
     let mut services = JoinSet::new();
-    let front = FrontState::new(session.client.clone(), session.env.clone(), FrontOptions::default());
+    let front = FrontState::new(
+        session.client.clone(),
+        session.env.clone(),
+        FrontOptions::default(),
+    );
     services.spawn(crate::http::serve(api, front, stop.clone()));
     if let Some(address) = serve.metrics_listen.or(http.metrics_listen) {
         let listener = bind(address).await?;
-        services.spawn(serve_metrics(listener, recorder, session.client.clone(), stop.clone()));
+        services.spawn(serve_metrics(
+            listener,
+            recorder,
+            session.client.clone(),
+            stop.clone(),
+        ));
     }
     run(app, session, services, stop).await
 }
@@ -70,7 +86,12 @@ pub(crate) async fn work(app: &App, work: Work) -> anyhow::Result<Exit> {
     let mut services = JoinSet::new();
     if let Some(address) = work.metrics_listen {
         let listener = bind(address).await?;
-        services.spawn(serve_metrics(listener, recorder, session.client.clone(), stop.clone()));
+        services.spawn(serve_metrics(
+            listener,
+            recorder,
+            session.client.clone(),
+            stop.clone(),
+        ));
     }
     run(app, session, services, stop).await
 }

@@ -30,13 +30,16 @@ pub(crate) enum Sync {
 
 /// Which, and whether to wait.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:
+#[command(
+    before_help = "Examples:
   lockstep sync soundtrack
   lockstep sync soundtrack --company-id 123
   lockstep sync soundtrack --test-connection
-  lockstep sync soundtrack --no-wait -o name", after_help = "\
+  lockstep sync soundtrack --no-wait -o name",
+    after_help = "\
 Exit codes: 0 synced; 3 no such company; 4 the company has no account; 5 no token, or refused;
-8 some companies or zones failed; 10 the sync itself failed; 124 it goes on after --timeout.")]
+8 some companies or zones failed; 10 the sync itself failed; 124 it goes on after --timeout."
+)]
 pub(crate) struct Soundtrack {
     /// Only this company
     #[arg(long, value_name = "ID")]
@@ -72,8 +75,14 @@ async fn test_connection(app: &App) -> anyhow::Result<Exit> {
     let probe = client.test_connection().await?;
     let more = if probe.more_accounts { "at least " } else { "" };
     let accounts = plural(probe.accounts_visible as usize, "account");
-    let tokens = probe.tokens_available.map(|left| format!("; {left} tokens left in the rate limit")).unwrap_or_default();
-    let words = format!("Soundtrack answers: the token is a {} and sees {more}{accounts}{tokens}.", probe.viewer_kind);
+    let tokens = probe
+        .tokens_available
+        .map(|left| format!("; {left} tokens left in the rate limit"))
+        .unwrap_or_default();
+    let words = format!(
+        "Soundtrack answers: the token is a {} and sees {more}{accounts}{tokens}.",
+        probe.viewer_kind
+    );
     let value = json!({
         "ok": true,
         "viewer_kind": probe.viewer_kind,
@@ -90,7 +99,10 @@ async fn test_connection(app: &App) -> anyhow::Result<Exit> {
 fn no_token() -> Fault {
     Fault::new(Exit::Forbidden, "there is no Soundtrack token")
         .why("Soundtrack answers nobody without one")
-        .fix(format!("export {}=…, or name a file: [soundtrack] token_file", crate::config::DEFAULT_TOKEN_ENV))
+        .fix(format!(
+            "export {}=…, or name a file: [soundtrack] token_file",
+            crate::config::DEFAULT_TOKEN_ENV
+        ))
 }
 
 async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::Result<Exit> {
@@ -100,12 +112,20 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     };
     let what = match &one {
         Some(company) => format!("sync the zones of {}", company.name),
-        None => format!("sync the zones of {}", plural(with_account(session).await?, "company")),
+        None => format!(
+            "sync the zones of {}",
+            plural(with_account(session).await?, "company")
+        ),
     };
     if dry(app, &sync.change, &what)? {
         return Ok(Exit::Ok);
     }
-    let is_manned = session.client.workers().await?.iter().any(|worker| worker.alive);
+    let is_manned = session
+        .client
+        .workers()
+        .await?
+        .iter()
+        .any(|worker| worker.alive);
     if !is_manned && session.env.soundtrack.is_none() {
         return Err(no_token().into());
     }
@@ -114,18 +134,25 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         Some(company) => enqueue_sync(&session.client, company.id, who).await?,
         None => enqueue_sync_all(&session.client, who).await?,
     };
-    session.note_reason(app, &sync.change, &made.id.to_string()).await?;
+    session
+        .note_reason(app, &sync.change, &made.id.to_string())
+        .await?;
     if sync.no_wait {
-        let words = format!("Enqueued job {}. See how it goes: lockstep job show {}", made.id, made.id);
+        let words = format!(
+            "Enqueued job {}. See how it goes: lockstep job show {}",
+            made.id, made.id
+        );
         app.out.done(&words, &made.id.to_string(), &json!(made))?;
         if !is_manned {
-            app.out.note("No worker is alive: it waits until one is. Start one: lockstep serve");
+            app.out
+                .note("No worker is alive: it waits until one is. Start one: lockstep serve");
         }
         return Ok(Exit::Ok);
     }
     let (stop, left) = (signals::stop_token()?, CancellationToken::new());
     let worker = (!is_manned).then(|| {
-        app.out.note("No worker is alive: this command runs the jobs itself.");
+        app.out
+            .note("No worker is alive: this command runs the jobs itself.");
         crew::hire(session, &left)
     });
     let waited = wait(app, session, made.id, sync.timeout, &stop).await;
@@ -137,7 +164,10 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
 }
 
 async fn with_account(session: &Session) -> anyhow::Result<usize> {
-    let mut filter = Filter { has_account: Some(true), after: None };
+    let mut filter = Filter {
+        has_account: Some(true),
+        after: None,
+    };
     let mut count = 0;
     loop {
         let page = company::list(&session.env.pool, &filter, 500).await?;
@@ -167,8 +197,16 @@ pub(super) async fn wait(
         let parts = session.client.children(id).await?;
         let done = parts.completed + parts.cancelled + parts.dead;
         let total = (done + parts.live).max(1);
-        let failed = if parts.dead > 0 { format!(" {} failed", parts.dead) } else { String::new() };
-        progress.at(done.unsigned_abs(), total.unsigned_abs(), &format!("synced{failed}"));
+        let failed = if parts.dead > 0 {
+            format!(" {} failed", parts.dead)
+        } else {
+            String::new()
+        };
+        progress.at(
+            done.unsigned_abs(),
+            total.unsigned_abs(),
+            &format!("synced{failed}"),
+        );
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = tokio::time::sleep_until(deadline) => {
@@ -198,7 +236,10 @@ fn tell(app: &App, job: &JobView, one_company: bool) -> anyhow::Result<Exit> {
     } else {
         let totals: Totals = serde_json::from_value(result.clone())?;
         for company in &totals.failed {
-            app.out.note(&format!("✗ Company {} failed: {}", company.company_id, company.code));
+            app.out.note(&format!(
+                "✗ Company {} failed: {}",
+                company.company_id, company.code
+            ));
         }
         (of_all(&totals), totals.errors > 0)
     };
@@ -210,7 +251,10 @@ fn tell(app: &App, job: &JobView, one_company: bool) -> anyhow::Result<Exit> {
 }
 
 fn ended_badly(job: &JobView) -> Fault {
-    let mut fault = Fault::new(Exit::JobFailed, format!("the sync failed: its job is {}", job.state));
+    let mut fault = Fault::new(
+        Exit::JobFailed,
+        format!("the sync failed: its job is {}", job.state),
+    );
     if let Some(error) = &job.error {
         fault = fault.why(error.clone());
     }

@@ -17,7 +17,9 @@ use crate::output::{Exit, Fault, Format, Row, instant, instant_or_dash};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Make a token and show it, this once
-    #[command(before_help = "Examples:\n  lockstep token create ops --scope jobs:read --scope jobs:write\n  TOKEN=$(lockstep token create cron --scope sync:run -o name)")]
+    #[command(
+        before_help = "Examples:\n  lockstep token create ops --scope jobs:read --scope jobs:write\n  TOKEN=$(lockstep token create cron --scope sync:run -o name)"
+    )]
     Create(Create),
     /// List tokens, newest first; secrets are not kept and not shown
     #[command(visible_alias = "ls")]
@@ -60,7 +62,13 @@ pub(crate) async fn run(app: &App, token: Token) -> anyhow::Result<Exit> {
     let done = match token {
         Token::Create(create) => self::create(app, &session, create).await,
         Token::List => match session.client.tokens().await {
-            Ok(tokens) => app.out.list(&tokens, "No tokens. Make one: lockstep token create NAME --scope jobs:read").map_err(Into::into),
+            Ok(tokens) => app
+                .out
+                .list(
+                    &tokens,
+                    "No tokens. Make one: lockstep token create NAME --scope jobs:read",
+                )
+                .map_err(Into::into),
             Err(error) => Err(error.into()),
         },
         Token::Revoke(revoke) => self::revoke(app, &session, &revoke).await,
@@ -71,14 +79,28 @@ pub(crate) async fn run(app: &App, token: Token) -> anyhow::Result<Exit> {
 
 async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<()> {
     let scopes = create.scopes.join(", ");
-    if dry(app, &create.change, &format!("make token {:?} for {scopes}", create.name))? {
+    if dry(
+        app,
+        &create.change,
+        &format!("make token {:?} for {scopes}", create.name),
+    )? {
         return Ok(());
     }
     let life = create.valid_for.unwrap_or(Life(Some(DEFAULT_LIFE)));
-    let minted = mint(&session.client, &create.name, &create.scopes, life.0, &app.actor()).await?;
+    let minted = mint(
+        &session.client,
+        &create.name,
+        &create.scopes,
+        life.0,
+        &app.actor(),
+    )
+    .await?;
     session.note_reason(app, &create.change, &minted.id).await?;
     let secret = minted.token.expose_secret();
-    app.out.note(&format!("Token {} for {scopes}. It is shown this once; keep it where secrets are kept.", minted.id));
+    app.out.note(&format!(
+        "Token {} for {scopes}. It is shown this once; keep it where secrets are kept.",
+        minted.id
+    ));
     match app.out.format {
         // Alone on stdout, for `$(…)`.
         Format::Table | Format::Name | Format::Csv => app.out.data(&format!("{secret}\n"))?,
@@ -87,7 +109,8 @@ async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<
             app.out.done("", "", &value)?;
         }
     }
-    app.out.next(&format!("Revoke it: lockstep token revoke {}", minted.id));
+    app.out
+        .next(&format!("Revoke it: lockstep token revoke {}", minted.id));
     Ok(())
 }
 
@@ -99,14 +122,24 @@ async fn revoke(app: &App, session: &Session, revoke: &Revoke) -> anyhow::Result
     })?;
     if let Some(at) = token.revoked_at {
         let what = format!("token {id} is revoked already");
-        return Err(Fault::new(Exit::Conflict, what).why(format!("since {}", instant(at))).into());
+        return Err(Fault::new(Exit::Conflict, what)
+            .why(format!("since {}", instant(at)))
+            .into());
     }
-    if !may(app, &revoke.change, &format!("revoke token {id} {:?}", token.name))? {
+    if !may(
+        app,
+        &revoke.change,
+        &format!("revoke token {id} {:?}", token.name),
+    )? {
         return Ok(());
     }
     session.client.revoke_token(id, &app.actor()).await?;
     session.note_reason(app, &revoke.change, id).await?;
-    app.out.done(&format!("Revoked token {id} {:?}.", token.name), id, &json!({"id": id, "revoked": true}))?;
+    app.out.done(
+        &format!("Revoked token {id} {:?}.", token.name),
+        id,
+        &json!({"id": id, "revoked": true}),
+    )?;
     Ok(())
 }
 
@@ -118,7 +151,15 @@ fn life(text: &str) -> Result<Life, String> {
 }
 
 impl Row for TokenView {
-    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "SCOPES", "CREATED_AT", "EXPIRES_AT", "LAST_USED_AT", "STATE"];
+    const COLUMNS: &'static [&'static str] = &[
+        "ID",
+        "NAME",
+        "SCOPES",
+        "CREATED_AT",
+        "EXPIRES_AT",
+        "LAST_USED_AT",
+        "STATE",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -128,7 +169,12 @@ impl Row for TokenView {
             instant(self.created_at),
             instant_or_dash(self.expires_at),
             instant_or_dash(self.last_used_at),
-            if self.revoked_at.is_some() { "revoked" } else { "live" }.to_owned(),
+            if self.revoked_at.is_some() {
+                "revoked"
+            } else {
+                "live"
+            }
+            .to_owned(),
         ]
     }
 

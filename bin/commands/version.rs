@@ -13,6 +13,10 @@ pub(crate) struct Version {}
 /// Does it.
 pub(crate) fn run(app: &App, _: &Version) -> anyhow::Result<Exit> {
     let version = env!("CARGO_PKG_VERSION");
-    app.out.done(&format!("lockstep {version}"), version, &json!({"name": "lockstep", "version": version}))?;
+    app.out.done(
+        &format!("lockstep {version}"),
+        version,
+        &json!({"name": "lockstep", "version": version}),
+    )?;
     Ok(Exit::Ok)
 }

@@ -20,12 +20,21 @@ pub(crate) async fn run(app: &App, worker: Worker) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let workers = session.client.workers().await;
     session.close().await?;
-    app.out.list(&workers?, "No workers yet. Start one: lockstep serve")?;
+    app.out
+        .list(&workers?, "No workers yet. Start one: lockstep serve")?;
     Ok(Exit::Ok)
 }
 
 impl Row for WorkerView {
-    const COLUMNS: &'static [&'static str] = &["ID", "LABEL", "STATE", "QUEUES", "STARTED_AT", "SEEN_AT", "REFUSED"];
+    const COLUMNS: &'static [&'static str] = &[
+        "ID",
+        "LABEL",
+        "STATE",
+        "QUEUES",
+        "STARTED_AT",
+        "SEEN_AT",
+        "REFUSED",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let state = match (self.alive, self.stopped_at) {

@@ -11,7 +11,10 @@ use crate::output::{Exit, Fault, Row, instant_or_dash};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Zone {
     /// List zones in the order of their ids
-    #[command(before_help = "Examples:\n  lockstep zone list --company-id 42\n  lockstep zone list --status offline -o csv", visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep zone list --company-id 42\n  lockstep zone list --status offline -o csv",
+        visible_alias = "ls"
+    )]
     List(List),
     /// Show one zone
     Show(One),
@@ -63,7 +66,8 @@ async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
         after: list.after,
     };
     let zones = zone::list(&session.env.pool, &filter, list.limit).await?;
-    app.out.list(&zones, "No zones. Sync them: lockstep sync soundtrack")?;
+    app.out
+        .list(&zones, "No zones. Sync them: lockstep sync soundtrack")?;
     if let Some(last) = zones.last()
         && zones.len() == usize::from(list.limit)
     {
@@ -86,8 +90,16 @@ fn status(word: &str) -> Result<Status, String> {
 }
 
 impl Row for zone::Zone {
-    const COLUMNS: &'static [&'static str] =
-        &["ID", "COMPANY", "NAME", "STATUS", "DEVICE", "LAST_ONLINE", "SYNCED_AT", "ORPHANED_AT"];
+    const COLUMNS: &'static [&'static str] = &[
+        "ID",
+        "COMPANY",
+        "NAME",
+        "STATUS",
+        "DEVICE",
+        "LAST_ONLINE",
+        "SYNCED_AT",
+        "ORPHANED_AT",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -13,7 +13,9 @@ pub(crate) struct Environment(BTreeMap<String, String>);
 /// Values may be secrets.
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys().filter(|name| name.starts_with("LOCKSTEP_"))).finish()
+        f.debug_set()
+            .entries(self.0.keys().filter(|name| name.starts_with("LOCKSTEP_")))
+            .finish()
     }
 }
 
@@ -21,8 +23,9 @@ impl Environment {
     /// That of this process. Variables that are not text are as good as not set.
     #[expect(clippy::disallowed_methods, reason = "the one place that may")]
     pub(crate) fn of_process() -> Environment {
-        let text = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let text = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         Environment(text.collect())
     }
 
@@ -35,7 +38,10 @@ impl Environment {
 
     /// A variable that is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// A variable that holds a secret.
@@ -88,7 +94,8 @@ impl Environment {
 
     /// Where temporary directories go.
     pub(crate) fn temp_dir(&self) -> PathBuf {
-        self.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+        self.get("TMPDIR")
+            .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
     }
 
     /// Where programs are looked for.
@@ -103,7 +110,8 @@ impl Environment {
 
     /// The machine's name, for worker labels.
     pub(super) fn host(&self) -> Option<&str> {
-        self.get("LOCKSTEP_WORKER_LABEL").or_else(|| self.get("HOSTNAME"))
+        self.get("LOCKSTEP_WORKER_LABEL")
+            .or_else(|| self.get("HOSTNAME"))
     }
 }
 
@@ -113,7 +121,10 @@ mod tests {
 
     #[test]
     fn our_own_name_wins_over_the_usual_one() {
-        let env = Environment::of([("DATABASE_URL", "theirs"), ("LOCKSTEP_DATABASE_URL", "ours")]);
+        let env = Environment::of([
+            ("DATABASE_URL", "theirs"),
+            ("LOCKSTEP_DATABASE_URL", "ours"),
+        ]);
 
         assert_eq!(env.database_url(), Some(("ours", "LOCKSTEP_DATABASE_URL")));
     }

@@ -2,10 +2,13 @@
 //! checked once; nothing else reads a setting.
 
 mod check;
+mod duration;
 mod env;
+mod field;
 mod places;
 mod policy;
 mod problem;
+mod remotes;
 mod schedules;
 mod section;
 pub(crate) mod suggest;
@@ -18,10 +21,10 @@ use std::time::Duration;
 use engine::{Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
 use toml::de::DeTable;
 
+pub(crate) use duration::parse_duration;
 pub(crate) use env::Environment;
 use problem::Problems;
 pub(crate) use problem::{Report, Severity};
-pub(crate) use section::parse_duration;
 
 /// The file that is read when nobody names another.
 pub(crate) const DEFAULT_FILE: &str = "workers.toml";
@@ -60,7 +63,9 @@ pub(crate) struct Database {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Database")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -145,17 +150,33 @@ pub(crate) enum Error {
 }
 
 /// The configuration and what is odd about it.
-pub(crate) fn load(flags: &Flags, env: &Environment, registry: &Registry) -> Result<(Config, Report), Error> {
+pub(crate) fn load(
+    flags: &Flags,
+    env: &Environment,
+    registry: &Registry,
+) -> Result<(Config, Report), Error> {
     let (path, text) = read(flags, env)?;
-    let name = path.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).to_owned();
+    let name = path
+        .as_deref()
+        .unwrap_or(Path::new(DEFAULT_FILE))
+        .to_owned();
     let (config, report) = parse(&name.display().to_string(), &text, registry);
-    let mut config = config.ok_or_else(|| Error::Invalid { path: name, report: report.clone() })?;
+    let mut config = config.ok_or_else(|| Error::Invalid {
+        path: name,
+        report: report.clone(),
+    })?;
     config.path = path;
     places::apply_environment(&mut config, env)?;
     if let Some(url) = &flags.database_url {
-        let problem = |problem| Error::Variable { variable: "--database-url".into(), problem };
+        let problem = |problem| Error::Variable {
+            variable: "--database-url".into(),
+            problem,
+        };
         check::database_url(url).map_err(problem)?;
-        config.database = Some(Database { url: url.clone(), origin: "--database-url".into() });
+        config.database = Some(Database {
+            url: url.clone(),
+            origin: "--database-url".into(),
+        });
     }
     Ok((config, report))
 }
@@ -214,7 +235,11 @@ pub(super) fn defaults(registry: &Registry) -> Config {
             // The port that OpenTelemetry's Prometheus exporters use; 9090 is Prometheus's own.
             metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
         },
-        worker: WorkerOptions { queues: Vec::new(), retention: Retention::default(), ..WorkerOptions::default() },
+        worker: WorkerOptions {
+            queues: Vec::new(),
+            retention: Retention::default(),
+            ..WorkerOptions::default()
+        },
         policies: registry.policies().into_iter().collect(),
         schedules: Vec::new(),
     }

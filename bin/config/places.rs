@@ -1,12 +1,16 @@
 //! What the environment says, over what the file says.
 
-use super::check::{database_url, parse_address};
+use super::check::database_url;
+use super::remotes::parse_address;
 use super::{Config, DEFAULT_TOKEN_ENV, Database, Environment, Error, TokenSource};
 
 pub(super) fn apply_environment(config: &mut Config, env: &Environment) -> Result<(), Error> {
     if let Some((url, variable)) = env.database_url() {
         database_url(url).map_err(|problem| bad(variable, problem))?;
-        config.database = Some(Database { url: url.to_owned(), origin: variable.to_owned() });
+        config.database = Some(Database {
+            url: url.to_owned(),
+            origin: variable.to_owned(),
+        });
     }
     if let Some(dir) = env.get("LOCKSTEP_DATA_DIR") {
         config.postgres.data_dir = Some(dir.into());
@@ -31,7 +35,10 @@ fn listen(config: &mut Config, env: &Environment) -> Result<(), Error> {
     }
     let address = |variable: &str| match env.get(variable) {
         Some(text) => parse_address(text).map(Some).ok_or_else(|| {
-            bad(variable, format!("`{text}` is not an address; write it as 127.0.0.1:8080"))
+            bad(
+                variable,
+                format!("`{text}` is not an address; write it as 127.0.0.1:8080"),
+            )
         }),
         None => Ok(None),
     };
@@ -66,11 +73,18 @@ fn host_name() -> String {
     // No variable says it to services; the kernel's file does.
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "lockstep".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "lockstep".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 fn bad(variable: &str, problem: String) -> Error {
-    Error::Variable { variable: variable.to_owned(), problem }
+    Error::Variable {
+        variable: variable.to_owned(),
+        problem,
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +117,9 @@ mod tests {
 
     #[test]
     fn a_bad_variable_is_named_and_its_secret_is_not() {
-        let error = with([("DATABASE_URL", "mysql://root:canary@host")]).unwrap_err().to_string();
+        let error = with([("DATABASE_URL", "mysql://root:canary@host")])
+            .unwrap_err()
+            .to_string();
 
         assert!(error.starts_with("DATABASE_URL: "), "{error}");
         assert!(!error.contains("canary"), "{error}");

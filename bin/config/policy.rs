@@ -5,22 +5,37 @@ use std::time::Duration;
 
 use engine::{Backoff, Policy, QueueOptions, Registry};
 
-use super::section::{Field, Section};
+use super::field::Field;
+use super::section::Section;
 use super::suggest::did_you_mean;
 use super::{Config, DAY, SECOND};
 
 const SLOTS: usize = 20;
 
 pub(super) fn queues(root: &Section<'_>) -> Vec<QueueOptions> {
-    let Some(table) = root.section("queues") else { return Vec::new() };
+    let Some(table) = root.section("queues") else {
+        return Vec::new();
+    };
     let mut queues = Vec::new();
     for (name, field) in table.entries() {
-        let Some(section) = field.section() else { continue };
-        let slots = section.get("concurrency").and_then(|field| field.integer(1..=10_000));
-        let slots = slots.and_then(|slots| usize::try_from(slots).ok()).unwrap_or(SLOTS);
+        let Some(section) = field.section() else {
+            continue;
+        };
+        let slots = section
+            .get("concurrency")
+            .and_then(|field| field.integer(1..=10_000));
+        let slots = slots
+            .and_then(|slots| usize::try_from(slots).ok())
+            .unwrap_or(SLOTS);
         section.finish(&[
-            ("lease", "the lease is the whole worker's: `[worker] lease = \"15s\"`"),
-            ("poll", "the poll is the whole worker's: `[worker] poll = \"1s\"`"),
+            (
+                "lease",
+                "the lease is the whole worker's: `[worker] lease = \"15s\"`",
+            ),
+            (
+                "poll",
+                "the poll is the whole worker's: `[worker] poll = \"1s\"`",
+            ),
         ]);
         queues.push(QueueOptions::new(name.get_ref().as_ref(), slots));
     }
@@ -33,7 +48,9 @@ pub(super) fn kinds(
     queues: &[QueueOptions],
 ) -> BTreeMap<String, Policy> {
     let mut policies: BTreeMap<String, Policy> = registry.policies().into_iter().collect();
-    let Some(table) = root.section("kinds") else { return policies };
+    let Some(table) = root.section("kinds") else {
+        return policies;
+    };
     let known = registry.kinds();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let lanes = lanes(registry, queues);
@@ -41,7 +58,11 @@ pub(super) fn kinds(
         let kind = name.get_ref().as_ref();
         if !known.contains(&kind) {
             let help = unknown_kind_help(kind, &field, &known);
-            field.refuse(format!("unknown kind `{kind}`"), "no handler of this name", help);
+            field.refuse(
+                format!("unknown kind `{kind}`"),
+                "no handler of this name",
+                help,
+            );
         } else if let Some(policy) = read(&field, registry.policy(kind), &lanes) {
             policies.insert(kind.to_owned(), policy);
         }
@@ -52,9 +73,13 @@ pub(super) fn kinds(
 /// `[kinds.soundtrack.sync_zones]` without quotes is a table in a table: the likeliest slip.
 fn unknown_kind_help(kind: &str, field: &Field<'_>, known: &[&str]) -> Option<String> {
     let inner = field.keys().into_iter().map(|key| format!("{kind}.{key}"));
-    let unquoted = inner.into_iter().find(|whole| known.contains(&whole.as_str()));
+    let unquoted = inner
+        .into_iter()
+        .find(|whole| known.contains(&whole.as_str()));
     match unquoted {
-        Some(whole) => Some(format!("a kind holds a dot, so it needs quotes: `[kinds.\"{whole}\"]`")),
+        Some(whole) => Some(format!(
+            "a kind holds a dot, so it needs quotes: `[kinds.\"{whole}\"]`"
+        )),
         None => did_you_mean(kind, known),
     }
 }
@@ -62,7 +87,12 @@ fn unknown_kind_help(kind: &str, field: &Field<'_>, known: &[&str]) -> Option<St
 /// Queues of the file and those that kinds have by themselves.
 pub(super) fn lanes(registry: &Registry, queues: &[QueueOptions]) -> Vec<String> {
     let mut lanes: Vec<String> = queues.iter().map(|queue| queue.name.clone()).collect();
-    lanes.extend(registry.policies().into_iter().map(|(_, policy)| policy.queue));
+    lanes.extend(
+        registry
+            .policies()
+            .into_iter()
+            .map(|(_, policy)| policy.queue),
+    );
     lanes.push("default".into());
     lanes.sort();
     lanes.dedup();
@@ -78,7 +108,11 @@ pub(super) fn lane(field: &Field<'_>, lanes: &[String]) -> Option<String> {
         if let Some(meant) = did_you_mean(name, &known) {
             help = format!("{meant} {help}");
         }
-        field.refuse(format!("no queue is called `{name}`"), "no worker would serve it", Some(help));
+        field.refuse(
+            format!("no queue is called `{name}`"),
+            "no worker would serve it",
+            Some(help),
+        );
         return None;
     }
     Some(name.to_owned())
@@ -91,31 +125,53 @@ fn read(field: &Field<'_>, usual: Policy, lanes: &[String]) -> Option<Policy> {
         policy.queue = queue;
     }
     let small = |number: i64| i16::try_from(number).ok();
-    let priority = section.get("priority").and_then(|field| field.integer(-1000..=1000));
+    let priority = section
+        .get("priority")
+        .and_then(|field| field.integer(-1000..=1000));
     policy.priority = priority.and_then(small).unwrap_or(policy.priority);
-    let attempts = section.get("max_attempts").and_then(|field| field.integer(1..=1000));
+    let attempts = section
+        .get("max_attempts")
+        .and_then(|field| field.integer(1..=1000));
     let attempts = attempts.and_then(|number| u16::try_from(number).ok());
     policy.max_attempts = attempts.unwrap_or(policy.max_attempts);
-    let timeout = section.get("timeout").and_then(|field| field.duration(SECOND..=DAY));
+    let timeout = section
+        .get("timeout")
+        .and_then(|field| field.duration(SECOND..=DAY));
     policy.timeout = timeout.unwrap_or(policy.timeout);
     if let Some(field) = section.get("backoff") {
         policy.backoff = backoff(&field, policy.backoff);
     }
     section.finish(&[
-        ("concurrency", "slots are per queue: `[queues.default] concurrency = 20`"),
-        ("retries", "attempts are counted, the first one too: `max_attempts = 8`"),
+        (
+            "concurrency",
+            "slots are per queue: `[queues.default] concurrency = 20`",
+        ),
+        (
+            "retries",
+            "attempts are counted, the first one too: `max_attempts = 8`",
+        ),
     ]);
     Some(policy)
 }
 
 fn backoff(field: &Field<'_>, usual: Backoff) -> Backoff {
-    let Some(section) = field.section() else { return usual };
+    let Some(section) = field.section() else {
+        return usual;
+    };
     let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let base = section.get("base");
     let max = section.get("max");
-    let base_ms = base.as_ref().and_then(|f| f.duration(SECOND / 1000..=DAY)).map(millis);
-    let max_ms = max.as_ref().and_then(|f| f.duration(SECOND / 1000..=DAY * 7)).map(millis);
-    let factor = section.get("factor").and_then(|field| field.number(1.0..=100.0));
+    let base_ms = base
+        .as_ref()
+        .and_then(|f| f.duration(SECOND / 1000..=DAY))
+        .map(millis);
+    let max_ms = max
+        .as_ref()
+        .and_then(|f| f.duration(SECOND / 1000..=DAY * 7))
+        .map(millis);
+    let factor = section
+        .get("factor")
+        .and_then(|field| field.number(1.0..=100.0));
     section.finish(&[]);
     let read = Backoff {
         base_ms: base_ms.unwrap_or(usual.base_ms),
@@ -127,20 +183,30 @@ fn backoff(field: &Field<'_>, usual: Backoff) -> Backoff {
     {
         let label = "expected at least the base";
         let help = "the base is the first wait's ceiling, the max that of every later one";
-        field.refuse("the longest wait is shorter than the first".into(), label, Some(help.into()));
+        field.refuse(
+            "the longest wait is shorter than the first".into(),
+            label,
+            Some(help.into()),
+        );
     }
     read
 }
 
 /// A lane without jobs is mostly a typing mistake somewhere else.
 pub(super) fn warn_of_idle_queues(root: &Section<'_>, config: &Config) {
-    let Some(table) = root.section("queues") else { return };
+    let Some(table) = root.section("queues") else {
+        return;
+    };
     for (name, field) in table.entries() {
         let name = name.get_ref().as_ref();
         let used = config.policies.values().any(|policy| policy.queue == name);
         if !used && name != "default" {
             let help = "put kinds into it with `[kinds.\"…\"] queue`, or schedules with `queue`";
-            field.warn(format!("no kind runs in the queue `{name}`"), "nobody uses it", Some(help.into()));
+            field.warn(
+                format!("no kind runs in the queue `{name}`"),
+                "nobody uses it",
+                Some(help.into()),
+            );
         }
     }
 }

@@ -54,7 +54,11 @@ impl Problems {
         let mut problems = self.found.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.severity));
         let source = masked(source, &self.secrets.into_inner());
-        Report { path: path.to_owned(), source, problems }
+        Report {
+            path: path.to_owned(),
+            source,
+            problems,
+        }
     }
 }
 
@@ -74,7 +78,10 @@ impl Report {
 
     /// How many of them stop the program.
     pub(crate) fn errors(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count()
     }
 
     /// How many do not.
@@ -84,18 +91,34 @@ impl Report {
 
     /// `workers.toml:3:9`.
     pub(crate) fn position(&self, problem: &Problem) -> String {
-        let before = self.source.get(..problem.span.start).unwrap_or(&self.source);
+        let before = self
+            .source
+            .get(..problem.span.start)
+            .unwrap_or(&self.source);
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         format!("{}:{line}:{column}", self.path)
     }
 
     /// All problems as a person reads them.
     pub(crate) fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let shown: Vec<String> =
-            self.problems.iter().map(|problem| self.render_one(&renderer, problem)).collect();
+        let shown: Vec<String> = self
+            .problems
+            .iter()
+            .map(|problem| self.render_one(&renderer, problem))
+            .collect();
         shown.join("\n\n")
     }
 
@@ -105,7 +128,9 @@ impl Report {
             Severity::Warning => Level::WARNING,
         };
         let span = first_line(&self.source, problem.span.clone());
-        let annotation = AnnotationKind::Primary.span(span).label(problem.label.as_str());
+        let annotation = AnnotationKind::Primary
+            .span(span)
+            .label(problem.label.as_str());
         let snippet = Snippet::source(self.source.as_str())
             .path(self.path.as_str())
             .annotation(annotation);
@@ -134,7 +159,10 @@ fn masked(source: &str, secrets: &[Range<usize>]) -> String {
     let mut text = source.to_owned();
     for span in secrets {
         if let Some(secret) = text.get(span.clone()) {
-            let stars: String = secret.bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+            let stars: String = secret
+                .bytes()
+                .map(|b| if b == b'\n' { '\n' } else { '*' })
+                .collect();
             text.replace_range(span.clone(), &stars);
         }
     }

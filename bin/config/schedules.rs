@@ -4,16 +4,26 @@ use engine::{CatchUp, Overlap, QueueOptions, Registry, Schedule};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::field::Field;
 use super::policy::{lane, lanes};
-use super::section::{Field, Section};
+use super::section::Section;
 use super::suggest::{did_you_mean, nearest};
 
 const ELSEWHERE: &[(&str, &str)] = &[
     ("timezone", "did you mean `time_zone`?"),
     ("tz", "did you mean `time_zone`?"),
-    ("every", "intervals are written as cron: every five minutes is `cron = \"*/5 * * * *\"`"),
-    ("max_attempts", "attempts are the kind's: `[kinds.\"…\"] max_attempts = 8`"),
-    ("timeout", "the timeout is the kind's: `[kinds.\"…\"] timeout = \"2m\"`"),
+    (
+        "every",
+        "intervals are written as cron: every five minutes is `cron = \"*/5 * * * *\"`",
+    ),
+    (
+        "max_attempts",
+        "attempts are the kind's: `[kinds.\"…\"] max_attempts = 8`",
+    ),
+    (
+        "timeout",
+        "the timeout is the kind's: `[kinds.\"…\"] timeout = \"2m\"`",
+    ),
 ];
 
 pub(super) fn schedules(
@@ -21,7 +31,9 @@ pub(super) fn schedules(
     registry: &Registry,
     queues: &[QueueOptions],
 ) -> Vec<Schedule> {
-    let Some(field) = root.get("schedule") else { return Vec::new() };
+    let Some(field) = root.get("schedule") else {
+        return Vec::new();
+    };
     let lanes = lanes(registry, queues);
     let mut schedules: Vec<Schedule> = Vec::new();
     for section in field.sections("name") {
@@ -44,10 +56,18 @@ fn read(
     let zone = section.get("time_zone");
     let args = section.get("args");
     let catch_up = section.get("catch_up").and_then(|field| {
-        field.word(&[("none", CatchUp::None), ("latest", CatchUp::Latest), ("all", CatchUp::All)])
+        field.word(&[
+            ("none", CatchUp::None),
+            ("latest", CatchUp::Latest),
+            ("all", CatchUp::All),
+        ])
     });
     let overlap = section.get("overlap").and_then(|field| {
-        field.word(&[("skip", Overlap::Skip), ("queue", Overlap::Queue), ("allow", Overlap::Allow)])
+        field.word(&[
+            ("skip", Overlap::Skip),
+            ("queue", Overlap::Queue),
+            ("allow", Overlap::Allow),
+        ])
     });
     let queue = section.get("queue").and_then(|field| lane(&field, lanes));
     section.finish(ELSEWHERE);
@@ -88,7 +108,11 @@ fn unique_name(field: &Field<'_>, before: &[Schedule]) -> Option<String> {
     }
     if before.iter().any(|schedule| schedule.name == name) {
         let help = "ticks are kept by the schedule's name, so it must be the only one";
-        field.refuse(format!("another schedule is called `{name}`"), "used before", Some(help.into()));
+        field.refuse(
+            format!("another schedule is called `{name}`"),
+            "used before",
+            Some(help.into()),
+        );
         return None;
     }
     Some(name.to_owned())
@@ -101,7 +125,11 @@ fn known_kind(field: &Field<'_>, registry: &Registry) -> Option<String> {
         return Some(kind.to_owned());
     }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    field.refuse(format!("unknown kind `{kind}`"), "no handler of this name", did_you_mean(kind, &known));
+    field.refuse(
+        format!("unknown kind `{kind}`"),
+        "no handler of this name",
+        did_you_mean(kind, &known),
+    );
     None
 }
 
@@ -110,13 +138,20 @@ fn zone_name(field: &Field<'_>) -> Option<String> {
     if TimeZone::get(name).is_ok() {
         return Some(name.to_owned());
     }
-    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let known: Vec<String> = jiff::tz::db()
+        .available()
+        .map(|name| name.to_string())
+        .collect();
     let meant = nearest(name, known.iter().map(String::as_str));
     let help = match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => "use a name of the IANA list, as `Asia/Bangkok` or `UTC`".into(),
     };
-    field.refuse(format!("unknown time zone `{name}`"), "expected an IANA name", Some(help));
+    field.refuse(
+        format!("unknown time zone `{name}`"),
+        "expected an IANA name",
+        Some(help),
+    );
     None
 }
 
@@ -158,10 +193,18 @@ fn cron_line(field: &Field<'_>, time_zone: Option<&str>) -> Option<String> {
         let (name, range) = FIELDS[index];
         let start = part.as_ptr().addr() - line.as_ptr().addr();
         let place = field.part(start..start + part.len());
-        place.refuse(format!("`{part}` is no {name}"), format!("expected {range}"), help);
+        place.refuse(
+            format!("`{part}` is no {name}"),
+            format!("expected {range}"),
+            help,
+        );
     } else {
         let help = "no date fits all of its fields, as 30 February";
-        field.refuse(format!("`{line}` never comes"), "there is no next run", Some(help.into()));
+        field.refuse(
+            format!("`{line}` never comes"),
+            "there is no next run",
+            Some(help.into()),
+        );
     }
     None
 }
@@ -188,5 +231,7 @@ fn bad_part<'p>(parts: &[&'p str], zone: &str) -> Option<(usize, &'p str)> {
         line[index] = parts[index + seconds];
         judge(&line.join(" "), zone)
     };
-    (0..FIELDS.len()).find(|index| !alone(*index)).map(|index| (index, parts[index + seconds]))
+    (0..FIELDS.len())
+        .find(|index| !alone(*index))
+        .map(|index| (index, parts[index + seconds]))
 }

@@ -36,7 +36,10 @@ mod tests {
     fn a_slip_finds_what_was_meant() {
         let kinds = ["soundtrack.sync_zones", "soundtrack.sync_all"];
 
-        assert_eq!(nearest("soundtrack.sync_zone", kinds), Some("soundtrack.sync_zones"));
+        assert_eq!(
+            nearest("soundtrack.sync_zone", kinds),
+            Some("soundtrack.sync_zones")
+        );
         assert_eq!(nearest("sync_all", kinds), Some("soundtrack.sync_all"));
         assert_eq!(nearest("concurency", ["concurrency"]), Some("concurrency"));
         assert_eq!(nearest("zoho.pull", kinds), None);

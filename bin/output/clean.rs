@@ -68,6 +68,9 @@ mod tests {
         let text = json(&value.to_string());
 
         assert!(!text.contains(['\u{9b}', '\u{7f}', '\u{1b}', '\u{202e}']));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

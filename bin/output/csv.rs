@@ -20,7 +20,11 @@ fn record(cells: &[String]) -> String {
 fn unarmed(cell: &str) -> String {
     let cell = super::clean::keep_lines(cell);
     let armed = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if armed && cell.parse::<f64>().is_err() && cell != "-" { format!("'{cell}") } else { cell }
+    if armed && cell.parse::<f64>().is_err() && cell != "-" {
+        format!("'{cell}")
+    } else {
+        cell
+    }
 }
 
 fn quoted(cell: &str) -> String {

@@ -23,7 +23,12 @@ pub(crate) struct Fault {
 impl Fault {
     /// A fault of which only the what is known.
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Fault {
-        Fault { exit, what: what.into(), why: None, fix: None }
+        Fault {
+            exit,
+            what: what.into(),
+            why: None,
+            fix: None,
+        }
     }
 
     /// Why it is so.
@@ -55,7 +60,12 @@ impl Fault {
                 causes.push(cause);
             }
         }
-        Fault { exit, what, why: (!causes.is_empty()).then(|| causes.join(": ")), fix }
+        Fault {
+            exit,
+            what,
+            why: (!causes.is_empty()).then(|| causes.join(": ")),
+            fix,
+        }
     }
 
     /// Writes it to stderr.
@@ -73,9 +83,17 @@ impl Fault {
             return;
         }
         let mark = |text: &str, code: &str| {
-            if out.color_err { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+            if out.color_err {
+                format!("\u{1b}[{code}m{text}\u{1b}[0m")
+            } else {
+                text.to_owned()
+            }
         };
-        out.err(&format!("{} {}", mark("✗", "31;1"), super::clean::keep_lines(&self.what)));
+        out.err(&format!(
+            "{} {}",
+            mark("✗", "31;1"),
+            super::clean::keep_lines(&self.what)
+        ));
         if let Some(why) = &self.why {
             out.err(&format!("  {} {}", mark("why:", "2"), clean(why)));
         }
@@ -110,10 +128,20 @@ fn verdict(error: &anyhow::Error) -> (Exit, Option<String>) {
         }
         if let Some(error) = cause.downcast_ref::<config::Error>() {
             let checks = matches!(error, config::Error::Invalid { .. });
-            return (Exit::BadConfig, if checks { fix("see all of them with `lockstep check`") } else { None });
+            return (
+                Exit::BadConfig,
+                if checks {
+                    fix("see all of them with `lockstep check`")
+                } else {
+                    None
+                },
+            );
         }
         if cause.downcast_ref::<postgres::Error>().is_some() {
-            return (Exit::Unreachable, fix("set DATABASE_URL to use a Postgres you have, or see `lockstep doctor`"));
+            return (
+                Exit::Unreachable,
+                fix("set DATABASE_URL to use a Postgres you have, or see `lockstep doctor`"),
+            );
         }
         if let Some(error) = cause.downcast_ref::<sqlx::Error>() {
             return of_database(error);
@@ -132,12 +160,18 @@ fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
             (Exit::NotFound, fix("lockstep schedule list"))
         }
         engine::Error::NoSuch { .. } => (Exit::NotFound, None),
-        engine::Error::WrongState { id, .. } => (Exit::Conflict, Some(format!("lockstep job show {id}"))),
-        engine::Error::UniqueKeyTaken { twin, .. } | engine::Error::IdempotencyMismatch { twin, .. } => {
+        engine::Error::WrongState { id, .. } => {
+            (Exit::Conflict, Some(format!("lockstep job show {id}")))
+        }
+        engine::Error::UniqueKeyTaken { twin, .. }
+        | engine::Error::IdempotencyMismatch { twin, .. } => {
             (Exit::Conflict, Some(format!("lockstep job show {twin}")))
         }
         engine::Error::LeaseLost { .. } => (Exit::Conflict, None),
-        engine::Error::Migrate(_) => (Exit::Conflict, fix("use the binary that made this database, or a newer one")),
+        engine::Error::Migrate(_) => (
+            Exit::Conflict,
+            fix("use the binary that made this database, or a newer one"),
+        ),
         engine::Error::Database(error) => of_database(error),
         _ => (Exit::Failure, None),
     }
@@ -148,13 +182,20 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
     let fix = |text: &str| Some(text.to_owned());
     Some(match error {
         jobs::Error::UnknownCompany(_) => (Exit::NotFound, fix("lockstep company list")),
-        jobs::Error::NoAccount { id, .. } => {
-            (Exit::Conflict, Some(format!("lockstep company set {id} --account ID")))
-        }
+        jobs::Error::NoAccount { id, .. } => (
+            Exit::Conflict,
+            Some(format!("lockstep company set {id} --account ID")),
+        ),
         jobs::Error::AccountTaken => (Exit::Conflict, fix("lockstep company list --with-account")),
         jobs::Error::Invalid(_) => (Exit::Usage, None),
-        jobs::Error::NotConfigured { .. } => (Exit::Forbidden, fix("give the token: see [soundtrack] in workers.toml")),
-        jobs::Error::Migrate(_) => (Exit::Conflict, fix("use the binary that made this database, or a newer one")),
+        jobs::Error::NotConfigured { .. } => (
+            Exit::Forbidden,
+            fix("give the token: see [soundtrack] in workers.toml"),
+        ),
+        jobs::Error::Migrate(_) => (
+            Exit::Conflict,
+            fix("use the binary that made this database, or a newer one"),
+        ),
         _ => return None,
     })
 }
@@ -162,11 +203,16 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
 fn of_remote(error: &connectors::Error) -> (Exit, Option<String>) {
     let fix = |text: &str| Some(text.to_owned());
     match error {
-        connectors::Error::AuthRevoked { .. } | connectors::Error::AuthExpired { .. } => {
-            (Exit::Forbidden, fix("give another token: the remote does not take this one"))
+        connectors::Error::AuthRevoked { .. } | connectors::Error::AuthExpired { .. } => (
+            Exit::Forbidden,
+            fix("give another token: the remote does not take this one"),
+        ),
+        connectors::Error::Forbidden { .. } => {
+            (Exit::Forbidden, fix("ask the vendor to let this token in"))
         }
-        connectors::Error::Forbidden { .. } => (Exit::Forbidden, fix("ask the vendor to let this token in")),
-        connectors::Error::Misconfigured { .. } => (Exit::BadConfig, fix("correct [soundtrack] in workers.toml")),
+        connectors::Error::Misconfigured { .. } => {
+            (Exit::BadConfig, fix("correct [soundtrack] in workers.toml"))
+        }
         _ => (Exit::Unreachable, fix("try again later")),
     }
 }
@@ -174,16 +220,37 @@ fn of_remote(error: &connectors::Error) -> (Exit, Option<String>) {
 fn of_database(error: &sqlx::Error) -> (Exit, Option<String>) {
     let fix = |text: &str| Some(text.to_owned());
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-            (Exit::Unreachable, fix("check that the database runs and its address is right: lockstep doctor"))
-        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => (
+            Exit::Unreachable,
+            fix("check that the database runs and its address is right: lockstep doctor"),
+        ),
         sqlx::Error::Database(db) => match db.code().as_deref() {
-            Some("28P01" | "28000") => (Exit::Forbidden, fix("check user and password in the database url")),
-            Some("42501") => (Exit::Forbidden, fix("give the database's user the rights it lacks")),
-            Some("3D000") => (Exit::Unreachable, fix("create the database, or correct its name in the url")),
-            Some("42P01" | "3F000") => (Exit::Conflict, fix("the database is not migrated: lockstep migrate")),
-            Some(code) if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
-                (Exit::Unreachable, fix("try again; if it stays so: lockstep doctor"))
+            Some("28P01" | "28000") => (
+                Exit::Forbidden,
+                fix("check user and password in the database url"),
+            ),
+            Some("42501") => (
+                Exit::Forbidden,
+                fix("give the database's user the rights it lacks"),
+            ),
+            Some("3D000") => (
+                Exit::Unreachable,
+                fix("create the database, or correct its name in the url"),
+            ),
+            Some("42P01" | "3F000") => (
+                Exit::Conflict,
+                fix("the database is not migrated: lockstep migrate"),
+            ),
+            Some(code)
+                if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") =>
+            {
+                (
+                    Exit::Unreachable,
+                    fix("try again; if it stays so: lockstep doctor"),
+                )
             }
             _ => (Exit::Failure, None),
         },

@@ -50,7 +50,9 @@ pub(crate) trait Row: Serialize {
 
     /// Names and values when it is shown alone.
     fn details(&self) -> Vec<(String, String)> {
-        let names = Self::COLUMNS.iter().map(|name| name.to_lowercase().replace('_', " "));
+        let names = Self::COLUMNS
+            .iter()
+            .map(|name| name.to_lowercase().replace('_', " "));
         names.zip(self.cells()).collect()
     }
 }
@@ -164,12 +166,19 @@ impl Output {
     }
 
     fn dim(&self, text: &str) -> String {
-        if self.color_err { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color_err {
+            format!("\u{1b}[2m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Tables are fitted to a terminal and never cut anywhere else.
     fn width(&self) -> Option<u16> {
-        io::stdout().is_terminal().then(table::terminal_width).flatten()
+        io::stdout()
+            .is_terminal()
+            .then(table::terminal_width)
+            .flatten()
     }
 }
 

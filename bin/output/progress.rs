@@ -25,7 +25,11 @@ impl Progress {
             bar.set_style(style());
             bar
         });
-        Progress { out: *out, bar, last_line: Instant::now() }
+        Progress {
+            out: *out,
+            bar,
+            last_line: Instant::now(),
+        }
     }
 
     /// So much is done of so much.

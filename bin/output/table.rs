@@ -16,7 +16,9 @@ pub(super) fn list(columns: &[&str], rows: &[Vec<String>], width: Option<u16>) -
     }
     match width {
         Some(width) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
         }
         None => {
             table.set_content_arrangement(ContentArrangement::Disabled);
@@ -27,12 +29,20 @@ pub(super) fn list(columns: &[&str], rows: &[Vec<String>], width: Option<u16>) -
 
 /// Names to the left, values to the right; a value of many lines is indented.
 pub(super) fn details(pairs: &[(String, String)], color: bool) -> String {
-    let widest = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let widest = pairs
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for (name, value) in pairs {
         let value = keep_lines(value).replace('\n', &format!("\n{}", " ".repeat(widest + 2)));
         let padded = format!("{name:<widest$}");
-        let name = if color { format!("\u{1b}[2m{padded}\u{1b}[0m") } else { padded };
+        let name = if color {
+            format!("\u{1b}[2m{padded}\u{1b}[0m")
+        } else {
+            padded
+        };
         text.push_str(format!("{name}  {value}").trim_end());
         text.push('\n');
     }

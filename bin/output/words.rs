@@ -50,7 +50,6 @@ pub(crate) fn long(text: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +64,12 @@ mod tests {
 
     #[test]
     fn plurals_are_english() {
-        let said = [plural(1, "job"), plural(0, "job"), plural(2, "company"), plural(3, "day")];
+        let said = [
+            plural(1, "job"),
+            plural(0, "job"),
+            plural(2, "company"),
+            plural(3, "day"),
+        ];
 
         assert_eq!(said, ["1 job", "0 jobs", "2 companies", "3 days"]);
     }

@@ -42,7 +42,10 @@ async fn a_program_gets_the_problems_as_json() {
 
     assert_eq!(code, 7);
     assert_eq!(report["problems"][0]["position"], "05_time_zone.toml:4:13");
-    assert_eq!(report["problems"][0]["help"], "did you mean `Asia/Bangkok`?");
+    assert_eq!(
+        report["problems"][0]["help"],
+        "did you mean `Asia/Bangkok`?"
+    );
 }
 
 #[tokio::test]
@@ -54,7 +57,10 @@ async fn no_secret_of_a_broken_file_is_shown() {
         let (_, out, err) = ended(command).await;
 
         for secret in ["hunter2", "c2VjcmV0"] {
-            assert!(!format!("{out}{err}").contains(secret), "{format}: {out}{err}");
+            assert!(
+                !format!("{out}{err}").contains(secret),
+                "{format}: {out}{err}"
+            );
         }
     }
 }
@@ -66,7 +72,10 @@ async fn the_file_in_the_repository_is_fine() {
 
     let (code, out, err) = ended(command).await;
 
-    assert_eq!((code, out.as_str(), err.as_str()), (0, "workers.toml is fine: 2 schedules.\n", ""));
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "workers.toml is fine: 2 schedules.\n", "")
+    );
 }
 
 #[tokio::test]

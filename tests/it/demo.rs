@@ -12,8 +12,14 @@ async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
     assert_eq!(totals["skipped"], 1);
     assert_eq!(totals["companies_failed"], 2);
     let dead = told["dead"].as_array().expect("dead letters");
-    let mut codes: Vec<&str> = dead.iter().filter_map(|letter| letter["code"].as_str()).collect();
+    let mut codes: Vec<&str> = dead
+        .iter()
+        .filter_map(|letter| letter["code"].as_str())
+        .collect();
     codes.sort_unstable();
     assert_eq!(codes.len(), 2, "{codes:?}");
-    assert!(dead.iter().all(|letter| letter["error"].is_string()), "{dead:?}");
+    assert!(
+        dead.iter().all(|letter| letter["error"].is_string()),
+        "{dead:?}"
+    );
 }

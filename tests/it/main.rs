@@ -6,3 +6,4 @@ mod cli;
 mod demo;
 mod http;
 mod serve;
+mod sync;

@@ -50,7 +50,9 @@ impl Service {
     }
 
     fn signal(&self, signal: &str) {
-        let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let told = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
         assert!(told.expect("kill runs").success());
     }
 
@@ -81,7 +83,9 @@ async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), look).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_secs(20), look)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 async fn alive(database: &Database) -> usize {
@@ -101,12 +105,21 @@ async fn a_changed_file_is_read_again_once_and_a_broken_one_is_not_used() {
     eventually("it works", async || alive(&database).await == 1).await;
 
     service.write(&SCHEDULES.replace("0 2", "61 2"));
-    eventually("it complains", async || service.log().contains("`61` is no minute")).await;
+    eventually("it complains", async || {
+        service.log().contains("`61` is no minute")
+    })
+    .await;
     assert_eq!(cron(&database).await.as_deref(), Some("0 2 * * *"));
 
     service.write(&SCHEDULES.replace("0 2", "30 4"));
-    eventually("it follows", async || cron(&database).await.as_deref() == Some("30 4 * * *")).await;
-    eventually("the old worker has left", async || service.log().contains("stopped worker")).await;
+    eventually("it follows", async || {
+        cron(&database).await.as_deref() == Some("30 4 * * *")
+    })
+    .await;
+    eventually("the old worker has left", async || {
+        service.log().contains("stopped worker")
+    })
+    .await;
     service.signal("-TERM");
 
     assert_eq!(service.exit_code().await, Some(0));
@@ -134,15 +147,35 @@ async fn a_hangup_replaces_the_worker_and_loses_none() {
 #[tokio::test]
 async fn serve_migrates_answers_and_leaves_in_good_order() {
     let database = Database::new().await;
-    let mut service =
-        Service::start(&database, &["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+    let mut service = Service::start(
+        &database,
+        &[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ],
+    );
 
-    eventually("it listens", async || service.log().contains("listening on http://")).await;
+    eventually("it listens", async || {
+        service.log().contains("listening on http://")
+    })
+    .await;
     eventually("it works", async || alive(&database).await == 1).await;
-    let address = service.log().split("listening on http://").nth(1).map(|rest| {
-        rest.chars().take_while(|c| !"\" \n".contains(*c)).collect::<String>()
-    });
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client");
+    let address = service
+        .log()
+        .split("listening on http://")
+        .nth(1)
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| !"\" \n".contains(*c))
+                .collect::<String>()
+        });
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client");
     let url = format!("http://{}/readyz", address.expect("an address"));
     let ready = http.get(url).send().await.expect("an answer");
     service.signal("-TERM");

@@ -17,8 +17,12 @@ pub(super) struct Home {
 impl Home {
     pub(super) fn new(named: Option<PathBuf>, env: &Environment) -> anyhow::Result<Home> {
         let is_kept = named.is_some();
-        let dir = named.unwrap_or_else(|| env.temp_dir().join(format!("lockstep-demo-{}", std::process::id())));
-        let dir = std::path::absolute(&dir).with_context(|| format!("cannot find {}", dir.display()))?;
+        let dir = named.unwrap_or_else(|| {
+            env.temp_dir()
+                .join(format!("lockstep-demo-{}", std::process::id()))
+        });
+        let dir =
+            std::path::absolute(&dir).with_context(|| format!("cannot find {}", dir.display()))?;
         Ok(Home { dir, is_kept })
     }
 
@@ -35,7 +39,8 @@ impl Home {
         if self.is_kept {
             return Ok(());
         }
-        std::fs::remove_dir_all(&self.dir).with_context(|| format!("cannot remove {}", self.dir.display()))
+        std::fs::remove_dir_all(&self.dir)
+            .with_context(|| format!("cannot remove {}", self.dir.display()))
     }
 }
 

@@ -33,11 +33,14 @@ const WORKERS: &str = include_str!("workers.toml");
 /// The first sync takes seconds; a machine under load takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Where people expect a service, if nobody is there.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const USUAL: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 /// How to show it.
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  lockstep demo\n  lockstep demo --once\n  lockstep demo --data-dir /tmp/lockstep-demo      keeps the data for the next time")]
+#[command(
+    before_help = "Examples:\n  lockstep demo\n  lockstep demo --once\n  lockstep demo --data-dir /tmp/lockstep-demo      keeps the data for the next time"
+)]
 pub(crate) struct Demo {
     /// End after the first sync
     #[arg(long)]
@@ -76,25 +79,51 @@ pub(crate) async fn run(app: &App, demo: Demo) -> anyhow::Result<Exit> {
 /// Starts everything.
 async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
     let database = database::start(Options::new(home.dir())).await?;
-    let version = database.server().map(|server| server.version().to_owned()).unwrap_or_default();
+    let version = database
+        .server()
+        .map(|server| server.version().to_owned())
+        .unwrap_or_default();
     let version = version.split_whitespace().next().unwrap_or_default();
-    app.out.note(&format!("✓ private PostgreSQL {version} in {} (socket only)", home.dir().display()));
-    let simulator = world::start().await.context("cannot start the simulated Soundtrack")?;
-    app.out.note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
+    app.out.note(&format!(
+        "✓ private PostgreSQL {version} in {} (socket only)",
+        home.dir().display()
+    ));
+    let simulator = world::start()
+        .await
+        .context("cannot start the simulated Soundtrack")?;
+    app.out
+        .note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
     let session = session(app, database, &simulator).await?;
     let companies = world::seed(&session, &simulator).await?;
-    app.out.note(&format!("✓ {companies} companies, four of them in trouble"));
+    app.out
+        .note(&format!("✓ {companies} companies, four of them in trouble"));
     let leave = CancellationToken::new();
     let worker = crew::hire(&session, &leave);
     let listener = listen(demo.listen).await?;
     let address = listener.local_addr()?;
-    let front = FrontState::new(session.client.clone(), session.env.clone(), FrontOptions::default());
+    let front = FrontState::new(
+        session.client.clone(),
+        session.env.clone(),
+        FrontOptions::default(),
+    );
     let api = tokio::spawn(crate::http::serve(listener, front, leave.clone()));
-    app.out.note(&format!("✓ API at http://{address}, workers and schedules"));
-    Ok(Stage { leave, worker, api, address, simulator, session })
+    app.out
+        .note(&format!("✓ API at http://{address}, workers and schedules"));
+    Ok(Stage {
+        leave,
+        worker,
+        api,
+        address,
+        simulator,
+        session,
+    })
 }
 
-async fn session(app: &App, database: Opened, simulator: &sim::soundtrack::Simulator) -> anyhow::Result<Session> {
+async fn session(
+    app: &App,
+    database: Opened,
+    simulator: &sim::soundtrack::Simulator,
+) -> anyhow::Result<Session> {
     let mut config = settings()?;
     config.soundtrack.base_url = Some(simulator.url());
     config.worker.label = "demo".into();
@@ -105,7 +134,10 @@ async fn session(app: &App, database: Opened, simulator: &sim::soundtrack::Simul
     session.env.soundtrack = Some(crate::secrets::client(&session.config.soundtrack, &token)?);
     let kinds = jobs::register(engine::Registry::new(), &session.env);
     session.registry = session.config.apply_to(kinds);
-    session.client.sync_schedules(&session.config.schedules, &app.actor()).await?;
+    session
+        .client
+        .sync_schedules(&session.config.schedules, &app.actor())
+        .await?;
     Ok(session)
 }
 
@@ -116,7 +148,9 @@ fn settings() -> anyhow::Result<Config> {
 
 async fn listen(wanted: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
     if let Some(address) = wanted {
-        return TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
+        return TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"));
     }
     match TcpListener::bind(USUAL).await {
         Ok(listener) => Ok(listener),
@@ -138,7 +172,8 @@ async fn show(
     story::tell(app, session, &job).await?;
     if demo.once {
         if !home.is_kept() {
-            app.out.next("Without --once it stays, for you to look around: lockstep demo");
+            app.out
+                .next("Without --once it stays, for you to look around: lockstep demo");
         }
         return Ok(Exit::Ok);
     }
@@ -148,7 +183,12 @@ async fn show(
 }
 
 /// A line for each sync that the schedule started.
-async fn watch(app: &App, session: &Session, first: &JobView, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn watch(
+    app: &App,
+    session: &Session,
+    first: &JobView,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let mut last = first.id;
     loop {
         tokio::select! {

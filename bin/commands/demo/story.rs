@@ -20,22 +20,45 @@ pub(super) async fn tell(app: &App, session: &Session, job: &JobView) -> anyhow:
     let totals: Totals = serde_json::from_value(job.result.clone().unwrap_or_default())?;
     let dead = dead(session).await?;
     if app.out.format != Format::Table {
-        app.out.done("", &job.id.to_string(), &json!({"totals": totals, "dead": dead}))?;
+        app.out.done(
+            "",
+            &job.id.to_string(),
+            &json!({"totals": totals, "dead": dead}),
+        )?;
         return Ok(());
     }
-    let took = job.ended_at.map(|end| span_between(job.created_at, end)).unwrap_or_default();
-    let mut text = format!("\n{}\n{} in {took}.\n\n", heading(app, "What happened"), of_all(&totals).trim_end_matches('.'));
-    text.push_str(&format!("{}\n", heading(app, &format!("What was given up: {}", plural(dead.len(), "dead letter")))));
+    let took = job
+        .ended_at
+        .map(|end| span_between(job.created_at, end))
+        .unwrap_or_default();
+    let mut text = format!(
+        "\n{}\n{} in {took}.\n\n",
+        heading(app, "What happened"),
+        of_all(&totals).trim_end_matches('.')
+    );
+    text.push_str(&format!(
+        "{}\n",
+        heading(
+            app,
+            &format!("What was given up: {}", plural(dead.len(), "dead letter"))
+        )
+    ));
     for letter in &dead {
         text.push_str(&said(session, letter).await?);
     }
-    text.push_str("One company's failure stopped no other, and nothing of the failed was marked as gone.\n");
+    text.push_str(
+        "One company's failure stopped no other, and nothing of the failed was marked as gone.\n",
+    );
     app.out.data(&text)?;
     Ok(())
 }
 
 async fn said(session: &Session, letter: &JobView) -> anyhow::Result<String> {
-    let id = letter.args.get("company_id").and_then(serde_json::Value::as_i64).unwrap_or_default();
+    let id = letter
+        .args
+        .get("company_id")
+        .and_then(serde_json::Value::as_i64)
+        .unwrap_or_default();
     let company = company::get(&session.env.pool, id).await?;
     let name = company.map_or_else(|| "a company".to_owned(), |company| company.name);
     let why = long(letter.error.as_deref().unwrap_or("no reason"), 200);
@@ -60,7 +83,10 @@ pub(super) async fn what_to_try(
         return Ok(());
     }
     let letter = dead(session).await?.first().map(|letter| letter.id);
-    let mut lines = vec![format!("export LOCKSTEP_DATA_DIR={}", quoted(&home.dir().display().to_string()))];
+    let mut lines = vec![format!(
+        "export LOCKSTEP_DATA_DIR={}",
+        quoted(&home.dir().display().to_string())
+    )];
     lines.extend(alias(app));
     lines.push("lockstep job list --limit 10".into());
     lines.extend(letter.map(|id| format!("lockstep dead show {id}")));
@@ -69,30 +95,48 @@ pub(super) async fn what_to_try(
     lines.push("lockstep schedule show zones-every-minute".into());
     lines.push("lockstep sync soundtrack --company-id 5".into());
     lines.push("TOKEN=$(lockstep token create demo --scope admin -o name)".into());
-    lines.push(format!("curl -H \"Authorization: Bearer $TOKEN\" 'http://{address}/api/v1/jobs?limit=3'"));
-    lines.push(format!("curl -H \"Authorization: Bearer $TOKEN\" -X POST http://{address}/api/v1/zones/sync-all/"));
+    lines.push(format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" 'http://{address}/api/v1/jobs?limit=3'"
+    ));
+    lines.push(format!(
+        "curl -H \"Authorization: Bearer $TOKEN\" -X POST http://{address}/api/v1/zones/sync-all/"
+    ));
     let title = heading(app, "What to try, in another terminal");
-    app.out.data(&format!("\n{title}\n  {}\n\n", lines.join("\n  ")))?;
-    app.out.note("The schedule syncs every minute. Ctrl-C ends the demo.");
+    app.out
+        .data(&format!("\n{title}\n  {}\n\n", lines.join("\n  ")))?;
+    app.out
+        .note("The schedule syncs every minute. Ctrl-C ends the demo.");
     Ok(())
 }
 
 /// People who built it have no `lockstep` on their path.
 fn alias(app: &App) -> Option<String> {
     let program = std::env::current_exe().ok()?;
-    let on_path = app.env.search_path().iter().any(|dir| dir.join("lockstep") == program);
+    let on_path = app
+        .env
+        .search_path()
+        .iter()
+        .any(|dir| dir.join("lockstep") == program);
     (!on_path).then(|| format!("alias lockstep={}", quoted(&program.display().to_string())))
 }
 
 /// For a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// The newest sync of all that has ended since the one of that id.
 pub(super) async fn newer(session: &Session, than: Uuid) -> anyhow::Result<Option<JobView>> {
-    let filter = JobFilter { kind: Some(ALL.into()), limit: Some(1), ..JobFilter::default() };
+    let filter = JobFilter {
+        kind: Some(ALL.into()),
+        limit: Some(1),
+        ..JobFilter::default()
+    };
     let newest = session.client.jobs(&filter).await?.data.pop();
     Ok(newest.filter(|job| job.id > than && job.state.is_terminal()))
 }
@@ -100,18 +144,32 @@ pub(super) async fn newer(session: &Session, than: Uuid) -> anyhow::Result<Optio
 /// One sync in a line.
 pub(super) fn line(app: &App, job: &JobView) {
     let at = job.ended_at.map(instant).unwrap_or_default();
-    let totals = job.result.clone().and_then(|result| serde_json::from_value::<Totals>(result).ok());
+    let totals = job
+        .result
+        .clone()
+        .and_then(|result| serde_json::from_value::<Totals>(result).ok());
     match totals {
         Some(totals) => app.out.note(&format!("{at}  {}", of_all(&totals))),
-        None => app.out.note(&format!("{at}  the sync ended {}: lockstep job show {}", job.state, job.id)),
+        None => app.out.note(&format!(
+            "{at}  the sync ended {}: lockstep job show {}",
+            job.state, job.id
+        )),
     }
 }
 
 async fn dead(session: &Session) -> anyhow::Result<Vec<JobView>> {
-    let filter = JobFilter { state: Some(State::Dead), limit: Some(20), ..JobFilter::default() };
+    let filter = JobFilter {
+        state: Some(State::Dead),
+        limit: Some(20),
+        ..JobFilter::default()
+    };
     Ok(session.client.jobs(&filter).await?.data)
 }
 
 fn heading(app: &App, text: &str) -> String {
-    if app.out.color_out { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+    if app.out.color_out {
+        format!("\u{1b}[1m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }

@@ -14,10 +14,22 @@ pub(super) const REFILL: f64 = 5_000.0;
 const VENDORS_REFILL: f64 = 50.0;
 
 pub(super) async fn start() -> std::io::Result<Simulator> {
-    let size = WorldSize { accounts: ACCOUNTS, locations_per_account: 2, zones_per_account: 6 };
+    let size = WorldSize {
+        accounts: ACCOUNTS,
+        locations_per_account: 2,
+        zones_per_account: 6,
+    };
     // The vendor's own refill would make the first sync take ten minutes.
-    let switches = Switches { refill_speed: REFILL / VENDORS_REFILL, ..Switches::default() };
-    let simulator = Simulator::start(Config { size, switches, ..Config::default() }).await?;
+    let switches = Switches {
+        refill_speed: REFILL / VENDORS_REFILL,
+        ..Switches::default()
+    };
+    let simulator = Simulator::start(Config {
+        size,
+        switches,
+        ..Config::default()
+    })
+    .await?;
     let truth = simulator.truth();
     let mut accounts = truth.accounts.iter().map(|account| account.id.clone());
     let mut trouble = |kind: FaultKind| accounts.next().map(|id| Fault::new(kind).on_account(id));
@@ -45,10 +57,18 @@ pub(super) async fn seed(session: &Session, simulator: &Simulator) -> anyhow::Re
     for account in &accounts {
         company::create(pool, &of(account)).await?;
     }
-    let without = NewCompany { name: "Hilton Pattaya".into(), country: "TH".into(), alerts: true, ..NewCompany::default() };
+    let without = NewCompany {
+        name: "Hilton Pattaya".into(),
+        country: "TH".into(),
+        alerts: true,
+        ..NewCompany::default()
+    };
     company::create(pool, &without).await?;
     let actor = Actor::new("demo", "cli");
-    session.client.record_audit(&actor, "demo.seed", "companies", None).await?;
+    session
+        .client
+        .record_audit(&actor, "demo.seed", "companies", None)
+        .await?;
     Ok(accounts.len() + 1)
 }
 

@@ -18,7 +18,10 @@ use view::Whole;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Job {
     /// List jobs, newest first
-    #[command(before_help = "Examples:\n  lockstep job list --state dead --kind 'soundtrack.*'\n  lockstep job list --limit 200 -o csv", visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep job list --state dead --kind 'soundtrack.*'\n  lockstep job list --limit 200 -o csv",
+        visible_alias = "ls"
+    )]
     List(List),
     /// Show one job with its attempts
     #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
@@ -26,12 +29,16 @@ pub(crate) enum Job {
     /// List the attempts of a job, oldest first
     Attempts(One),
     /// End queued jobs at once, and ask running ones to stop
-    #[command(before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'")]
+    #[command(
+        before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'"
+    )]
     Cancel(Many),
     /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
     Retry(Many),
     /// Make a new job from an old one, with the same args or others
-    #[command(before_help = "Examples:\n  lockstep job again 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --args '{\"company_id\": 42}'")]
+    #[command(
+        before_help = "Examples:\n  lockstep job again 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --args '{\"company_id\": 42}'"
+    )]
     Again(Again),
     /// Forget ended jobs altogether
     Delete(Many),
@@ -126,7 +133,10 @@ async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> 
         limit: Some(list.limit),
     };
     let page = session.client.jobs(&filter).await?;
-    app.out.list(&page.data, "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.")?;
+    app.out.list(
+        &page.data,
+        "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.",
+    )?;
     if let Some(next) = page.next {
         app.out.next(&format!("More: add --before {next}"));
     }
@@ -140,20 +150,29 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let (state, parent) = (job.state, job.parent_id);
     app.out.item(&Whole { job, attempts })?;
     match state {
-        State::Dead => app.out.next(&format!("Try it again: lockstep job retry {id}")),
+        State::Dead => app
+            .out
+            .next(&format!("Try it again: lockstep job retry {id}")),
         State::Available | State::Waiting | State::Running => {
             app.out.next(&format!("End it: lockstep job cancel {id}"));
         }
-        State::Completed | State::Cancelled => app.out.next(&format!("Run it again: lockstep job again {id}")),
+        State::Completed | State::Cancelled => app
+            .out
+            .next(&format!("Run it again: lockstep job again {id}")),
     }
     if let Some(parent) = parent {
-        app.out.next(&format!("It is a part of: lockstep job show {parent}"));
+        app.out
+            .next(&format!("It is a part of: lockstep job show {parent}"));
     }
     Ok(Exit::Ok)
 }
 
 pub(super) async fn found(session: &Session, id: Uuid) -> anyhow::Result<JobView> {
-    Ok(session.client.job(id).await?.ok_or(engine::Error::NoJob(id))?)
+    Ok(session
+        .client
+        .job(id)
+        .await?
+        .ok_or(engine::Error::NoJob(id))?)
 }
 
 async fn attempts(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit> {
@@ -164,49 +183,93 @@ async fn attempts(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit
 }
 
 async fn cancel(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exit> {
-    let reason = many.change.reason.as_deref().unwrap_or("cancelled at the command line");
+    let reason = many
+        .change
+        .reason
+        .as_deref()
+        .unwrap_or("cancelled at the command line");
     each(app, &many.ids, async |id| {
         let job = found(session, id).await?;
-        if dry(app, &many.change, &format!("cancel {} job {id} of {}", job.state, job.kind))? {
+        if dry(
+            app,
+            &many.change,
+            &format!("cancel {} job {id} of {}", job.state, job.kind),
+        )? {
             return Ok(());
         }
         let state = session.client.cancel(id, &app.actor(), reason).await?;
         let words = match state {
-            State::Running => format!("Asked job {id} to stop. See how it ends: lockstep job show {id}"),
+            State::Running => {
+                format!("Asked job {id} to stop. See how it ends: lockstep job show {id}")
+            }
             _ => format!("Cancelled job {id}. Let it try on: lockstep job retry {id}"),
         };
-        app.out.done(&words, &id.to_string(), &json!({"id": id, "state": state}))?;
+        app.out
+            .done(&words, &id.to_string(), &json!({"id": id, "state": state}))?;
         Ok(())
     })
     .await
 }
 
 /// Lets jobs try on.
-pub(super) async fn retry(app: &App, session: &Session, ids: &[Uuid], change: &Change) -> anyhow::Result<Exit> {
+pub(super) async fn retry(
+    app: &App,
+    session: &Session,
+    ids: &[Uuid],
+    change: &Change,
+) -> anyhow::Result<Exit> {
     each(app, ids, async |id| {
         let job = found(session, id).await?;
-        if dry(app, change, &format!("retry {} job {id} of {}", job.label, job.kind))? {
+        if dry(
+            app,
+            change,
+            &format!("retry {} job {id} of {}", job.label, job.kind),
+        )? {
             return Ok(());
         }
         session.client.retry(id, &app.actor()).await?;
         session.note_reason(app, change, &id.to_string()).await?;
         let words = format!("Job {id} tries on now. See how: lockstep job show {id}");
-        app.out.done(&words, &id.to_string(), &json!({"id": id, "state": "available"}))?;
+        app.out.done(
+            &words,
+            &id.to_string(),
+            &json!({"id": id, "state": "available"}),
+        )?;
         Ok(())
     })
     .await
 }
 
 async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exit> {
-    let args = again.args.as_deref().map(super::enqueue::args).transpose()?;
+    let args = again
+        .args
+        .as_deref()
+        .map(super::enqueue::args)
+        .transpose()?;
     let job = found(session, again.id).await?;
-    let with = if args.is_some() { "other args" } else { "the same args" };
-    if dry(app, &again.change, &format!("run {} job {} again with {with}", job.kind, job.id))? {
+    let with = if args.is_some() {
+        "other args"
+    } else {
+        "the same args"
+    };
+    if dry(
+        app,
+        &again.change,
+        &format!("run {} job {} again with {with}", job.kind, job.id),
+    )? {
         return Ok(Exit::Ok);
     }
-    let made = session.client.run_again(again.id, args, &app.actor()).await?;
-    session.note_reason(app, &again.change, &made.id.to_string()).await?;
-    let words = format!("Enqueued job {} with {with}. See how it goes: lockstep job show {}", made.id, made.id);
+    let made = session
+        .client
+        .run_again(again.id, args, &app.actor())
+        .await?;
+    session
+        .note_reason(app, &again.change, &made.id.to_string())
+        .await?;
+    let words = format!(
+        "Enqueued job {} with {with}. See how it goes: lockstep job show {}",
+        made.id, made.id
+    );
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(Exit::Ok)
 }
@@ -224,8 +287,14 @@ async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
     }
     each(app, &many.ids, async |id| {
         session.client.delete(id, &app.actor()).await?;
-        session.note_reason(app, &many.change, &id.to_string()).await?;
-        app.out.done(&format!("Deleted job {id}."), &id.to_string(), &json!({"id": id, "deleted": true}))?;
+        session
+            .note_reason(app, &many.change, &id.to_string())
+            .await?;
+        app.out.done(
+            &format!("Deleted job {id}."),
+            &id.to_string(),
+            &json!({"id": id, "deleted": true}),
+        )?;
         Ok(())
     })
     .await

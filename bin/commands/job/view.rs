@@ -25,13 +25,21 @@ impl Row for JobView {
 }
 
 impl Row for AttemptView {
-    const COLUMNS: &'static [&'static str] = &["ATTEMPT", "STARTED_AT", "TOOK", "OUTCOME", "WORKER", "ERROR"];
+    const COLUMNS: &'static [&'static str] = &[
+        "ATTEMPT",
+        "STARTED_AT",
+        "TOOK",
+        "OUTCOME",
+        "WORKER",
+        "ERROR",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.attempt.to_string(),
             instant(self.started_at),
-            self.ended_at.map_or("-".into(), |end| span_between(self.started_at, end)),
+            self.ended_at
+                .map_or("-".into(), |end| span_between(self.started_at, end)),
             self.outcome.clone(),
             self.worker.clone().unwrap_or_else(|| "-".into()),
             self.error.clone().unwrap_or_else(|| "-".into()),
@@ -68,7 +76,10 @@ impl Row for Whole {
         pairs.add("id", Some(job.id));
         pairs.add("kind", Some(&job.kind));
         pairs.add("state", Some(job.label));
-        pairs.add("queue", Some(format!("{} (priority {})", job.queue, job.priority)));
+        pairs.add(
+            "queue",
+            Some(format!("{} (priority {})", job.queue, job.priority)),
+        );
         pairs.add("args", Some(pretty(&job.args)));
         pairs.add("created at", Some(instant(job.created_at)));
         pairs.add("asked by", job.asked_by.as_ref());
@@ -76,7 +87,10 @@ impl Row for Whole {
         pairs.add("run at", (!is_over).then(|| instant(job.run_at)));
         pairs.add("lease until", job.lease_until.map(instant));
         pairs.add("ended at", is_over.then(|| instant_or_dash(job.ended_at)));
-        pairs.add("failed", Some(format!("{} of {} attempts", job.failed, job.max_attempts)));
+        pairs.add(
+            "failed",
+            Some(format!("{} of {} attempts", job.failed, job.max_attempts)),
+        );
         pairs.add("crashes", (job.crashes > 0).then_some(job.crashes));
         pairs.add("waiting for", job.waiting_for.as_ref());
         pairs.add("cancel", job.cancel_requested.then_some("asked for"));
@@ -123,5 +137,9 @@ fn said(attempt: &AttemptView) -> String {
 
 fn pretty(value: &Value) -> String {
     let line = value.to_string();
-    if line.len() <= 100 { line } else { serde_json::to_string_pretty(value).unwrap_or(line) }
+    if line.len() <= 100 {
+        line
+    } else {
+        serde_json::to_string_pretty(value).unwrap_or(line)
+    }
 }

@@ -14,20 +14,29 @@ async fn queued(database: &Database) -> Uuid {
 
 async fn cancelled(database: &Database) -> Uuid {
     let id = queued(database).await;
-    database.client().cancel(id, &Actor::new("tester", "test"), "for the test").await.expect("cancel");
+    database
+        .client()
+        .cancel(id, &Actor::new("tester", "test"), "for the test")
+        .await
+        .expect("cancel");
     id
 }
 
 #[tokio::test]
 async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     let database = database().await;
-    let (live, ended_job) = (queued(&database).await.to_string(), cancelled(&database).await.to_string());
+    let (live, ended_job) = (
+        queued(&database).await.to_string(),
+        cancelled(&database).await.to_string(),
+    );
     let company = jobs::company::NewCompany {
         name: "Hilton".into(),
         soundtrack_account_id: Some("QWNjb3VudA".into()),
         ..Default::default()
     };
-    jobs::company::create(database.pool(), &company).await.expect("company");
+    jobs::company::create(database.pool(), &company)
+        .await
+        .expect("company");
     let changes: &[&[&str]] = &[
         &["migrate"],
         &["enqueue", "soundtrack.sync_all"],
@@ -46,10 +55,16 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     ];
     let before = everything(&database).await;
     for words in changes {
-        let (code, out, err) = ended(lockstep(&database, &[words, ["--dry-run"].as_slice()].concat())).await;
+        let (code, out, err) = ended(lockstep(
+            &database,
+            &[words, ["--dry-run"].as_slice()].concat(),
+        ))
+        .await;
 
         assert_eq!(code, 0, "{words:?}: {err}");
-        let is_said = ["Would", "up to date", "No dead"].iter().any(|word| out.contains(word));
+        let is_said = ["Would", "up to date", "No dead"]
+            .iter()
+            .any(|word| out.contains(word));
         assert!(is_said, "{words:?}: {out:?}");
         assert_eq!(everything(&database).await, before, "{words:?}");
     }
@@ -58,11 +73,23 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
 /// What the changes above could have changed.
 async fn everything(database: &Database) -> String {
     let client = database.client();
-    let jobs = client.jobs(&engine::JobFilter::default()).await.expect("jobs").data;
+    let jobs = client
+        .jobs(&engine::JobFilter::default())
+        .await
+        .expect("jobs")
+        .data;
     let states: Vec<_> = jobs.iter().map(|job| (job.id, job.state)).collect();
-    let companies = jobs::company::list(database.pool(), &Default::default(), 100).await.expect("companies");
-    let (audit, tokens) = (client.audit(None, 100).await.expect("audit"), client.tokens().await.expect("tokens"));
-    let pauses = client.pauses(engine::PauseScope::Queue).await.expect("pauses");
+    let companies = jobs::company::list(database.pool(), &Default::default(), 100)
+        .await
+        .expect("companies");
+    let (audit, tokens) = (
+        client.audit(None, 100).await.expect("audit"),
+        client.tokens().await.expect("tokens"),
+    );
+    let pauses = client
+        .pauses(engine::PauseScope::Queue)
+        .await
+        .expect("pauses");
     format!("{states:?} {companies:?} {audit:?} {tokens:?} {pauses:?}")
 }
 
@@ -85,7 +112,13 @@ async fn a_change_names_the_next_useful_command() {
         said(&["job", "retry", &id]).await,
         said(&["company", "add", "Hilton Pattaya"]).await,
         said(&["company", "set", "1", "--account", "QWNjb3VudA"]).await,
-        said(&["enqueue", "soundtrack.sync_zones", "--args", "{\"company_id\": 1}"]).await,
+        said(&[
+            "enqueue",
+            "soundtrack.sync_zones",
+            "--args",
+            "{\"company_id\": 1}",
+        ])
+        .await,
     ];
 
     insta::assert_snapshot!("changes", told.concat());
@@ -94,13 +127,20 @@ async fn a_change_names_the_next_useful_command() {
 #[tokio::test]
 async fn a_change_is_audited_with_who_and_why() {
     let database = database().await;
-    let (code, _, _) = ended(lockstep(&database, &["queue", "pause", "default", "--reason", "maintenance"])).await;
+    let (code, _, _) = ended(lockstep(
+        &database,
+        &["queue", "pause", "default", "--reason", "maintenance"],
+    ))
+    .await;
     assert_eq!(code, 0);
 
     let (_, audit) = json(lockstep(&database, &["audit", "list", "-o", "json"])).await;
 
     assert_eq!(audit[0]["action"], "queue.pause");
-    assert_eq!((&audit[0]["actor"], &audit[0]["via"]), (&json!("tester"), &json!("cli")));
+    assert_eq!(
+        (&audit[0]["actor"], &audit[0]["via"]),
+        (&json!("tester"), &json!("cli"))
+    );
     assert_eq!(audit[0]["detail"]["reason"], "maintenance");
 }
 
@@ -114,7 +154,11 @@ async fn what_cannot_be_undone_needs_a_yes() {
     assert!(err.contains("--yes"), "{err}");
     assert!(database.client().job(id).await.expect("job").is_some());
 
-    let (code, _, err) = ended(lockstep(&database, &["job", "delete", &id.to_string(), "--yes"])).await;
+    let (code, _, err) = ended(lockstep(
+        &database,
+        &["job", "delete", &id.to_string(), "--yes"],
+    ))
+    .await;
     assert_eq!(code, 0, "{err}");
     assert!(database.client().job(id).await.expect("job").is_none());
 }
@@ -122,7 +166,14 @@ async fn what_cannot_be_undone_needs_a_yes() {
 #[tokio::test]
 async fn the_same_idempotency_key_gives_the_same_job() {
     let database = database().await;
-    let words = ["enqueue", "soundtrack.sync_all", "--idempotency-key", "once", "-o", "name"];
+    let words = [
+        "enqueue",
+        "soundtrack.sync_all",
+        "--idempotency-key",
+        "once",
+        "-o",
+        "name",
+    ];
 
     let (_, first, _) = ended(lockstep(&database, &words)).await;
     let (_, second, _) = ended(lockstep(&database, &words)).await;
@@ -133,7 +184,15 @@ async fn the_same_idempotency_key_gives_the_same_job() {
 #[tokio::test]
 async fn a_token_is_shown_once_and_stops_when_revoked() {
     let database = database().await;
-    let create = ["token", "create", "ops", "--scope", "jobs:read,jobs:write", "-o", "json"];
+    let create = [
+        "token",
+        "create",
+        "ops",
+        "--scope",
+        "jobs:read,jobs:write",
+        "-o",
+        "json",
+    ];
 
     let (_, made) = json(lockstep(&database, &create)).await;
     let secret = made["token"].as_str().expect("a token").to_owned();

@@ -15,8 +15,13 @@ async fn every_sort_of_failure_has_its_exit_code() {
     let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": 1}));
     let queued = job.id().to_string();
     database.client().enqueue(job).await.expect("enqueue");
-    let company = jobs::company::NewCompany { name: "Hilton Pattaya".into(), ..Default::default() };
-    let company = jobs::company::create(database.pool(), &company).await.expect("company");
+    let company = jobs::company::NewCompany {
+        name: "Hilton Pattaya".into(),
+        ..Default::default()
+    };
+    let company = jobs::company::create(database.pool(), &company)
+        .await
+        .expect("company");
     let without_account = company.id.to_string();
     let table: &[(&[&str], i32)] = &[
         (&["version"], 0),
@@ -57,22 +62,42 @@ async fn a_database_that_cannot_be_reached_is_exit_code_6() {
     let (code, out, err) = ended(command).await;
 
     assert_eq!((code, out.as_str()), (6, ""));
-    assert!(err.contains("cannot reach the database (DATABASE_URL)"), "{err}");
+    assert!(
+        err.contains("cannot reach the database (DATABASE_URL)"),
+        "{err}"
+    );
 }
 
 #[tokio::test]
 async fn an_error_says_what_why_and_what_to_do() {
     let _redacted = redacted();
     let database = database().await;
-    let company = jobs::company::NewCompany { name: "Hilton Pattaya".into(), ..Default::default() };
-    jobs::company::create(database.pool(), &company).await.expect("company");
+    let company = jobs::company::NewCompany {
+        name: "Hilton Pattaya".into(),
+        ..Default::default()
+    };
+    jobs::company::create(database.pool(), &company)
+        .await
+        .expect("company");
     let said = async |words: &[&str]| ended(lockstep(&database, words)).await.2;
 
-    insta::assert_snapshot!("error_no_account", said(&["sync", "soundtrack", "--company-id", "1"]).await);
-    insta::assert_snapshot!("error_unknown_company", said(&["sync", "soundtrack", "--company-id", "999"]).await);
+    insta::assert_snapshot!(
+        "error_no_account",
+        said(&["sync", "soundtrack", "--company-id", "1"]).await
+    );
+    insta::assert_snapshot!(
+        "error_unknown_company",
+        said(&["sync", "soundtrack", "--company-id", "999"]).await
+    );
     insta::assert_snapshot!("error_no_job", said(&["job", "show", NOBODY]).await);
-    insta::assert_snapshot!("error_unknown_kind", said(&["enqueue", "soundtrack.sync_zone"]).await);
-    insta::assert_snapshot!("error_no_token", said(&["sync", "soundtrack", "--test-connection"]).await);
+    insta::assert_snapshot!(
+        "error_unknown_kind",
+        said(&["enqueue", "soundtrack.sync_zone"]).await
+    );
+    insta::assert_snapshot!(
+        "error_no_token",
+        said(&["sync", "soundtrack", "--test-connection"]).await
+    );
 }
 
 #[tokio::test]
@@ -81,21 +106,36 @@ async fn with_json_every_error_is_json_on_stderr() {
     let lines: [&[&str]; 3] = [
         &["job", "show", NOBODY, "-o", "json"],
         &["job", "lits", "-o", "json"],
-        &["sync", "soundtrack", "--company-id", "999", "--output=jsonl"],
+        &[
+            "sync",
+            "soundtrack",
+            "--company-id",
+            "999",
+            "--output=jsonl",
+        ],
     ];
     for words in lines {
         let (code, out, err) = ended(lockstep(&database, words)).await;
 
-        let error: Value = serde_json::from_str(&err).unwrap_or_else(|_| panic!("{words:?}: {err}"));
+        let error: Value =
+            serde_json::from_str(&err).unwrap_or_else(|_| panic!("{words:?}: {err}"));
         assert_eq!(out, "", "{words:?}");
         assert_eq!(error["exit_code"], code, "{words:?}");
-        assert!(error["title"].as_str().is_some_and(|title| !title.is_empty()), "{words:?}");
+        assert!(
+            error["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty()),
+            "{words:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_password_in_the_database_address_is_never_shown() {
-    for url in ["postgres://me:canary@127.0.0.1:1/none", "mysql://me:canary@host/none"] {
+    for url in [
+        "postgres://me:canary@127.0.0.1:1/none",
+        "mysql://me:canary@host/none",
+    ] {
         for verbose in ["-q", "-vv"] {
             let mut command = program(&["job", "list", verbose]);
             command.env("DATABASE_URL", url);
@@ -121,7 +161,10 @@ async fn a_reader_that_leaves_early_is_no_error() {
     drop(child.stdout.take());
 
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().expect("it ends"));
-    let output = tokio::time::timeout(Duration::from_secs(10), output).await.expect("in time").expect("joined");
+    let output = tokio::time::timeout(Duration::from_secs(10), output)
+        .await
+        .expect("in time")
+        .expect("joined");
 
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

@@ -24,14 +24,58 @@ async fn the_help_of_a_verb_shows_its_examples_first() {
 #[tokio::test]
 async fn every_command_explains_itself() {
     let commands = [
-        "demo", "serve", "work", "migrate", "check", "doctor", "enqueue", "job", "job list", "job show",
-        "job cancel", "job retry", "job again", "job attempts", "job delete", "dead", "dead list",
-        "dead show", "dead replay", "queue", "queue list", "queue pause", "queue resume", "schedule",
-        "schedule list", "schedule show", "schedule history", "schedule run", "schedule pause",
-        "schedule resume", "company", "company list", "company show", "company add", "company set",
-        "zone", "zone list", "zone show", "sync", "sync soundtrack", "worker list", "db", "db url",
-        "db shell", "db backup", "token", "token create", "token list", "token revoke", "audit list",
-        "completions", "version",
+        "demo",
+        "serve",
+        "work",
+        "migrate",
+        "check",
+        "doctor",
+        "enqueue",
+        "job",
+        "job list",
+        "job show",
+        "job cancel",
+        "job retry",
+        "job again",
+        "job attempts",
+        "job delete",
+        "dead",
+        "dead list",
+        "dead show",
+        "dead replay",
+        "queue",
+        "queue list",
+        "queue pause",
+        "queue resume",
+        "schedule",
+        "schedule list",
+        "schedule show",
+        "schedule history",
+        "schedule run",
+        "schedule pause",
+        "schedule resume",
+        "company",
+        "company list",
+        "company show",
+        "company add",
+        "company set",
+        "zone",
+        "zone list",
+        "zone show",
+        "sync",
+        "sync soundtrack",
+        "worker list",
+        "db",
+        "db url",
+        "db shell",
+        "db backup",
+        "token",
+        "token create",
+        "token list",
+        "token revoke",
+        "audit list",
+        "completions",
+        "version",
     ];
     for command in commands {
         let mut words: Vec<&str> = command.split(' ').collect();
@@ -41,7 +85,10 @@ async fn every_command_explains_itself() {
 
         assert_eq!(code, 0, "{command}");
         assert!(out.contains("Usage: lockstep"), "{command}: {out}");
-        assert!(out.lines().all(|line| line.chars().count() <= 120), "{command}: {out}");
+        assert!(
+            out.lines().all(|line| line.chars().count() <= 120),
+            "{command}: {out}"
+        );
     }
 }
 
@@ -51,6 +98,9 @@ async fn a_completion_script_comes_for_each_shell() {
         let (code, out, _) = ended(program(&["completions", shell])).await;
 
         assert_eq!(code, 0);
-        assert!(out.contains("lockstep") && out.contains("soundtrack"), "{shell}");
+        assert!(
+            out.contains("lockstep") && out.contains("soundtrack"),
+            "{shell}"
+        );
     }
 }

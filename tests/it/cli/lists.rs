@@ -9,8 +9,15 @@ use super::{database, ended, json, lockstep, redacted};
 async fn an_empty_list_is_an_empty_array_and_no_error() {
     let database = database().await;
     let lists = [
-        "job list", "dead list", "queue list", "schedule list", "company list", "zone list", "token list",
-        "audit list", "worker list",
+        "job list",
+        "dead list",
+        "queue list",
+        "schedule list",
+        "company list",
+        "zone list",
+        "token list",
+        "audit list",
+        "worker list",
     ];
     for list in lists {
         let mut words: Vec<&str> = list.split(' ').collect();
@@ -18,7 +25,11 @@ async fn an_empty_list_is_an_empty_array_and_no_error() {
 
         let (code, out, err) = ended(lockstep(&database, &words)).await;
 
-        assert_eq!((code, out.as_str(), err.as_str()), (0, "[]\n", ""), "{list}");
+        assert_eq!(
+            (code, out.as_str(), err.as_str()),
+            (0, "[]\n", ""),
+            "{list}"
+        );
     }
 }
 
@@ -28,7 +39,10 @@ async fn an_empty_table_says_so_on_stderr_only() {
 
     let (code, out, err) = ended(lockstep(&database, &["dead", "list"])).await;
 
-    assert_eq!((code, out.as_str(), err.as_str()), (0, "", "No dead letters.\n"));
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "", "No dead letters.\n")
+    );
 }
 
 #[tokio::test]
@@ -39,7 +53,11 @@ async fn one_list_comes_in_every_format() {
     let job = NewJob::new("soundtrack.sync_zones", &args);
     let id = job.id();
     database.client().enqueue(job).await.expect("enqueue");
-    let list = async |format| ended(lockstep(&database, &["job", "list", "-o", format])).await.1;
+    let list = async |format| {
+        ended(lockstep(&database, &["job", "list", "-o", format]))
+            .await
+            .1
+    };
 
     insta::assert_snapshot!("job_list_table", list("table").await);
     insta::assert_snapshot!("job_list_csv", list("csv").await);
@@ -57,11 +75,21 @@ async fn text_of_others_cannot_steer_the_terminal() {
         name: "=HYPERLINK(1)\u{202e}evil".into(),
         ..jobs::company::NewCompany::default()
     };
-    jobs::company::create(database.pool(), &company).await.expect("company");
-    let list = async |format| ended(lockstep(&database, &["company", "list", "-o", format])).await.1;
+    jobs::company::create(database.pool(), &company)
+        .await
+        .expect("company");
+    let list = async |format| {
+        ended(lockstep(&database, &["company", "list", "-o", format]))
+            .await
+            .1
+    };
 
     assert!(!list("table").await.contains('\u{202e}'));
-    assert!(list("csv").await.contains(",\"'=HYPERLINK(1)evil\","), "{}", list("csv").await);
+    assert!(
+        list("csv").await.contains(",\"'=HYPERLINK(1)evil\","),
+        "{}",
+        list("csv").await
+    );
     assert!(list("json").await.contains("\\u202e"));
 }
 
@@ -69,7 +97,9 @@ async fn text_of_others_cannot_steer_the_terminal() {
 async fn a_job_is_shown_whole() {
     let _redacted = redacted();
     let database = database().await;
-    let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": 42})).tag("vip").asked_by("tester");
+    let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": 42}))
+        .tag("vip")
+        .asked_by("tester");
     let id = job.id().to_string();
     database.client().enqueue(job).await.expect("enqueue");
 

@@ -11,7 +11,9 @@ use engine::testing::Database;
 /// A database with everything in it.
 pub(crate) async fn database() -> Database {
     let database = Database::new().await;
-    jobs::migrate(database.pool()).await.expect("migration of the sync tables");
+    jobs::migrate(database.pool())
+        .await
+        .expect("migration of the sync tables");
     database
 }
 
@@ -19,7 +21,12 @@ pub(crate) async fn database() -> Database {
 pub(crate) fn program(words: &[&str]) -> Command {
     let mut command = Command::cargo_bin("lockstep").expect("the program is built");
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-    command.env_clear().current_dir(path).env("LOCKSTEP_ACTOR", "tester").env("PATH", "/usr/bin:/bin").args(words);
+    command
+        .env_clear()
+        .current_dir(path)
+        .env("LOCKSTEP_ACTOR", "tester")
+        .env("PATH", "/usr/bin:/bin")
+        .args(words);
     command
 }
 
@@ -37,7 +44,11 @@ pub(crate) async fn ended(mut command: Command) -> (i32, String, String) {
         .await
         .expect("the thread that ran it");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
-    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+    (
+        output.status.code().unwrap_or(-1),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 /// Exit code and stdout as JSON.
@@ -50,8 +61,14 @@ pub(crate) async fn json(command: Command) -> (i32, serde_json::Value) {
 /// Ids and instants are others every time.
 pub(crate) fn redacted() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]");
-    settings.add_filter(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?Z", "[instant]");
+    settings.add_filter(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}",
+        "[id]",
+    );
+    settings.add_filter(
+        r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?Z",
+        "[instant]",
+    );
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);

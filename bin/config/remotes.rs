@@ -1,0 +1,144 @@
+//! `[soundtrack]` and `[http]`: whom we call, and where we are called.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::field::Field;
+use super::section::Section;
+use super::{Http, Soundtrack, TokenSource};
+
+pub(super) fn soundtrack(section: Section<'_>, usual: Soundtrack) -> Soundtrack {
+    for key in ["token", "api_token", "api_key", "secret", "password"] {
+        if let Some(field) = section.get(key) {
+            field.hide();
+            let help = format!(
+                "put it in the environment variable {}, or in a file of its own and name \
+                 the file: `token_file = \"/run/secrets/soundtrack\"`",
+                super::DEFAULT_TOKEN_ENV
+            );
+            field.refuse(
+                "a secret does not belong in this file".into(),
+                "remove it",
+                Some(help),
+            );
+        }
+    }
+    let base_url = section.get("base_url").and_then(|field| endpoint(&field));
+    let token = token_source(&section).unwrap_or(usual.token);
+    let page_size = section
+        .get("page_size")
+        .and_then(|field| field.integer(1..=100));
+    let refill = section
+        .get("refill")
+        .and_then(|field| field.number(0.2..=10_000.0));
+    section.finish(&[]);
+    let page_size = page_size.and_then(|size| u32::try_from(size).ok());
+    Soundtrack {
+        base_url,
+        token,
+        page_size,
+        refill,
+    }
+}
+
+fn token_source(section: &Section<'_>) -> Option<TokenSource> {
+    let env = section.get("token_env");
+    let file = section.get("token_file");
+    if let (Some(_), Some(field)) = (&env, &file) {
+        let label = "`token_env` is set too";
+        field.refuse(
+            "the token can be in one place only".into(),
+            label,
+            Some("remove one of the two".into()),
+        );
+    }
+    if let Some(path) = file.and_then(|field| field.text().map(PathBuf::from)) {
+        return Some(TokenSource::File(path));
+    }
+    let field = env?;
+    let name = field.text()?;
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if !name.chars().all(is_name)
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || name.is_empty()
+    {
+        // It may well be the token itself.
+        field.hide();
+        let help = format!("write it as `token_env = \"{}\"`", super::DEFAULT_TOKEN_ENV);
+        field.refuse(
+            "this cannot name a variable".into(),
+            "expected A-Z, 0-9 and _",
+            Some(help),
+        );
+        return None;
+    }
+    Some(TokenSource::Env(name.to_owned()))
+}
+
+/// The token goes to whatever stands here, so plain HTTP is for this machine only.
+fn endpoint(field: &Field<'_>) -> Option<String> {
+    let url = field.text()?;
+    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    if url.starts_with("https://") || local.iter().any(|start| url.starts_with(start)) {
+        return Some(url.to_owned());
+    }
+    let help = "write it as `https://api.soundtrackyourbrand.com/v2`; plain http works on this machine only";
+    field.refuse(
+        format!("`{url}` is not an endpoint the token may go to"),
+        "expected https://",
+        Some(help.into()),
+    );
+    None
+}
+
+pub(super) fn http(section: Section<'_>, usual: Http) -> Http {
+    let listen = section.get("listen");
+    let metrics = section.get("metrics_listen");
+    let off = |field: &Field<'_>| field.text() == Some("off");
+    let listen_at = listen.as_ref().and_then(address).unwrap_or(usual.listen);
+    let metrics_at = match &metrics {
+        Some(field) if off(field) => None,
+        Some(field) => address(field),
+        None => usual.metrics_listen,
+    };
+    if let Some(field) = metrics
+        && metrics_at == Some(listen_at)
+        && listen_at.port() != 0
+    {
+        let help = "metrics have a listener of their own: choose another port, or \"off\"";
+        field.refuse(
+            "the API listens there already".into(),
+            "expected another address",
+            Some(help.into()),
+        );
+    }
+    section.finish(&[]);
+    Http {
+        listen: listen_at,
+        metrics_listen: metrics_at,
+    }
+}
+
+fn address(field: &Field<'_>) -> Option<SocketAddr> {
+    let text = field.text()?;
+    let parsed = parse_address(text);
+    if parsed.is_none() {
+        let help = "write it as `127.0.0.1:8080`, or `0.0.0.0:8080` for all interfaces";
+        field.refuse(
+            format!("`{text}` is not an address"),
+            "expected an IP address and a port",
+            Some(help.into()),
+        );
+    }
+    parsed
+}
+
+/// `localhost:8080` and `:8080` are what people write.
+pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None if text.starts_with(':') => format!("0.0.0.0{text}"),
+        None => text.to_owned(),
+    };
+    text.parse().ok()
+}
