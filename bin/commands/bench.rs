@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use engine::{Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions};
+use engine::{
+    Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions,
+};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,7 +28,9 @@ const WARM_UP: Duration = Duration::from_millis(500);
 
 /// The measurements.
 #[derive(Debug, Subcommand)]
-#[command(before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500\n  lockstep bench pickup -o json")]
+#[command(
+    before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500\n  lockstep bench pickup -o json"
+)]
 pub(crate) enum Bench {
     /// Enqueue jobs one by one, each in a commit of its own, or in bulk
     Enqueue(Enqueue),
@@ -86,11 +90,20 @@ struct Figures {
 }
 
 impl Row for Figures {
-    const COLUMNS: &'static [&'static str] =
-        &["BENCH", "JOBS", "SECONDS", "JOBS/S", "P50_MS", "P99_MS", "WAL_B/JOB", "COMMITS/JOB"];
+    const COLUMNS: &'static [&'static str] = &[
+        "BENCH",
+        "JOBS",
+        "SECONDS",
+        "JOBS/S",
+        "P50_MS",
+        "P99_MS",
+        "WAL_B/JOB",
+        "COMMITS/JOB",
+    ];
 
     fn cells(&self) -> Vec<String> {
-        let ms = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
+        let ms =
+            |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
         vec![
             self.bench.into(),
             self.jobs.to_string(),
@@ -134,8 +147,12 @@ fn noop(n: u64) -> NewJob {
 pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let figures = measure(&session.client, &session.database.url, bench).await;
-    let forgotten = session.client.delete_ended(Noop::KIND, &app.actor()).await?;
-    app.out.note(&format!("Forgot the {forgotten} jobs of the measurement."));
+    let forgotten = session
+        .client
+        .delete_ended(Noop::KIND, &app.actor())
+        .await?;
+    app.out
+        .note(&format!("Forgot the {forgotten} jobs of the measurement."));
     app.out.list(&[figures?], "")?;
     session.close().await?;
     Ok(Exit::Ok)
@@ -153,7 +170,10 @@ async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Fig
 async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow::Result<Figures> {
     let meter = Meter::start(client).await?;
     let (name, spans) = match how.bulk {
-        true => ("enqueue --bulk", fill(client, how.jobs).await.map(|()| Vec::new())?),
+        true => (
+            "enqueue --bulk",
+            fill(client, how.jobs).await.map(|()| Vec::new())?,
+        ),
         false => ("enqueue", produce(url, how).await?),
     };
     let figures = meter.stop(client, name, how.jobs, spans).await?;
@@ -226,7 +246,9 @@ async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figures> {
         let (n, at) = started.0.recv().await.context("the worker ended early")?;
         let asked = usize::try_from(n).ok().and_then(|n| answered.get(n));
         // Below nothing when the handler was faster than the answer.
-        spans.extend(asked.map(|asked| at.saturating_duration_since(*asked).as_secs_f64() * 1_000.0));
+        spans.extend(
+            asked.map(|asked| at.saturating_duration_since(*asked).as_secs_f64() * 1_000.0),
+        );
     }
     let figures = meter.stop(client, "pickup", how.jobs, spans).await?;
     worker.stop().await?;
@@ -241,7 +263,11 @@ fn worker(client: &Client, slots: usize) -> (Running, Started) {
         queues: vec![QueueOptions::new(QUEUE, slots.max(1))],
         ..WorkerOptions::default()
     };
-    let worker = Worker::new(client.clone(), Registry::new().with::<Noop>(sender), options);
+    let worker = Worker::new(
+        client.clone(),
+        Registry::new().with::<Noop>(sender),
+        options,
+    );
     let stop = CancellationToken::new();
     let task = tokio::spawn(worker.run(stop.clone()));
     (Running { stop, task }, Started(receiver))
@@ -283,7 +309,11 @@ impl Meter {
     async fn start(client: &Client) -> anyhow::Result<Meter> {
         tokio::time::sleep(STATISTICS_LAG).await;
         let (wal, commits) = client.written().await?;
-        Ok(Meter { wal, commits, started: Instant::now() })
+        Ok(Meter {
+            wal,
+            commits,
+            started: Instant::now(),
+        })
     }
 
     async fn stop(

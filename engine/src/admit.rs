@@ -13,7 +13,10 @@ impl NewJob {
     /// The args as JSON text, or why the job cannot be accepted. Checked before anything is sent,
     /// so that bad input is an answer and never a database error.
     pub(crate) fn checked_args(&self) -> Result<&str, Error> {
-        let args = self.args.as_ref().map_err(|e| invalid(format!("args: {e}")))?;
+        let args = self
+            .args
+            .as_ref()
+            .map_err(|e| invalid(format!("args: {e}")))?;
         check_args(args)?;
         check_word("kind", &self.kind, 100)?;
         if let Some(queue) = &self.queue {
@@ -26,7 +29,10 @@ impl NewJob {
             check_word("idempotency key", key, 200)?;
         }
         let lists = [("tag", &self.tags), ("rate key", &self.rate_keys)];
-        for (what, word) in lists.iter().flat_map(|(what, words)| words.iter().map(move |word| (what, word))) {
+        for (what, word) in lists
+            .iter()
+            .flat_map(|(what, words)| words.iter().map(move |word| (what, word)))
+        {
             check_word(what, word, 200)?;
         }
         let words = [
@@ -35,13 +41,16 @@ impl NewJob {
             ("asked by", &self.asked_by),
         ];
         for (what, word) in words {
-            word.as_ref().map_or(Ok(()), |word| check_word(what, word, 200))?;
+            word.as_ref()
+                .map_or(Ok(()), |word| check_word(what, word, 200))?;
         }
         if self.max_attempts.is_some_and(|n| !(1..=1000).contains(&n)) {
             return Err(invalid("max_attempts: expected 1 to 1000"));
         }
         if self.unique.is_some() && self.idempotency.is_some() {
-            return Err(invalid("a job has a unique key or an idempotency key, not both"));
+            return Err(invalid(
+                "a job has a unique key or an idempotency key, not both",
+            ));
         }
         Ok(args)
     }
@@ -79,7 +88,9 @@ fn check_args(text: &str) -> Result<(), Error> {
             b'[' | b'{' if !in_string => {
                 depth += 1;
                 if depth > MAX_ARGS_DEPTH {
-                    return Err(invalid(format!("args: nested deeper than {MAX_ARGS_DEPTH}")));
+                    return Err(invalid(format!(
+                        "args: nested deeper than {MAX_ARGS_DEPTH}"
+                    )));
                 }
             }
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
@@ -88,7 +99,9 @@ fn check_args(text: &str) -> Result<(), Error> {
     }
     // serde_json writes NUL as this escape and no other way.
     if !nuls(text).is_empty() {
-        return Err(invalid("args: a string holds the character NUL, which Postgres cannot store"));
+        return Err(invalid(
+            "args: a string holds the character NUL, which Postgres cannot store",
+        ));
     }
     Ok(())
 }
@@ -96,10 +109,17 @@ fn check_args(text: &str) -> Result<(), Error> {
 /// Where in JSON text NUL stands: as its escape and not as an escaped backslash before `u0000`.
 pub(crate) fn nuls(text: &str) -> Vec<usize> {
     let is_escape = |at: &usize| {
-        let backslashes = text[..*at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        let backslashes = text[..*at]
+            .bytes()
+            .rev()
+            .take_while(|byte| *byte == b'\\')
+            .count();
         backslashes % 2 == 0
     };
-    text.match_indices("\\u0000").map(|(at, _)| at).filter(is_escape).collect()
+    text.match_indices("\\u0000")
+        .map(|(at, _)| at)
+        .filter(is_escape)
+        .collect()
 }
 
 #[cfg(test)]
@@ -118,7 +138,10 @@ mod tests {
             deep = json!([deep]);
         }
 
-        assert!(refusal(&NewJob::new("a.b", &json!("x".repeat(MAX_ARGS_BYTES)))).contains("pass its key"));
+        assert!(
+            refusal(&NewJob::new("a.b", &json!("x".repeat(MAX_ARGS_BYTES))))
+                .contains("pass its key")
+        );
         assert!(refusal(&NewJob::new("a.b", &deep)).contains("deeper than 64"));
         assert!(refusal(&NewJob::new("a.b", &json!({"x": "a\0b"}))).contains("NUL"));
         assert!(refusal(&NewJob::new("", &json!({}))).contains("kind"));

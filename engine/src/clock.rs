@@ -18,7 +18,10 @@ impl std::fmt::Debug for Entropy {
 
 impl Entropy {
     /// Seeded by the operating system.
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for chance")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for chance"
+    )]
     pub fn from_system() -> Entropy {
         Entropy(Arc::new(Mutex::new(SmallRng::from_rng(&mut rand::rng()))))
     }
@@ -44,6 +47,11 @@ impl Entropy {
     }
 
     fn with<T>(&self, draw: impl FnOnce(&mut SmallRng) -> T) -> T {
-        draw(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        draw(
+            &mut self
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 }

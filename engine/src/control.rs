@@ -16,7 +16,10 @@ pub struct Actor {
 impl Actor {
     /// An actor.
     pub fn new(name: impl Into<String>, via: impl Into<String>) -> Actor {
-        Actor { name: name.into(), via: via.into() }
+        Actor {
+            name: name.into(),
+            via: via.into(),
+        }
     }
 }
 

@@ -56,13 +56,21 @@ pub struct Cx<E> {
 
 impl<E> std::fmt::Debug for Cx<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cx").field("fence", &self.attempt.fence).field("kind", &self.attempt.kind).finish_non_exhaustive()
+        f.debug_struct("Cx")
+            .field("fence", &self.attempt.fence)
+            .field("kind", &self.attempt.kind)
+            .finish_non_exhaustive()
     }
 }
 
 impl<E> Cx<E> {
     pub(crate) fn new(attempt: Arc<Attempt>, client: Client, entropy: Entropy, env: E) -> Cx<E> {
-        Cx { attempt, client, entropy, env }
+        Cx {
+            attempt,
+            client,
+            entropy,
+            env,
+        }
     }
 
     /// What the kind was registered with.
@@ -153,6 +161,9 @@ impl<E> Cx<E> {
         if refused.is_empty() {
             return Ok(Outcome::Settled);
         }
-        Err(Error::LeaseLost { id: self.job_id(), attempt: self.attempt.fence.attempt })
+        Err(Error::LeaseLost {
+            id: self.job_id(),
+            attempt: self.attempt.fence.attempt,
+        })
     }
 }

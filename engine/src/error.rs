@@ -99,7 +99,9 @@ impl Error {
 
     /// True when the database could not be reached or is going away, so that trying again can help.
     pub fn is_unavailable(&self) -> bool {
-        let Error::Database(error) = self else { return false };
+        let Error::Database(error) = self else {
+            return false;
+        };
         match error {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -109,7 +111,9 @@ impl Error {
             | sqlx::Error::Protocol(_) => true,
             // 08 connection, 53 resources, 57P shutdown, 40 serialization and deadlock.
             sqlx::Error::Database(db) => db.code().is_some_and(|code| {
-                ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class))
+                ["08", "53", "57P", "40"]
+                    .iter()
+                    .any(|class| code.starts_with(class))
             }),
             _ => false,
         }
@@ -118,7 +122,9 @@ impl Error {
     /// True when the transaction lost against another and can be begun again: a deadlock, or rows
     /// that changed under it.
     pub(crate) fn is_conflict(&self) -> bool {
-        let Error::Database(sqlx::Error::Database(db)) = self else { return false };
+        let Error::Database(sqlx::Error::Database(db)) = self else {
+            return false;
+        };
         db.code().is_some_and(|code| code.starts_with("40"))
     }
 }

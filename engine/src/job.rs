@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::retry::{Backoff, Policy};
 use crate::{Cx, Failure, Outcome};
 
-
 /// One kind of job: its args, its policy and its handler.
 ///
 /// ```
@@ -123,7 +122,10 @@ pub struct NewJob {
 impl NewJob {
     /// A job of a kind known at compile time.
     pub fn of<J: Job>(args: &J) -> NewJob {
-        NewJob::encoded(J::KIND, serde_json::to_string(args).map_err(|e| e.to_string()))
+        NewJob::encoded(
+            J::KIND,
+            serde_json::to_string(args).map_err(|e| e.to_string()),
+        )
     }
 
     /// A job of a kind known only by name.
@@ -211,7 +213,11 @@ impl NewJob {
 
     /// Keeps twins away.
     pub fn unique(mut self, key: impl Into<String>, scope: UniqueScope, twin: Twin) -> NewJob {
-        self.unique = Some(Unique { key: key.into(), scope, twin });
+        self.unique = Some(Unique {
+            key: key.into(),
+            scope,
+            twin,
+        });
         self
     }
 

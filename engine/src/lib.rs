@@ -33,9 +33,7 @@ pub use control::{Actor, Alert, AuditEntry, Finding, Pause, PauseScope};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
-pub use job::{
-    Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When,
-};
+pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
 pub use retry::{Backoff, LONGEST_RETRY_AFTER, Policy};

@@ -14,7 +14,10 @@ pub struct QueueOptions {
 impl QueueOptions {
     /// A queue with that many slots.
     pub fn new(name: impl Into<String>, concurrency: usize) -> QueueOptions {
-        QueueOptions { name: name.into(), concurrency }
+        QueueOptions {
+            name: name.into(),
+            concurrency,
+        }
     }
 }
 
@@ -32,7 +35,11 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let week = Duration::from_secs(7 * 24 * 3600);
-        Retention { completed: Some(week), cancelled: Some(week * 4), dead: None }
+        Retention {
+            completed: Some(week),
+            cancelled: Some(week * 4),
+            dead: None,
+        }
     }
 }
 

@@ -33,8 +33,10 @@ impl Outcome {
 
     /// Done, with a result that people and parents can read.
     pub fn done_with(result: impl serde::Serialize) -> Result<Outcome, crate::Error> {
-        let value = serde_json::to_value(result)
-            .map_err(|source| crate::Error::Encode { what: "result", source })?;
+        let value = serde_json::to_value(result).map_err(|source| crate::Error::Encode {
+            what: "result",
+            source,
+        })?;
         Ok(Outcome::Done(Some(value)))
     }
 }
@@ -67,7 +69,11 @@ pub struct Failure {
 impl Failure {
     /// A failure that is retried after the kind's backoff.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Failure {
-        Failure { code: code.into(), message: capped(message.into()), again: Again::Backoff }
+        Failure {
+            code: code.into(),
+            message: capped(message.into()),
+            again: Again::Backoff,
+        }
     }
 
     /// A failure out of an error, with the whole chain of its causes in the message.
@@ -101,7 +107,10 @@ pub(crate) fn capped(mut text: String) -> String {
         text = text.replace('\0', "\u{fffd}");
     }
     if text.len() > MAX_ERROR_BYTES {
-        let end = (0..=MAX_ERROR_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=MAX_ERROR_BYTES)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
         text.truncate(end);
     }
     text
@@ -127,8 +136,14 @@ mod tests {
     #[test]
     fn the_message_names_the_causes() {
         let source = std::io::Error::other("refused");
-        let error = crate::Error::Encode { what: "args", source: serde_json::Error::io(source) };
+        let error = crate::Error::Encode {
+            what: "args",
+            source: serde_json::Error::io(source),
+        };
 
-        assert_eq!(Failure::from_error("x", &error).message, "cannot encode args: refused");
+        assert_eq!(
+            Failure::from_error("x", &error).message,
+            "cannot encode args: refused"
+        );
     }
 }

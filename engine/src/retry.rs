@@ -16,7 +16,11 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff { base_ms: 10_000, factor: 2.0, max_ms: 3_600_000 }
+        Backoff {
+            base_ms: 10_000,
+            factor: 2.0,
+            max_ms: 3_600_000,
+        }
     }
 }
 
@@ -77,7 +81,11 @@ mod tests {
 
     #[test]
     fn the_ceiling_doubles_up_to_the_cap() {
-        let backoff = Backoff { base_ms: 10_000, factor: 2.0, max_ms: 60_000 };
+        let backoff = Backoff {
+            base_ms: 10_000,
+            factor: 2.0,
+            max_ms: 60_000,
+        };
 
         let seconds: Vec<u64> = (1..=6).map(|n| backoff.ceiling(n).as_secs()).collect();
 
@@ -89,7 +97,10 @@ mod tests {
         let asked = Duration::from_secs(60);
 
         assert_eq!(Backoff::default().wait(1, Some(asked), 0.0), asked);
-        assert_eq!(Backoff::default().wait(9, Some(Duration::MAX), 0.5), LONGEST_RETRY_AFTER);
+        assert_eq!(
+            Backoff::default().wait(9, Some(Duration::MAX), 0.5),
+            LONGEST_RETRY_AFTER
+        );
     }
 
     proptest! {

@@ -86,7 +86,10 @@ impl State {
 
     /// Where `how` leads from here, or `None` when the move is illegal.
     pub fn after(self, how: Move) -> Option<State> {
-        MOVES.iter().find(|(from, by, _)| *from == self && *by == how).map(|(_, _, to)| *to)
+        MOVES
+            .iter()
+            .find(|(from, by, _)| *from == self && *by == how)
+            .map(|(_, _, to)| *to)
     }
 
     /// The word that stands in the database, in logs and on pages.
@@ -120,7 +123,10 @@ mod tests {
     #[test]
     fn a_move_leads_to_one_state_only() {
         for (from, how, to) in MOVES {
-            let all: Vec<_> = MOVES.iter().filter(|m| m.0 == *from && m.1 == *how).collect();
+            let all: Vec<_> = MOVES
+                .iter()
+                .filter(|m| m.0 == *from && m.1 == *how)
+                .collect();
 
             assert_eq!(all.len(), 1, "{from} {how:?} is ambiguous");
             assert_eq!(from.after(*how), Some(*to));

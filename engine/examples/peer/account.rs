@@ -35,20 +35,37 @@ pub(crate) struct Account {
 }
 
 pub(crate) fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 pub(crate) fn now_us() -> u64 {
-    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
+    u64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_micros(),
+    )
+    .unwrap()
 }
 
 /// Processor seconds of this process, and its peak memory in MiB, from what the kernel publishes.
 pub(crate) fn usage() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok()).sum();
+    let ticks: f64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|text| text.parse::<f64>().ok())
+        .sum();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
     // Linux counts a hundred ticks a second on every machine of today.
     (ticks / 100.0, peak.unwrap_or(0.0) / 1024.0)
 }
@@ -59,7 +76,15 @@ impl Account {
             starts: (0..jobs).map(|_| AtomicU32::new(0)).collect(),
             started: AtomicU64::new(0),
             ok: AtomicU64::new(0),
-            log: std::env::var("EXECLOG").ok().map(|path| Mutex::new(File::options().create(true).append(true).open(path).unwrap())),
+            log: std::env::var("EXECLOG").ok().map(|path| {
+                Mutex::new(
+                    File::options()
+                        .create(true)
+                        .append(true)
+                        .open(path)
+                        .unwrap(),
+                )
+            }),
             picked: Mutex::default(),
             mode,
         }
@@ -74,7 +99,10 @@ impl Account {
         if self.mode == Mode::Latency {
             self.picked.lock().unwrap().push((n, now_us()));
         }
-        let before = self.starts.get(usize::try_from(n).unwrap()).map_or(0, |count| count.fetch_add(1, SeqCst));
+        let before = self
+            .starts
+            .get(usize::try_from(n).unwrap())
+            .map_or(0, |count| count.fetch_add(1, SeqCst));
         self.started.fetch_add(1, SeqCst);
         self.note('S', n);
         match self.mode {
@@ -91,13 +119,26 @@ impl Account {
 
     fn note(&self, what: char, n: u64) {
         if let Some(log) = &self.log {
-            log.lock().unwrap().write_all(format!("{what} {n} {}\n", now_us()).as_bytes()).unwrap();
+            log.lock()
+                .unwrap()
+                .write_all(format!("{what} {n} {}\n", now_us()).as_bytes())
+                .unwrap();
         }
     }
 
-    pub(crate) fn report(&self, jobs: u64, seconds: f64, (cpu, memory): (f64, f64), remaining: i64) {
+    pub(crate) fn report(
+        &self,
+        jobs: u64,
+        seconds: f64,
+        (cpu, memory): (f64, f64),
+        remaining: i64,
+    ) {
         let expected = if self.mode == Mode::Flaky { 2 } else { 1 };
-        let counts = || self.starts.iter().map(|count| u64::from(count.load(SeqCst)));
+        let counts = || {
+            self.starts
+                .iter()
+                .map(|count| u64::from(count.load(SeqCst)))
+        };
         let never = counts().filter(|count| *count == 0).count();
         let doubles: u64 = counts().map(|count| count.saturating_sub(expected)).sum();
         println!(
@@ -123,9 +164,14 @@ impl Account {
         }
         println!(
             "{{\"jobs\":{},\"seen\":{},\"p50\":{:.3},\"p95\":{:.3},\"p99\":{:.3},\"e50\":{:.3},\"e95\":{:.3},\"e99\":{:.3}}}",
-            sent.len(), pickup.len(),
-            quantile(&mut pickup, 0.5), quantile(&mut pickup, 0.95), quantile(&mut pickup, 0.99),
-            quantile(&mut trip, 0.5), quantile(&mut trip, 0.95), quantile(&mut trip, 0.99),
+            sent.len(),
+            pickup.len(),
+            quantile(&mut pickup, 0.5),
+            quantile(&mut pickup, 0.95),
+            quantile(&mut pickup, 0.99),
+            quantile(&mut trip, 0.5),
+            quantile(&mut trip, 0.95),
+            quantile(&mut trip, 0.99),
         );
     }
 }

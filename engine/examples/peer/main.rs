@@ -8,7 +8,11 @@
 //! `DATABASE_URL` names the database. `EXECLOG` is a file that gets a line at the start and at the end
 //! of every handler. `MAXSECS`, `UNTIL_EMPTY` and `STOP_AT` end a drain early or late. Fence, attempt
 //! history and dead letters are on, as always.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a harness program: it stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a harness program: it stops at the first surprise"
+)]
 
 mod account;
 
@@ -16,8 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use account::{Account, Mode, number, now_us, usage};
-use engine::{Backoff, Client, Cx, Failure, Job, NewJob, Outcome, Policy, QueueOptions, Registry, Worker, WorkerOptions};
+use account::{Account, Mode, now_us, number, usage};
+use engine::{
+    Backoff, Client, Cx, Failure, Job, NewJob, Outcome, Policy, QueueOptions, Registry, Worker,
+    WorkerOptions,
+};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -32,29 +39,52 @@ impl Job for Noop {
 
     fn policy() -> Policy {
         // No wait between attempts: what is measured is the engine, not its patience.
-        Policy { backoff: Backoff { base_ms: 0, factor: 1.0, max_ms: 0 }, ..Policy::default() }
+        Policy {
+            backoff: Backoff {
+                base_ms: 0,
+                factor: 1.0,
+                max_ms: 0,
+            },
+            ..Policy::default()
+        }
     }
 
     async fn run(self, cx: Cx<Arc<Account>>) -> Result<Outcome, Failure> {
-        cx.env().handle(self.n).await.map(|()| Outcome::done()).map_err(|error| Failure::new("flaky", error))
+        cx.env()
+            .handle(self.n)
+            .await
+            .map(|()| Outcome::done())
+            .map_err(|error| Failure::new("flaky", error))
     }
 }
 
 fn arg(place: usize, default: u64) -> u64 {
-    std::env::args().nth(place).and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::args()
+        .nth(place)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 async fn connect(connections: u32) -> Client {
-    Client::connect(&std::env::var("DATABASE_URL").unwrap(), connections).await.unwrap()
+    Client::connect(&std::env::var("DATABASE_URL").unwrap(), connections)
+        .await
+        .unwrap()
 }
 
 fn worker(client: &Client, account: &Arc<Account>, slots: u64) -> Worker {
     let options = WorkerOptions {
         label: "bench".into(),
-        queues: vec![QueueOptions::new("default", usize::try_from(slots).unwrap())],
+        queues: vec![QueueOptions::new(
+            "default",
+            usize::try_from(slots).unwrap(),
+        )],
         ..WorkerOptions::default()
     };
-    Worker::new(client.clone(), Registry::new().with::<Noop>(account.clone()), options)
+    Worker::new(
+        client.clone(),
+        Registry::new().with::<Noop>(account.clone()),
+        options,
+    )
 }
 
 async fn enqueue_singly(jobs: u64, producers: u64) {
@@ -84,7 +114,9 @@ async fn enqueue_in_bulk(jobs: u64) {
     let started = Instant::now();
     let mut first = 0;
     while first < jobs {
-        let batch: Vec<NewJob> = (first..(first + size).min(jobs)).map(|n| NewJob::of(&Noop { n })).collect();
+        let batch: Vec<NewJob> = (first..(first + size).min(jobs))
+            .map(|n| NewJob::of(&Noop { n }))
+            .collect();
         client.enqueue_all(&batch).await.unwrap();
         first += size;
     }
@@ -122,7 +154,13 @@ async fn work(jobs: u64, slots: u64, mode: Mode) {
 }
 
 async fn count_live(client: &Client) -> i64 {
-    client.queues().await.unwrap().iter().map(|q| q.available + q.scheduled + q.running + q.waiting).sum()
+    client
+        .queues()
+        .await
+        .unwrap()
+        .iter()
+        .map(|q| q.available + q.scheduled + q.running + q.waiting)
+        .sum()
 }
 
 async fn latency(jobs: u64, every_ms: u64, slots: u64) {
@@ -149,13 +187,18 @@ fn report_enqueue(jobs: u64, started: Instant) {
 
 #[tokio::main]
 async fn main() {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     match std::env::args().nth(1).as_deref() {
         Some("setup") => connect(2).await.migrate().await.unwrap(),
         Some("enqueue1") => enqueue_singly(arg(2, 8_000), arg(3, 8)).await,
         Some("bulk") => enqueue_in_bulk(arg(2, 100_000)).await,
         Some("work") => {
-            let mode = std::env::args().nth(4).map_or(Mode::Noop, |word| Mode::parse(&word));
+            let mode = std::env::args()
+                .nth(4)
+                .map_or(Mode::Noop, |word| Mode::parse(&word));
             work(arg(2, 100_000), arg(3, 100), mode).await;
         }
         Some("latency") => latency(arg(2, 500), arg(3, 20), arg(4, 10)).await,

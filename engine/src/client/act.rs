@@ -26,8 +26,19 @@ impl Client {
                     let Some(done) = cancel::cancel(conn, id, &reason).await? else {
                         return Err(ended(conn, id, "cancel").await?);
                     };
-                    audit::record(conn, &actor, "job.cancel", &id.to_string(), Some(json!({"reason": reason}))).await?;
-                    Ok(if done == "cancelled" { State::Cancelled } else { State::Running })
+                    audit::record(
+                        conn,
+                        &actor,
+                        "job.cancel",
+                        &id.to_string(),
+                        Some(json!({"reason": reason})),
+                    )
+                    .await?;
+                    Ok(if done == "cancelled" {
+                        State::Cancelled
+                    } else {
+                        State::Running
+                    })
                 })
             })
             .await?;
@@ -64,7 +75,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NoJob`]; [`Error::Invalid`] for bad args.
-    pub async fn run_again(&self, id: Uuid, args: Option<Value>, actor: &Actor) -> Result<Enqueued> {
+    pub async fn run_again(
+        &self,
+        id: Uuid,
+        args: Option<Value>,
+        actor: &Actor,
+    ) -> Result<Enqueued> {
         let old = self.job(id).await?.ok_or(Error::NoJob(id))?;
         let edited = args.is_some();
         let mut job = NewJob::new(&old.kind, &args.unwrap_or(old.args))
@@ -80,9 +96,11 @@ impl Client {
         let stored = self
             .in_transaction(move |conn| {
                 Box::pin(async move {
-                    let stored = crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+                    let stored =
+                        crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
                     let detail = json!({"new": job.id, "edited_args": edited});
-                    audit::record(conn, &actor, "job.run_again", &id.to_string(), Some(detail)).await?;
+                    audit::record(conn, &actor, "job.run_again", &id.to_string(), Some(detail))
+                        .await?;
                     Ok(stored)
                 })
             })
@@ -126,7 +144,14 @@ impl Client {
                 break;
             }
         }
-        audit::record(&mut conn, actor, "job.delete", kind, Some(json!({"jobs": gone}))).await?;
+        audit::record(
+            &mut conn,
+            actor,
+            "job.delete",
+            kind,
+            Some(json!({"jobs": gone})),
+        )
+        .await?;
         Ok(gone)
     }
 
@@ -134,14 +159,27 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn pause(&self, scope: PauseScope, name: &str, actor: &Actor, reason: Option<&str>) -> Result<bool> {
+    pub async fn pause(
+        &self,
+        scope: PauseScope,
+        name: &str,
+        actor: &Actor,
+        reason: Option<&str>,
+    ) -> Result<bool> {
         let (name, actor, reason) = (name.to_owned(), actor.clone(), reason.map(str::to_owned));
         self.in_transaction(move |conn| {
             Box::pin(async move {
                 let done = pause::pause(conn, scope, &name, &actor.name, reason.as_deref()).await?;
                 if done {
                     let action = format!("{}.pause", scope.as_str());
-                    audit::record(conn, &actor, &action, &name, Some(json!({"reason": reason}))).await?;
+                    audit::record(
+                        conn,
+                        &actor,
+                        &action,
+                        &name,
+                        Some(json!({"reason": reason})),
+                    )
+                    .await?;
                 }
                 Ok(done)
             })
@@ -168,7 +206,11 @@ impl Client {
             })
             .await?;
         if done {
-            let queue = if scope == PauseScope::Queue { name } else { crate::worker::wake::ALL };
+            let queue = if scope == PauseScope::Queue {
+                name
+            } else {
+                crate::worker::wake::ALL
+            };
             self.hub.wake(queue);
             self.hints.send(queue.to_owned());
         }
@@ -179,8 +221,21 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn record_audit(&self, actor: &Actor, action: &str, target: &str, detail: Option<Value>) -> Result<()> {
-        audit::record(&mut *self.pool.acquire().await?, actor, action, target, detail).await
+    pub async fn record_audit(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: &str,
+        detail: Option<Value>,
+    ) -> Result<()> {
+        audit::record(
+            &mut *self.pool.acquire().await?,
+            actor,
+            action,
+            target,
+            detail,
+        )
+        .await
     }
 }
 

@@ -27,7 +27,10 @@ impl Client {
     /// one job.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued> {
         let enqueued = self.enqueue_all(std::slice::from_ref(&job)).await?;
-        enqueued.into_iter().next().ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
+        enqueued
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
     }
 
     /// Enqueues many jobs, all or none, and answers in their order.
@@ -51,7 +54,9 @@ impl Client {
         let keyed = |job: &NewJob| job.unique.is_some() || job.idempotency.is_some();
         if jobs.iter().any(keyed) && jobs.len() > 1 {
             let jobs = jobs.to_vec();
-            return self.in_transaction(move |conn| Box::pin(async move { enqueue(conn, &jobs).await })).await;
+            return self
+                .in_transaction(move |conn| Box::pin(async move { enqueue(conn, &jobs).await }))
+                .await;
         }
         // One statement is its own transaction.
         enqueue(&mut *self.pool.acquire().await?, jobs).await
@@ -62,9 +67,14 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::enqueue`]; the transaction should then be rolled back.
-    pub async fn enqueue_in(&self, tx: &mut PgConnection, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+    pub async fn enqueue_in(
+        &self,
+        tx: &mut PgConnection,
+        jobs: &[NewJob],
+    ) -> Result<Vec<Enqueued>> {
         let stored = enqueue(tx, jobs).await?;
-        crate::store::wake::notify(tx, crate::store::wake::WAKE_CHANNEL, &payloads(&stored)).await?;
+        crate::store::wake::notify(tx, crate::store::wake::WAKE_CHANNEL, &payloads(&stored))
+            .await?;
         Ok(stored.enqueued)
     }
 

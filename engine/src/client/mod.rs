@@ -37,14 +37,20 @@ impl Client {
     /// [`Error::Database`] when the database cannot be reached.
     pub async fn connect(url: &str, connections: u32) -> Result<Client> {
         let options: PgConnectOptions = url.parse()?;
-        let pool = pool::pool_options(connections).connect_with(options).await?;
+        let pool = pool::pool_options(connections)
+            .connect_with(options)
+            .await?;
         Ok(Client::from_pool(pool))
     }
 
     /// A client over a pool of the caller's.
     pub fn from_pool(pool: PgPool) -> Client {
         let hints = Arc::new(Hints::start(pool.clone()));
-        Client { pool, hub: Arc::new(Hub::default()), hints }
+        Client {
+            pool,
+            hub: Arc::new(Hub::default()),
+            hints,
+        }
     }
 
     /// The pool, for transactions that an enqueue should join.
@@ -61,7 +67,10 @@ impl Client {
     /// # Errors
     /// [`Error::Migrate`] when the database is newer than this binary, or a migration was changed.
     pub async fn migrate(&self) -> Result<()> {
-        migration::migrator().run(&self.pool).await.map_err(Error::Migrate)
+        migration::migrator()
+            .run(&self.pool)
+            .await
+            .map_err(Error::Migrate)
     }
 
     /// The versions of the migrations this binary knows that the database lacks.
@@ -70,7 +79,11 @@ impl Client {
     /// [`Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
         let applied = migration::applied(&mut *self.pool.acquire().await?).await?;
-        Ok(migration::MIGRATIONS.iter().map(|m| m.version).filter(|version| !applied.contains(version)).collect())
+        Ok(migration::MIGRATIONS
+            .iter()
+            .map(|m| m.version)
+            .filter(|version| !applied.contains(version))
+            .collect())
     }
 
     /// Sends what hints are still to be sent and closes the pool.

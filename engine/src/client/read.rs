@@ -26,10 +26,19 @@ impl Client {
     /// A page of jobs, newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Page<JobView>> {
         let limit = filter.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
-        let mut data = read::jobs(&mut *self.pool.acquire().await?, filter, i64::from(limit) + 1).await?;
+        let mut data = read::jobs(
+            &mut *self.pool.acquire().await?,
+            filter,
+            i64::from(limit) + 1,
+        )
+        .await?;
         let more = data.len() > usize::from(limit);
         data.truncate(usize::from(limit));
-        let next = if more { data.last().map(|job| job.id) } else { None };
+        let next = if more {
+            data.last().map(|job| job.id)
+        } else {
+            None
+        };
         Ok(Page { data, next })
     }
 
@@ -82,7 +91,12 @@ impl Client {
 
     /// The newest audit rows, of one target or of all.
     pub async fn audit(&self, target: Option<&str>, limit: u16) -> Result<Vec<AuditEntry>> {
-        audit::list(&mut *self.pool.acquire().await?, target, i64::from(limit.clamp(1, LARGEST_PAGE))).await
+        audit::list(
+            &mut *self.pool.acquire().await?,
+            target,
+            i64::from(limit.clamp(1, LARGEST_PAGE)),
+        )
+        .await
     }
 
     /// Waits until the job has ended, at most `patience`; the state it then has, terminal or not.
@@ -93,7 +107,9 @@ impl Client {
         let deadline = tokio::time::Instant::now() + patience;
         let mut pause = Duration::from_millis(5);
         loop {
-            let state = read::state(&mut *self.pool.acquire().await?, id).await?.ok_or(Error::NoJob(id))?;
+            let state = read::state(&mut *self.pool.acquire().await?, id)
+                .await?
+                .ok_or(Error::NoJob(id))?;
             if state.is_terminal() || tokio::time::Instant::now() >= deadline {
                 return Ok(state);
             }

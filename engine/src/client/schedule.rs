@@ -15,7 +15,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::BadSchedule`], and then nothing has changed.
-    pub async fn sync_schedules(&self, schedules: &[Schedule], actor: &Actor) -> Result<Vec<String>> {
+    pub async fn sync_schedules(
+        &self,
+        schedules: &[Schedule],
+        actor: &Actor,
+    ) -> Result<Vec<String>> {
         for schedule in schedules {
             schedule.check()?;
         }
@@ -64,7 +68,10 @@ impl Client {
         let mut conn = self.pool.acquire().await?;
         let ticks = store::ticks(&mut conn, name, i64::from(limit.clamp(1, 500))).await?;
         if ticks.is_empty() && store::find(&mut conn, name).await?.is_none() {
-            return Err(Error::NoSuch { what: "schedule", name: name.to_owned() });
+            return Err(Error::NoSuch {
+                what: "schedule",
+                name: name.to_owned(),
+            });
         }
         Ok(ticks)
     }
@@ -78,9 +85,10 @@ impl Client {
         let stored = self
             .in_transaction(move |conn| {
                 Box::pin(async move {
-                    let schedule = store::find(conn, &name)
-                        .await?
-                        .ok_or(Error::NoSuch { what: "schedule", name: name.clone() })?;
+                    let schedule = store::find(conn, &name).await?.ok_or(Error::NoSuch {
+                        what: "schedule",
+                        name: name.clone(),
+                    })?;
                     let job = job_of(&schedule).asked_by(&actor.name);
                     let stored = enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
                     let now = read::instant_of_database(conn).await?;
@@ -92,19 +100,31 @@ impl Client {
                         manual: true,
                     };
                     store::decide(conn, tick).await?;
-                    audit::record(conn, &actor, "schedule.run", &name, Some(json!({"job": job.id()}))).await?;
+                    audit::record(
+                        conn,
+                        &actor,
+                        "schedule.run",
+                        &name,
+                        Some(json!({"job": job.id()})),
+                    )
+                    .await?;
                     Ok(stored)
                 })
             })
             .await?;
         self.hint(&stored);
-        stored.enqueued.into_iter().next().ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
+        stored
+            .enqueued
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
     }
 }
 
 /// What a tick enqueues.
 pub(crate) fn job_of(schedule: &Schedule) -> NewJob {
-    let job = NewJob::new(&schedule.kind, &schedule.args).asked_by(format!("schedule:{}", schedule.name));
+    let job =
+        NewJob::new(&schedule.kind, &schedule.args).asked_by(format!("schedule:{}", schedule.name));
     match &schedule.queue {
         Some(queue) => job.queue(queue),
         None => job,

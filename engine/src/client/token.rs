@@ -31,7 +31,11 @@ impl Client {
     /// [`Error::Database`].
     pub async fn find_token(&self, id: &str) -> Result<Option<LiveToken>> {
         let found = token::find(&mut *self.pool.acquire().await?, id).await?;
-        Ok(found.map(|(secret_hash, name, scopes)| LiveToken { secret_hash, name, scopes }))
+        Ok(found.map(|(secret_hash, name, scopes)| LiveToken {
+            secret_hash,
+            name,
+            scopes,
+        }))
     }
 
     /// All tokens, newest first.
@@ -51,7 +55,10 @@ impl Client {
         self.in_transaction(move |conn| {
             Box::pin(async move {
                 if !token::revoke(conn, &id).await? {
-                    return Err(Error::NoSuch { what: "live token", name: id });
+                    return Err(Error::NoSuch {
+                        what: "live token",
+                        name: id,
+                    });
                 }
                 audit::record(conn, &actor, "token.revoke", &id, None).await
             })

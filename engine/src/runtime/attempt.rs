@@ -23,7 +23,15 @@ pub(super) async fn run(dispatch: &Dispatch, attempt: Arc<Attempt>, args: String
     );
     // The handler is called inside too: decoding and building its future are its own code.
     let handler = async {
-        dispatch.registry.call(attempt.clone(), args, dispatch.client.clone(), dispatch.entropy.clone()).await
+        dispatch
+            .registry
+            .call(
+                attempt.clone(),
+                args,
+                dispatch.client.clone(),
+                dispatch.entropy.clone(),
+            )
+            .await
     };
     let handler = AssertUnwindSafe(handler).catch_unwind().instrument(span);
     tokio::pin!(handler);
@@ -35,7 +43,13 @@ pub(super) async fn run(dispatch: &Dispatch, attempt: Arc<Attempt>, args: String
     }
     match tokio::time::timeout(dispatch.grace, &mut handler).await {
         Ok(answer) => stopped(&attempt, answered(answer)),
-        Err(_) => stopped(&attempt, Err(Failure::new("stopped", "the handler did not stop when told to"))),
+        Err(_) => stopped(
+            &attempt,
+            Err(Failure::new(
+                "stopped",
+                "the handler did not stop when told to",
+            )),
+        ),
     }
 }
 
@@ -57,7 +71,12 @@ fn stopped(attempt: &Attempt, answer: Answer) -> Answer {
 }
 
 fn answered(answer: Result<Answer, Box<dyn Any + Send>>) -> Answer {
-    answer.unwrap_or_else(|panic| Err(Failure::new("panic", format!("the handler panicked: {}", panic_text(&*panic)))))
+    answer.unwrap_or_else(|panic| {
+        Err(Failure::new(
+            "panic",
+            format!("the handler panicked: {}", panic_text(&*panic)),
+        ))
+    })
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

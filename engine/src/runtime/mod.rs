@@ -28,7 +28,9 @@ pub(crate) struct Work {
 
 /// Runs what comes in until every sender is gone and every handler has ended.
 pub(crate) async fn run(label: String, inbox: mpsc::UnboundedReceiver<Work>, dispatch: Dispatch) {
-    let worker = WorkerBuilder::new(label).backend(ChannelBackend::new(inbox)).build(dispatch);
+    let worker = WorkerBuilder::new(label)
+        .backend(ChannelBackend::new(inbox))
+        .build(dispatch);
     if let Err(error) = worker.run().await {
         tracing::error!(%error, "the handler runtime failed");
     }

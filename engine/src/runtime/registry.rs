@@ -10,7 +10,8 @@ use crate::cx::{Attempt, Cx};
 use crate::{Again, Client, Entropy, Failure, Job, Outcome, Policy};
 
 type Answer = Result<Outcome, Failure>;
-type Run = dyn Fn(Arc<Attempt>, String, Client, Entropy) -> BoxFuture<'static, Answer> + Send + Sync;
+type Run =
+    dyn Fn(Arc<Attempt>, String, Client, Entropy) -> BoxFuture<'static, Answer> + Send + Sync;
 
 #[derive(Clone)]
 struct Entry {
@@ -46,7 +47,10 @@ impl Registry {
                 Err(error) => std::future::ready(Err(undecodable::<J>(&error))).boxed(),
             }
         };
-        let entry = Entry { policy: J::policy(), run: Arc::new(run) };
+        let entry = Entry {
+            policy: J::policy(),
+            run: Arc::new(run),
+        };
         Arc::make_mut(&mut self.entries).insert(J::KIND.to_owned(), entry);
         self
     }
@@ -69,12 +73,18 @@ impl Registry {
 
     /// The kinds with their policies, in order.
     pub fn policies(&self) -> Vec<(String, Policy)> {
-        self.entries.iter().map(|(kind, entry)| (kind.clone(), entry.policy.clone())).collect()
+        self.entries
+            .iter()
+            .map(|(kind, entry)| (kind.clone(), entry.policy.clone()))
+            .collect()
     }
 
     /// The policy of a kind; the default for one that is not known.
     pub fn policy(&self, kind: &str) -> Policy {
-        self.entries.get(kind).map(|entry| entry.policy.clone()).unwrap_or_default()
+        self.entries
+            .get(kind)
+            .map(|entry| entry.policy.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn call(
@@ -87,12 +97,20 @@ impl Registry {
         match self.entries.get(&attempt.kind) {
             Some(entry) => (entry.run)(attempt, args, client, entropy),
             // Claims name the kinds that are known, so only a changed registry can get here.
-            None => std::future::ready(Err(Failure::new("unknown_kind", format!("no handler for {}", attempt.kind)))).boxed(),
+            None => std::future::ready(Err(Failure::new(
+                "unknown_kind",
+                format!("no handler for {}", attempt.kind),
+            )))
+            .boxed(),
         }
     }
 }
 
 /// Another try reads the same args: dead at once, args kept for a person to mend.
 fn undecodable<J: Job>(error: &serde_json::Error) -> Failure {
-    Failure::new("bad_args", format!("args are not those of {}: {error}", J::KIND)).again(Again::Never)
+    Failure::new(
+        "bad_args",
+        format!("args are not those of {}: {error}", J::KIND),
+    )
+    .again(Again::Never)
 }

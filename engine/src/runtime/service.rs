@@ -40,7 +40,11 @@ impl Service<Task<Slot>> for Dispatch {
     }
 
     fn call(&mut self, task: Task<Slot>) -> Spawned {
-        let work = task.args.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = task
+            .args
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let dispatch = self.clone();
         Spawned(tokio::spawn(async move {
             if let Some(work) = work {
@@ -52,7 +56,11 @@ impl Service<Task<Slot>> for Dispatch {
 
 impl Dispatch {
     async fn run(self, work: Work) {
-        let Work { attempt, args, permit } = work;
+        let Work {
+            attempt,
+            args,
+            permit,
+        } = work;
         let answer = attempt::run(&self, attempt.clone(), args).await;
         if let Some(settlement) = conclude(&attempt, answer, self.entropy.chance()) {
             // The settler ends only after the last of these senders is gone.

@@ -33,9 +33,12 @@ fn next_pause(service: &Service, found: &Promoted) -> Duration {
         return Duration::ZERO;
     }
     let cap = service.entropy.jittered(service.options.poll);
-    let next = found.next_in_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+    let next = found
+        .next_in_ms
+        .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
     // The database rounds down to the millisecond: one more, or the round comes just too early.
-    next.map_or(cap, |next| (next + Duration::from_millis(1)).min(cap)).max(LEAST_PAUSE)
+    next.map_or(cap, |next| (next + Duration::from_millis(1)).min(cap))
+        .max(LEAST_PAUSE)
 }
 
 async fn round(service: &Service) -> Result<Promoted> {

@@ -18,9 +18,11 @@ pub(super) async fn run(service: Service) {
 async fn round(service: &Service) -> Result<()> {
     let keep = service.options.retention;
     let mut conn = service.client.pool().acquire().await?;
-    for (state, keep) in
-        [(State::Completed, keep.completed), (State::Cancelled, keep.cancelled), (State::Dead, keep.dead)]
-    {
+    for (state, keep) in [
+        (State::Completed, keep.completed),
+        (State::Cancelled, keep.cancelled),
+        (State::Dead, keep.dead),
+    ] {
         let Some(keep) = keep else { continue };
         while prune::prune(&mut conn, state, keep).await? > 0 && !service.stop.is_cancelled() {}
     }

@@ -20,7 +20,11 @@ pub(super) async fn run(service: Service) {
     while service.pause(service.options.service).await {
         let started = Instant::now();
         let full = last_full.is_none_or(|at| at.elapsed() >= FULL_EVERY);
-        let look_back = if full { Duration::MAX } else { last_good.elapsed() + MARGIN };
+        let look_back = if full {
+            Duration::MAX
+        } else {
+            last_good.elapsed() + MARGIN
+        };
         match round(&service, look_back).await {
             Ok(()) => {
                 last_good = started;
@@ -38,7 +42,8 @@ async fn round(service: &Service, look_back: Duration) -> Result<()> {
         let mut conn = service.hot.acquire().await?;
         let rescued = rescue::rescue(&mut conn, look_back).await?;
         for job in &rescued {
-            metrics::counter!("lockstep_jobs_rescued_total", "state" => job.state.clone()).increment(1);
+            metrics::counter!("lockstep_jobs_rescued_total", "state" => job.state.clone())
+                .increment(1);
             tracing::warn!(job.id = %job.id, state = job.state, "rescued job {}: its lease ran out", job.id);
             service.client.hub().wake(&job.queue);
         }

@@ -51,7 +51,9 @@ async fn round(service: &Service) -> Result<Duration> {
 /// Decides the ticks of one due schedule; false when there is none.
 fn decide_one(conn: &mut PgConnection) -> BoxFuture<'_, Result<bool>> {
     Box::pin(async move {
-        let Some(due) = store::lock_due(conn).await? else { return Ok(false) };
+        let Some(due) = store::lock_due(conn).await? else {
+            return Ok(false);
+        };
         let ticks = match due.schedule.due(due.decided_until, due.now) {
             Ok(ticks) => ticks,
             Err(error) => {
@@ -81,12 +83,24 @@ async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> R
         return Ok(());
     }
     if due.schedule.overlap == Overlap::Skip && store::predecessor_lives(conn, name).await? {
-        tracing::warn!(schedule = name, "skipped a tick: the job of an earlier one has not ended");
+        tracing::warn!(
+            schedule = name,
+            "skipped a tick: the job of an earlier one has not ended"
+        );
         store::decide(conn, skipped(name, tick_at, "skipped_overlap")).await?;
         return Ok(());
     }
     let job = tick_job(&due.schedule);
-    if !store::decide(conn, Decision { decision: "enqueued", job_id: Some(job.id()), ..skipped(name, tick_at, "") }).await? {
+    if !store::decide(
+        conn,
+        Decision {
+            decision: "enqueued",
+            job_id: Some(job.id()),
+            ..skipped(name, tick_at, "")
+        },
+    )
+    .await?
+    {
         return Ok(());
     }
     let stored = crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
@@ -95,7 +109,11 @@ async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> R
         store::change_decision(conn, name, tick_at, "skipped_overlap").await?;
         return Ok(());
     }
-    let payloads = if stored.wake.is_empty() { vec![crate::worker::wake::ALL.to_owned()] } else { stored.wake };
+    let payloads = if stored.wake.is_empty() {
+        vec![crate::worker::wake::ALL.to_owned()]
+    } else {
+        stored.wake
+    };
     crate::store::wake::notify(conn, crate::store::wake::WAKE_CHANNEL, &payloads).await?;
     tracing::info!(schedule = name, job.id = %job.id(), "fired schedule {name:?}");
     Ok(())
@@ -104,13 +122,21 @@ async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> R
 fn tick_job(schedule: &Schedule) -> NewJob {
     let job = job_of(schedule);
     match schedule.overlap {
-        Overlap::Queue => {
-            job.unique(format!("schedule:{}", schedule.name), UniqueScope::QueuedOrRunning, Twin::RunAfter)
-        }
+        Overlap::Queue => job.unique(
+            format!("schedule:{}", schedule.name),
+            UniqueScope::QueuedOrRunning,
+            Twin::RunAfter,
+        ),
         Overlap::Skip | Overlap::Allow => job,
     }
 }
 
 fn skipped<'a>(schedule: &'a str, tick_at: jiff::Timestamp, decision: &'a str) -> Decision<'a> {
-    Decision { schedule, tick_at, decision, job_id: None, manual: false }
+    Decision {
+        schedule,
+        tick_at,
+        decision,
+        job_id: None,
+        manual: false,
+    }
 }

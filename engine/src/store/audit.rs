@@ -16,19 +16,25 @@ pub(crate) async fn record(
     target: &str,
     detail: Option<Value>,
 ) -> Result<()> {
-    sqlx::query("insert into engine.audit (actor, via, action, target, detail) values ($1, $2, $3, $4, $5)")
-        .bind(&actor.name)
-        .bind(&actor.via)
-        .bind(action)
-        .bind(target)
-        .bind(detail.map(Json))
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "insert into engine.audit (actor, via, action, target, detail) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(&actor.name)
+    .bind(&actor.via)
+    .bind(action)
+    .bind(target)
+    .bind(detail.map(Json))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// The newest rows, at most `limit`, of one target or of all.
-pub(crate) async fn list(conn: &mut PgConnection, target: Option<&str>, limit: i64) -> Result<Vec<AuditEntry>> {
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    target: Option<&str>,
+    limit: i64,
+) -> Result<Vec<AuditEntry>> {
     let rows = sqlx::query(
         "select id, at, actor, via, action, target, detail from engine.audit \
          where $1::text is null or target = $1 order by id desc limit $2",
@@ -46,7 +52,9 @@ pub(crate) async fn list(conn: &mut PgConnection, target: Option<&str>, limit: i
                 via: row.try_get("via")?,
                 action: row.try_get("action")?,
                 target: row.try_get("target")?,
-                detail: row.try_get::<Option<Json<Value>>, _>("detail")?.map(|Json(detail)| detail),
+                detail: row
+                    .try_get::<Option<Json<Value>>, _>("detail")?
+                    .map(|Json(detail)| detail),
             })
         })
         .collect()

@@ -7,7 +7,11 @@ use super::SHARD;
 use crate::Result;
 
 /// What became of a cancel. `None` when the job is not live.
-pub(crate) async fn cancel(conn: &mut PgConnection, id: Uuid, reason: &str) -> Result<Option<String>> {
+pub(crate) async fn cancel(
+    conn: &mut PgConnection,
+    id: Uuid,
+    reason: &str,
+) -> Result<Option<String>> {
     let done: Option<(String, Option<String>)> = sqlx::query_as(include_str!("cancel.sql"))
         .bind(SHARD)
         .bind(id)

@@ -72,7 +72,9 @@ fn read(row: &sqlx::postgres::PgRow, nonce: i64) -> Result<Claimed> {
         timeout: timeout_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
         backoff: backoff.map(|Json(backoff)| backoff),
         parent_id: row.try_get("parent_id")?,
-        tags: row.try_get::<Option<Vec<String>>, _>("tags")?.unwrap_or_default(),
+        tags: row
+            .try_get::<Option<Vec<String>>, _>("tags")?
+            .unwrap_or_default(),
         trace_context: row.try_get("trace_context")?,
     })
 }

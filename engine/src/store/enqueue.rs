@@ -23,21 +23,33 @@ pub(crate) struct Stored {
 
 /// Writes `jobs` in the caller's transaction, or in one of its own for a bare connection.
 pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
-    let (keyed, plain): (Vec<_>, Vec<_>) =
-        jobs.iter().enumerate().partition(|(_, job)| job.unique.is_some() || job.idempotency.is_some());
-    let mut stored = Stored { enqueued: Vec::with_capacity(jobs.len()), wake: Vec::new(), future: false };
+    let (keyed, plain): (Vec<_>, Vec<_>) = jobs
+        .iter()
+        .enumerate()
+        .partition(|(_, job)| job.unique.is_some() || job.idempotency.is_some());
+    let mut stored = Stored {
+        enqueued: Vec::with_capacity(jobs.len()),
+        wake: Vec::new(),
+        future: false,
+    };
     let mut answers: HashMap<usize, Enqueued> = HashMap::with_capacity(keyed.len());
     if !plain.is_empty() {
         let mut fresh = insert_plain(conn, &plain, &mut stored).await?;
         for (place, job) in &plain {
-            let answer = if fresh.remove(&job.id) { Answer::Inserted } else { Answer::Existing };
+            let answer = if fresh.remove(&job.id) {
+                Answer::Inserted
+            } else {
+                Answer::Existing
+            };
             answers.insert(*place, Enqueued { id: job.id, answer });
         }
     }
     if !keyed.is_empty() {
         insert_keyed(conn, &keyed, &mut stored, &mut answers).await?;
     }
-    stored.enqueued = (0..jobs.len()).filter_map(|place| answers.remove(&place)).collect();
+    stored.enqueued = (0..jobs.len())
+        .filter_map(|place| answers.remove(&place))
+        .collect();
     Ok(stored)
 }
 
@@ -47,7 +59,10 @@ async fn insert_plain(
     stored: &mut Stored,
 ) -> Result<std::collections::HashSet<Uuid>> {
     let columns = Columns::of(jobs)?;
-    let rows = columns.bind(sqlx::query(include_str!("enqueue.sql"))).fetch_all(conn).await?;
+    let rows = columns
+        .bind(sqlx::query(include_str!("enqueue.sql")))
+        .fetch_all(conn)
+        .await?;
     let mut fresh = std::collections::HashSet::with_capacity(rows.len());
     for row in rows {
         fresh.insert(row.try_get("id")?);
@@ -70,17 +85,30 @@ async fn insert_keyed(
     answers: &mut HashMap<usize, Enqueued>,
 ) -> Result<()> {
     let columns = Columns::of(jobs)?;
-    let rows = columns.bind(sqlx::query(include_str!("enqueue_keyed.sql"))).fetch_all(conn).await?;
+    let rows = columns
+        .bind(sqlx::query(include_str!("enqueue_keyed.sql")))
+        .fetch_all(conn)
+        .await?;
     for row in rows {
         let ordinal: i64 = row.try_get("place")?;
         let (place, job) = jobs[usize::try_from(ordinal - 1).unwrap_or(0)];
         let word: &str = row.try_get("answer")?;
         let id = row.try_get("id")?;
         if word == "mismatch" {
-            let key = job.idempotency.as_ref().map(|(key, _)| key.clone()).unwrap_or_default();
+            let key = job
+                .idempotency
+                .as_ref()
+                .map(|(key, _)| key.clone())
+                .unwrap_or_default();
             return Err(Error::IdempotencyMismatch { key, twin: id });
         }
-        answers.insert(place, Enqueued { id, answer: Answer::parse(word) });
+        answers.insert(
+            place,
+            Enqueued {
+                id,
+                answer: Answer::parse(word),
+            },
+        );
         stored.future |= job.when != When::Now;
     }
     stored.wake.push("*".to_owned());
@@ -114,7 +142,9 @@ impl Columns {
             columns.kinds.push(job.kind.clone());
             columns.queues.push(job.queue.clone());
             columns.priorities.push(job.priority);
-            columns.max_attempts.push(job.max_attempts.and_then(|n| i16::try_from(n).ok()));
+            columns
+                .max_attempts
+                .push(job.max_attempts.and_then(|n| i16::try_from(n).ok()));
             let (delay, at) = match job.when {
                 When::Now => (None, None),
                 When::After(delay) => (Some(millis(delay)), None),
@@ -153,12 +183,21 @@ fn rest_of(job: &NewJob) -> Option<Value> {
     put("timeout_ms", job.timeout.map(|span| json!(millis(span))));
     put("backoff", job.backoff.map(|backoff| json!(backoff)));
     put("tags", (!job.tags.is_empty()).then(|| json!(job.tags)));
-    put("partition_key", job.partition_key.as_ref().map(|key| json!(key)));
-    put("rate_keys", (!job.rate_keys.is_empty()).then(|| json!(job.rate_keys)));
+    put(
+        "partition_key",
+        job.partition_key.as_ref().map(|key| json!(key)),
+    );
+    put(
+        "rate_keys",
+        (!job.rate_keys.is_empty()).then(|| json!(job.rate_keys)),
+    );
     put("parent_id", job.parent_id.map(|id| json!(id)));
     put("batch_id", job.batch_id.map(|id| json!(id)));
     put("replayed_from", job.replayed_from.map(|id| json!(id)));
-    put("trace_context", job.trace_context.as_ref().map(|trace| json!(trace)));
+    put(
+        "trace_context",
+        job.trace_context.as_ref().map(|trace| json!(trace)),
+    );
     put("asked_by", job.asked_by.as_ref().map(|who| json!(who)));
     if let Some(unique) = &job.unique {
         let (scope, keep) = match unique.scope {
@@ -169,11 +208,14 @@ fn rest_of(job: &NewJob) -> Option<Value> {
         put("unique_key", Some(json!(unique.key)));
         put("unique_scope", Some(json!(scope)));
         put("keep_ms", keep.map(|ms| json!(ms)));
-        put("twin", Some(json!(match unique.twin {
-            Twin::Keep => "keep",
-            Twin::ReplaceArgs => "replace_args",
-            Twin::RunAfter => "run_after",
-        })));
+        put(
+            "twin",
+            Some(json!(match unique.twin {
+                Twin::Keep => "keep",
+                Twin::ReplaceArgs => "replace_args",
+                Twin::RunAfter => "run_after",
+            })),
+        );
     }
     if let Some((key, keep)) = &job.idempotency {
         put("idempotency_key", Some(json!(key)));

@@ -19,5 +19,8 @@ pub(crate) async fn hold(conn: &mut PgConnection, fence: &Fence) -> Result<()> {
     .bind(fence.nonce)
     .fetch_optional(conn)
     .await?;
-    held.map(|_| ()).ok_or(Error::LeaseLost { id: fence.job_id, attempt: fence.attempt })
+    held.map(|_| ()).ok_or(Error::LeaseLost {
+        id: fence.job_id,
+        attempt: fence.attempt,
+    })
 }

@@ -21,7 +21,11 @@ pub(crate) async fn extend(
 ) -> Result<HashMap<Fence, bool>> {
     let mut held = extend_once(conn, fences, lease).await?;
     let missing = |held: &HashMap<Fence, bool>| -> Vec<Fence> {
-        fences.iter().filter(|fence| !held.contains_key(*fence)).copied().collect()
+        fences
+            .iter()
+            .filter(|fence| !held.contains_key(*fence))
+            .copied()
+            .collect()
     };
     if held.len() < fences.len() {
         let again = extend_once(conn, &missing(&held), lease).await?;
@@ -72,7 +76,15 @@ async fn stand(conn: &mut PgConnection, fences: &[Fence]) -> Result<HashMap<Fenc
 type Row = (Uuid, i32, i64, bool);
 
 fn by_fence((job_id, attempt, nonce, cancel): Row) -> (Fence, bool) {
-    (Fence { shard: SHARD, job_id, attempt, nonce }, cancel)
+    (
+        Fence {
+            shard: SHARD,
+            job_id,
+            attempt,
+            nonce,
+        },
+        cancel,
+    )
 }
 
 /// Of these running jobs, the ones a person has asked to cancel.

@@ -21,10 +21,17 @@ pub(crate) fn migrator() -> Migrator {
 
 /// The versions that are applied; none when there is no ledger yet.
 pub(crate) async fn applied(conn: &mut PgConnection) -> Result<Vec<i64>> {
-    match sqlx::query_scalar("select version from engine._migration").fetch_all(conn).await {
+    match sqlx::query_scalar("select version from engine._migration")
+        .fetch_all(conn)
+        .await
+    {
         Ok(applied) => Ok(applied),
         // 42P01 undefined table, 3F000 undefined schema: nothing was ever applied.
-        Err(sqlx::Error::Database(db)) if matches!(db.code().as_deref(), Some("42P01" | "3F000")) => Ok(Vec::new()),
+        Err(sqlx::Error::Database(db))
+            if matches!(db.code().as_deref(), Some("42P01" | "3F000")) =>
+        {
+            Ok(Vec::new())
+        }
         Err(error) => Err(error.into()),
     }
 }

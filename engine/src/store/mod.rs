@@ -10,10 +10,10 @@ pub(crate) mod enqueue;
 pub(crate) mod fence;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
-#[cfg(test)]
-mod model_tests;
 pub(crate) mod load;
 pub(crate) mod migration;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod pause;
 pub(crate) mod pool;
 pub(crate) mod promote;
@@ -35,7 +35,9 @@ pub(crate) const SHARD: i16 = 0;
 
 /// Milliseconds for a statement; spans beyond what Postgres can hold become the longest it can.
 pub(crate) fn millis(span: std::time::Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX).min(MAX_MILLIS)
+    i64::try_from(span.as_millis())
+        .unwrap_or(i64::MAX)
+        .min(MAX_MILLIS)
 }
 
 /// A thousand years: far enough for anyone, and `now()` plus this is still a timestamp.

@@ -39,6 +39,8 @@ pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
 /// dropped between BEGIN and the end. In an idle session a statement's start is its transaction's;
 /// that holds for the simple protocol only, where the statement is one message.
 async fn is_idle(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    let row = conn.fetch_one(sqlx::raw_sql("select now() = statement_timestamp()")).await?;
+    let row = conn
+        .fetch_one(sqlx::raw_sql("select now() = statement_timestamp()"))
+        .await?;
     row.try_get(0)
 }

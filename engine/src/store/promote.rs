@@ -18,5 +18,9 @@ pub(crate) struct Promoted {
 
 /// Promotes at most [`BATCH`] jobs and says how long until the next one is due.
 pub(crate) async fn promote(conn: &mut PgConnection) -> Result<Promoted> {
-    Ok(sqlx::query_as(include_str!("promote.sql")).bind(SHARD).bind(BATCH).fetch_one(conn).await?)
+    Ok(sqlx::query_as(include_str!("promote.sql"))
+        .bind(SHARD)
+        .bind(BATCH)
+        .fetch_one(conn)
+        .await?)
 }

@@ -37,11 +37,27 @@ pub(crate) async fn state(conn: &mut PgConnection, id: Uuid) -> Result<Option<St
 }
 
 /// Jobs, newest first, at most `limit`.
-pub(crate) async fn jobs(conn: &mut PgConnection, filter: &JobFilter, limit: i64) -> Result<Vec<JobView>> {
-    let kind = filter.kind.as_deref().map(|kind| match kind.strip_suffix('*') {
-        Some(prefix) => format!("{}%", prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")),
-        None => kind.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"),
-    });
+pub(crate) async fn jobs(
+    conn: &mut PgConnection,
+    filter: &JobFilter,
+    limit: i64,
+) -> Result<Vec<JobView>> {
+    let kind = filter
+        .kind
+        .as_deref()
+        .map(|kind| match kind.strip_suffix('*') {
+            Some(prefix) => format!(
+                "{}%",
+                prefix
+                    .replace('\\', "\\\\")
+                    .replace('%', "\\%")
+                    .replace('_', "\\_")
+            ),
+            None => kind
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_"),
+        });
     let rows = sqlx::query(include_str!("list_jobs.sql"))
         .bind(SHARD)
         .bind(filter.state.map(State::as_str))
@@ -58,7 +74,11 @@ pub(crate) async fn jobs(conn: &mut PgConnection, filter: &JobFilter, limit: i64
 
 /// The attempts of a job, oldest first, the one that ended it and the one that runs among them.
 pub(crate) async fn attempts(conn: &mut PgConnection, id: Uuid) -> Result<Vec<AttemptView>> {
-    let rows = sqlx::query(include_str!("list_attempts.sql")).bind(SHARD).bind(id).fetch_all(conn).await?;
+    let rows = sqlx::query(include_str!("list_attempts.sql"))
+        .bind(SHARD)
+        .bind(id)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(AttemptView {
@@ -78,7 +98,10 @@ pub(crate) async fn attempts(conn: &mut PgConnection, id: Uuid) -> Result<Vec<At
 
 /// Every queue that holds a job, has a live worker or is paused.
 pub(crate) async fn queues(conn: &mut PgConnection) -> Result<Vec<QueueView>> {
-    let rows = sqlx::query(include_str!("list_queues.sql")).bind(SHARD).fetch_all(conn).await?;
+    let rows = sqlx::query(include_str!("list_queues.sql"))
+        .bind(SHARD)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(QueueView {
@@ -125,7 +148,11 @@ pub(crate) async fn workers(conn: &mut PgConnection) -> Result<Vec<WorkerView>> 
 
 /// How the parts of a job stand.
 pub(crate) async fn children(conn: &mut PgConnection, parent_id: Uuid) -> Result<Children> {
-    let row = sqlx::query(include_str!("count_children.sql")).bind(SHARD).bind(parent_id).fetch_one(conn).await?;
+    let row = sqlx::query(include_str!("count_children.sql"))
+        .bind(SHARD)
+        .bind(parent_id)
+        .fetch_one(conn)
+        .await?;
     Ok(Children {
         live: row.try_get("live")?,
         completed: row.try_get("completed")?,
@@ -155,7 +182,8 @@ pub(crate) async fn instant_of_database(conn: &mut PgConnection) -> Result<Times
 
 fn read_job(row: &PgRow) -> Result<JobView> {
     let word: String = row.try_get("state_word")?;
-    let state = State::parse(&word).ok_or_else(|| sqlx::Error::Protocol(format!("unknown state {word}")))?;
+    let state = State::parse(&word)
+        .ok_or_else(|| sqlx::Error::Protocol(format!("unknown state {word}")))?;
     let failed: i16 = row.try_get("failed")?;
     let args = json_or_text(row, "args")?.unwrap_or_default();
     let run_at = instant(row, "run_at")?;
@@ -189,7 +217,9 @@ fn read_job(row: &PgRow) -> Result<JobView> {
         result: json_or_text(row, "result")?,
         args,
         created_at: instant(row, "created_at")?,
-        tags: row.try_get::<Option<Vec<String>>, _>("tags")?.unwrap_or_default(),
+        tags: row
+            .try_get::<Option<Vec<String>>, _>("tags")?
+            .unwrap_or_default(),
         unique_key: row.try_get("unique_key")?,
         idempotency_key: row.try_get("idempotency_key")?,
         partition_key: row.try_get("partition_key")?,
@@ -208,6 +238,11 @@ fn json_or_text(row: &PgRow, column: &str) -> Result<Option<Value>> {
         return Ok(None);
     }
     // In binary, jsonb is its text after a version.
-    let text = raw.as_str().map_err(sqlx::Error::Decode)?.trim_start_matches('\u{1}');
-    Ok(Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))))
+    let text = raw
+        .as_str()
+        .map_err(sqlx::Error::Decode)?
+        .trim_start_matches('\u{1}');
+    Ok(Some(
+        serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    ))
 }

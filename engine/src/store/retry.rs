@@ -19,7 +19,11 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
         .await?;
     let Some((kind, queue, key)) = back else {
         return Err(match read::state(conn, id).await? {
-            Some(state) => Error::WrongState { id, state, verb: "retry" },
+            Some(state) => Error::WrongState {
+                id,
+                state,
+                verb: "retry",
+            },
             None => Error::NoJob(id),
         });
     };
@@ -45,12 +49,19 @@ async fn hasten(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
 }
 
 /// Takes the unique key again; the job that has it meanwhile, if one does.
-async fn take_key(conn: &mut PgConnection, kind: &str, key: &str, id: Uuid) -> Result<Option<Uuid>> {
-    Ok(sqlx::query_scalar("select job_id from engine.take_key($1, $2, 'unique:' || $3, $4, null, null)")
-        .bind(SHARD)
-        .bind(kind)
-        .bind(key)
-        .bind(id)
-        .fetch_one(conn)
-        .await?)
+async fn take_key(
+    conn: &mut PgConnection,
+    kind: &str,
+    key: &str,
+    id: Uuid,
+) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar(
+        "select job_id from engine.take_key($1, $2, 'unique:' || $3, $4, null, null)",
+    )
+    .bind(SHARD)
+    .bind(kind)
+    .bind(key)
+    .bind(id)
+    .fetch_one(conn)
+    .await?)
 }

@@ -13,5 +13,7 @@ pub(super) fn instant(row: &PgRow, column: &str) -> Result<Timestamp> {
 
 /// An instant that may be missing.
 pub(super) fn instant_or_none(row: &PgRow, column: &str) -> Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?.map(jiff_sqlx::Timestamp::to_jiff))
+    Ok(row
+        .try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?
+        .map(jiff_sqlx::Timestamp::to_jiff))
 }

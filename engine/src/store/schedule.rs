@@ -128,7 +128,11 @@ pub(crate) async fn predecessor_lives(conn: &mut PgConnection, schedule: &str) -
 }
 
 /// Declares one schedule; its ticks go on where they were unless its times have changed.
-pub(crate) async fn declare(conn: &mut PgConnection, schedule: &Schedule, next_at: Timestamp) -> Result<()> {
+pub(crate) async fn declare(
+    conn: &mut PgConnection,
+    schedule: &Schedule,
+    next_at: Timestamp,
+) -> Result<()> {
     sqlx::query(include_str!("declare_schedule.sql"))
         .bind(&schedule.name)
         .bind(&schedule.cron)
@@ -145,7 +149,10 @@ pub(crate) async fn declare(conn: &mut PgConnection, schedule: &Schedule, next_a
 }
 
 /// Retires the schedules that are not among `names`; returns which.
-pub(crate) async fn remove_others(conn: &mut PgConnection, names: &[String]) -> Result<Vec<String>> {
+pub(crate) async fn remove_others(
+    conn: &mut PgConnection,
+    names: &[String],
+) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(
         "update engine.schedule set removed_at = now(), next_at = null \
          where removed_at is null and name <> all($1) returning name",
@@ -186,14 +193,27 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<ScheduleView>> {
                 }),
                 None => None,
             };
-            Ok(ScheduleView { schedule, next_at: instant_or_none(row, "next_at")?, pause, last_tick: None })
+            Ok(ScheduleView {
+                schedule,
+                next_at: instant_or_none(row, "next_at")?,
+                pause,
+                last_tick: None,
+            })
         })
         .collect()
 }
 
 /// The newest ticks of a schedule.
-pub(crate) async fn ticks(conn: &mut PgConnection, schedule: &str, limit: i64) -> Result<Vec<TickView>> {
-    let rows = sqlx::query(include_str!("list_ticks.sql")).bind(schedule).bind(limit).fetch_all(conn).await?;
+pub(crate) async fn ticks(
+    conn: &mut PgConnection,
+    schedule: &str,
+    limit: i64,
+) -> Result<Vec<TickView>> {
+    let rows = sqlx::query(include_str!("list_ticks.sql"))
+        .bind(schedule)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             let state: Option<String> = row.try_get("state")?;
@@ -206,7 +226,9 @@ pub(crate) async fn ticks(conn: &mut PgConnection, schedule: &str, limit: i64) -
                 state: state.as_deref().and_then(State::parse),
                 started_at: instant_or_none(row, "started_at")?,
                 ended_at: instant_or_none(row, "ended_at")?,
-                result: row.try_get::<Option<Json<Value>>, _>("result")?.map(|Json(value)| value),
+                result: row
+                    .try_get::<Option<Json<Value>>, _>("result")?
+                    .map(|Json(value)| value),
                 error: row.try_get("error")?,
             })
         })
@@ -238,5 +260,8 @@ fn read_schedule(row: &PgRow) -> Result<Schedule> {
 
 /// The word of a rule, as serde writes it.
 fn word(rule: &impl serde::Serialize) -> String {
-    serde_json::to_value(rule).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(rule)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

@@ -32,7 +32,10 @@ pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Res
     if refused.is_empty() {
         return Ok(refused);
     }
-    let again: Vec<_> = batch.iter().filter(|one| refused.contains(&one.fence)).collect();
+    let again: Vec<_> = batch
+        .iter()
+        .filter(|one| refused.contains(&one.fence))
+        .collect();
     refused = settle_once(conn, &again).await?;
     Ok(refused)
 }
@@ -43,23 +46,46 @@ async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<V
     let column = |text: fn(&Settlement) -> Option<&str>| -> Vec<Option<&str>> {
         batch.iter().map(|one| text(one)).collect()
     };
-    let accepted: Vec<(Uuid, i32, i64, Option<String>)> = sqlx::query_as(include_str!("settle.sql"))
-        .bind(SHARD)
-        .bind(batch.iter().map(|one| one.fence.job_id).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| one.fence.attempt).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| one.fence.nonce).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| one.state.as_str()).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| one.outcome).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| millis(one.delay)).collect::<Vec<_>>())
-        .bind(column(|one| one.code.as_deref()))
-        .bind(column(|one| one.error.as_deref()))
-        .bind(column(|one| one.result.as_deref()))
-        .fetch_all(conn)
-        .await?;
-    let accepted: HashSet<(Uuid, i32, i64)> =
-        accepted.into_iter().map(|(id, attempt, nonce, _)| (id, attempt, nonce)).collect();
-    let is_accepted = |fence: &Fence| accepted.contains(&(fence.job_id, fence.attempt, fence.nonce));
-    Ok(batch.iter().map(|one| one.fence).filter(|fence| !is_accepted(fence)).collect())
+    let accepted: Vec<(Uuid, i32, i64, Option<String>)> =
+        sqlx::query_as(include_str!("settle.sql"))
+            .bind(SHARD)
+            .bind(batch.iter().map(|one| one.fence.job_id).collect::<Vec<_>>())
+            .bind(
+                batch
+                    .iter()
+                    .map(|one| one.fence.attempt)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(batch.iter().map(|one| one.fence.nonce).collect::<Vec<_>>())
+            .bind(
+                batch
+                    .iter()
+                    .map(|one| one.state.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(batch.iter().map(|one| one.outcome).collect::<Vec<_>>())
+            .bind(
+                batch
+                    .iter()
+                    .map(|one| millis(one.delay))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(column(|one| one.code.as_deref()))
+            .bind(column(|one| one.error.as_deref()))
+            .bind(column(|one| one.result.as_deref()))
+            .fetch_all(conn)
+            .await?;
+    let accepted: HashSet<(Uuid, i32, i64)> = accepted
+        .into_iter()
+        .map(|(id, attempt, nonce, _)| (id, attempt, nonce))
+        .collect();
+    let is_accepted =
+        |fence: &Fence| accepted.contains(&(fence.job_id, fence.attempt, fence.nonce));
+    Ok(batch
+        .iter()
+        .map(|one| one.fence)
+        .filter(|fence| !is_accepted(fence))
+        .collect())
 }
 
 /// Of these attempts, the ones that some earlier statement has settled already: after a lost answer

@@ -18,7 +18,11 @@ pub(crate) async fn create(conn: &mut PgConnection, token: &NewToken) -> Result<
     .bind(&token.secret_hash)
     .bind(&token.scopes)
     .bind(&token.created_by)
-    .bind(token.valid_for.map(|span| i64::try_from(span.as_secs()).unwrap_or(i64::MAX)))
+    .bind(
+        token
+            .valid_for
+            .map(|span| i64::try_from(span.as_secs()).unwrap_or(i64::MAX)),
+    )
     .execute(conn)
     .await?;
     Ok(())
@@ -26,7 +30,10 @@ pub(crate) async fn create(conn: &mut PgConnection, token: &NewToken) -> Result<
 
 /// The hash, name and scopes of a token that is neither expired nor revoked. Notes its use, at most
 /// once a minute.
-pub(crate) async fn find(conn: &mut PgConnection, id: &str) -> Result<Option<(Vec<u8>, String, Vec<String>)>> {
+pub(crate) async fn find(
+    conn: &mut PgConnection,
+    id: &str,
+) -> Result<Option<(Vec<u8>, String, Vec<String>)>> {
     Ok(sqlx::query_as(
         "with used as ( \
              update engine.token set last_used_at = now() \
@@ -41,7 +48,9 @@ pub(crate) async fn find(conn: &mut PgConnection, id: &str) -> Result<Option<(Ve
 
 /// All tokens, newest first.
 pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<TokenView>> {
-    let rows = sqlx::query("select * from engine.token order by created_at desc, id").fetch_all(conn).await?;
+    let rows = sqlx::query("select * from engine.token order by created_at desc, id")
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(TokenView {
@@ -60,9 +69,11 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<TokenView>> {
 
 /// Revokes a token; false when there is none that is not revoked.
 pub(crate) async fn revoke(conn: &mut PgConnection, id: &str) -> Result<bool> {
-    let done = sqlx::query("update engine.token set revoked_at = now() where id = $1 and revoked_at is null")
-        .bind(id)
-        .execute(conn)
-        .await?;
+    let done = sqlx::query(
+        "update engine.token set revoked_at = now() where id = $1 and revoked_at is null",
+    )
+    .bind(id)
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() > 0)
 }

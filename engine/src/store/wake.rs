@@ -11,7 +11,11 @@ pub(crate) const CANCEL_CHANNEL: &str = "engine_cancel";
 
 /// Sends hints in a small transaction of their own: NOTIFY takes a database-wide lock at commit,
 /// which no transaction with work in it should hold.
-pub(crate) async fn notify(conn: &mut PgConnection, channel: &str, payloads: &[String]) -> Result<()> {
+pub(crate) async fn notify(
+    conn: &mut PgConnection,
+    channel: &str,
+    payloads: &[String],
+) -> Result<()> {
     sqlx::query("select pg_notify($1, payload) from unnest($2::text[]) payload")
         .bind(channel)
         .bind(payloads)

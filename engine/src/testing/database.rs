@@ -19,16 +19,23 @@ impl Database {
     ///
     /// # Panics
     /// When Postgres is not installed or does not start.
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test cannot go on without its database"
+    )]
     pub async fn new() -> Database {
         let database = tokio::task::spawn_blocking(|| {
             let cluster = postgres::testing::cluster();
-            let template = cluster.template(&fingerprint(), migrate).expect("template database");
+            let template = cluster
+                .template(&fingerprint(), migrate)
+                .expect("template database");
             cluster.create(&template).expect("database of the test")
         })
         .await
         .expect("database task");
-        let client = Client::connect(&database.url, 10).await.expect("connection to the test's database");
+        let client = Client::connect(&database.url, 10)
+            .await
+            .expect("connection to the test's database");
         Database { client, database }
     }
 
@@ -58,13 +65,21 @@ fn fingerprint() -> String {
 }
 
 /// Called outside any runtime, by whichever process is first.
-#[expect(clippy::expect_used, reason = "a test cannot go on without its database")]
+#[expect(
+    clippy::expect_used,
+    reason = "a test cannot go on without its database"
+)]
 fn migrate(url: &str) {
     let url = url.to_owned();
     let done = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
         runtime.block_on(async {
-            let client = Client::connect(&url, 2).await.expect("connection to the template");
+            let client = Client::connect(&url, 2)
+                .await
+                .expect("connection to the template");
             client.migrate().await.expect("migration of the template");
             client.close().await;
         });

@@ -43,7 +43,10 @@ impl WorkerGuard {
     ///
     /// # Panics
     /// When it failed.
-    #[expect(clippy::expect_used, reason = "a test must not go on past a failed worker")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test must not go on past a failed worker"
+    )]
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(task) = self.task.take() {

@@ -128,11 +128,17 @@ impl Claimer {
             started: tokio::time::Instant::now(),
         });
         self.running.add(&attempt);
-        Work { attempt, args: claimed.args, permit }
+        Work {
+            attempt,
+            args: claimed.args,
+            permit,
+        }
     }
 }
 
 /// The wait after the n-th failure in a row: up to 5 s, so that a database that is back is found.
 pub(crate) fn outage_pause(failures: u32) -> Duration {
-    Duration::from_millis(50).saturating_mul(1 << failures.min(7)).min(Duration::from_secs(5))
+    Duration::from_millis(50)
+        .saturating_mul(1 << failures.min(7))
+        .min(Duration::from_secs(5))
 }

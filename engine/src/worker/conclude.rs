@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::cx::{Attempt, Stop};
-use crate::store::settle::Settlement;
 use crate::admit::nuls;
+use crate::cx::{Attempt, Stop};
 use crate::outcome::capped;
+use crate::store::settle::Settlement;
 use crate::{Again, Failure, Outcome, State};
 
 /// The settlement of an attempt, or `None` when the handler settled in its own transaction.
@@ -26,10 +26,16 @@ pub(crate) fn conclude(
     };
     Some(match answer {
         Ok(Outcome::Settled) => return None,
-        Ok(Outcome::Done(result)) => Settlement { result: result.map(|value| storable(&value)), ..base },
-        Ok(Outcome::Snooze(delay)) => {
-            Settlement { state: State::Available, outcome: "snooze", delay, ..base }
-        }
+        Ok(Outcome::Done(result)) => Settlement {
+            result: result.map(|value| storable(&value)),
+            ..base
+        },
+        Ok(Outcome::Snooze(delay)) => Settlement {
+            state: State::Available,
+            outcome: "snooze",
+            delay,
+            ..base
+        },
         Ok(Outcome::Cancel(reason)) => cancelled(base, reason),
         Ok(Outcome::Dead(reason)) => dead(base, "dead".into(), reason),
         Err(failure) => failed(attempt, base, failure, chance),
@@ -38,12 +44,20 @@ pub(crate) fn conclude(
 
 fn failed(attempt: &Attempt, base: Settlement, failure: Failure, chance: f64) -> Settlement {
     // A failure's fields are open to all, and so may hold anything.
-    let failure = Failure { code: capped(failure.code), message: capped(failure.message), ..failure };
+    let failure = Failure {
+        code: capped(failure.code),
+        message: capped(failure.message),
+        ..failure
+    };
     match attempt.stop.get() {
         Some(Stop::Cancelled) => return cancelled(base, failure.message),
         // The worker is leaving: the job is not to blame and comes back at once.
         Some(Stop::Shutdown) => {
-            return Settlement { state: State::Available, outcome: "give_back", ..base };
+            return Settlement {
+                state: State::Available,
+                outcome: "give_back",
+                ..base
+            };
         }
         Some(Stop::Timeout | Stop::LeaseLost) | None => {}
     }
@@ -87,7 +101,13 @@ fn cancelled(base: Settlement, reason: String) -> Settlement {
 }
 
 fn dead(base: Settlement, code: String, reason: String) -> Settlement {
-    Settlement { state: State::Dead, outcome: "dead", code: Some(code), error: Some(capped(reason)), ..base }
+    Settlement {
+        state: State::Dead,
+        outcome: "dead",
+        code: Some(code),
+        error: Some(capped(reason)),
+        ..base
+    }
 }
 
 /// A result as text that jsonb takes: it has no NUL. An escaped backslash before `u0000` is not one.
@@ -112,12 +132,21 @@ mod tests {
             cell.set(why).unwrap();
         }
         Attempt {
-            fence: Fence { shard: 0, job_id: Uuid::nil(), attempt: 4, nonce: 7 },
+            fence: Fence {
+                shard: 0,
+                job_id: Uuid::nil(),
+                attempt: 4,
+                nonce: 7,
+            },
             kind: "a.b".into(),
             queue: "default".into(),
             failed,
             max_attempts: 3,
-            backoff: Backoff { base_ms: 1_000, factor: 2.0, max_ms: 60_000 },
+            backoff: Backoff {
+                base_ms: 1_000,
+                factor: 2.0,
+                max_ms: 60_000,
+            },
             timeout: Duration::from_secs(1),
             parent_id: None,
             tags: Vec::new(),
@@ -137,20 +166,104 @@ mod tests {
         let minute = Duration::from_secs(60);
         let cases = [
             (0, None, Ok(Outcome::done()), State::Completed, "done", 0),
-            (0, None, Ok(Outcome::Snooze(minute)), State::Available, "snooze", 60_000),
-            (0, None, Ok(Outcome::Cancel("no".into())), State::Cancelled, "cancel", 0),
-            (0, None, Ok(Outcome::Dead("no".into())), State::Dead, "dead", 0),
-            (0, None, failure(Again::Backoff), State::Available, "retry", 500),
-            (1, None, failure(Again::Backoff), State::Available, "retry", 1_000),
+            (
+                0,
+                None,
+                Ok(Outcome::Snooze(minute)),
+                State::Available,
+                "snooze",
+                60_000,
+            ),
+            (
+                0,
+                None,
+                Ok(Outcome::Cancel("no".into())),
+                State::Cancelled,
+                "cancel",
+                0,
+            ),
+            (
+                0,
+                None,
+                Ok(Outcome::Dead("no".into())),
+                State::Dead,
+                "dead",
+                0,
+            ),
+            (
+                0,
+                None,
+                failure(Again::Backoff),
+                State::Available,
+                "retry",
+                500,
+            ),
+            (
+                1,
+                None,
+                failure(Again::Backoff),
+                State::Available,
+                "retry",
+                1_000,
+            ),
             (2, None, failure(Again::Backoff), State::Dead, "dead", 0),
-            (0, None, failure(Again::After(minute)), State::Available, "retry", 60_000),
-            (2, None, failure(Again::After(minute)), State::Dead, "dead", 0),
-            (2, None, failure(Again::Uncounted(minute)), State::Available, "snooze", 60_000),
+            (
+                0,
+                None,
+                failure(Again::After(minute)),
+                State::Available,
+                "retry",
+                60_000,
+            ),
+            (
+                2,
+                None,
+                failure(Again::After(minute)),
+                State::Dead,
+                "dead",
+                0,
+            ),
+            (
+                2,
+                None,
+                failure(Again::Uncounted(minute)),
+                State::Available,
+                "snooze",
+                60_000,
+            ),
             (0, None, failure(Again::Never), State::Dead, "dead", 0),
-            (2, Some(Stop::Shutdown), failure(Again::Backoff), State::Available, "give_back", 0),
-            (0, Some(Stop::Cancelled), failure(Again::Backoff), State::Cancelled, "cancel", 0),
-            (0, Some(Stop::Cancelled), Ok(Outcome::done()), State::Completed, "done", 0),
-            (0, Some(Stop::Timeout), failure(Again::Backoff), State::Available, "retry", 500),
+            (
+                2,
+                Some(Stop::Shutdown),
+                failure(Again::Backoff),
+                State::Available,
+                "give_back",
+                0,
+            ),
+            (
+                0,
+                Some(Stop::Cancelled),
+                failure(Again::Backoff),
+                State::Cancelled,
+                "cancel",
+                0,
+            ),
+            (
+                0,
+                Some(Stop::Cancelled),
+                Ok(Outcome::done()),
+                State::Completed,
+                "done",
+                0,
+            ),
+            (
+                0,
+                Some(Stop::Timeout),
+                failure(Again::Backoff),
+                State::Available,
+                "retry",
+                500,
+            ),
         ];
         for (failed, stop, answer, state, outcome, delay_ms) in cases {
             let name = format!("{failed} {stop:?} {answer:?}");

@@ -80,7 +80,10 @@ impl Keeper {
     fn stop_untrusted(&self, last_good: &HashMap<crate::Fence, Instant>) {
         let trust = self.options.lease.saturating_sub(self.options.lease / 10);
         for attempt in self.running.all() {
-            let since = last_good.get(&attempt.fence).copied().unwrap_or(attempt.started);
+            let since = last_good
+                .get(&attempt.fence)
+                .copied()
+                .unwrap_or(attempt.started);
             if since.elapsed() > trust {
                 tracing::warn!(job.id = %attempt.fence.job_id, "stopped an attempt whose lease cannot be trusted any more");
                 attempt.stop(Stop::LeaseLost);
@@ -117,7 +120,9 @@ impl Keeper {
             .running
             .all()
             .iter()
-            .filter(|attempt| attempt.started.elapsed() > CANCEL_POLL && !attempt.token.is_cancelled())
+            .filter(|attempt| {
+                attempt.started.elapsed() > CANCEL_POLL && !attempt.token.is_cancelled()
+            })
             .map(|attempt| attempt.fence.job_id)
             .collect();
         if ids.is_empty() {

@@ -101,7 +101,11 @@ impl Worker {
         }
         drop(work);
         service::spawn(&mut askers, &self.service(&hot, &asking));
-        askers.spawn(wake::listen(own_pool.clone(), self.client.hub().clone(), asking.clone()));
+        askers.spawn(wake::listen(
+            own_pool.clone(),
+            self.client.hub().clone(),
+            asking.clone(),
+        ));
         let (renewer, obeyer) = (keeper.clone(), keeper);
         let (until, until_too) = (keeping.clone(), keeping.clone());
         keepers.spawn(async move { renewer.renew(until).await });
@@ -128,8 +132,20 @@ impl Worker {
     async fn register(&self, pool: &PgPool) -> Result<()> {
         let mut conn = pool.acquire().await?;
         kind::register(&mut conn, &self.registry.policies()).await?;
-        let queues: Vec<String> = self.options.queues.iter().map(|queue| queue.name.clone()).collect();
-        worker::start(&mut conn, self.id, &self.options.label, &queues, &self.registry.kinds()).await?;
+        let queues: Vec<String> = self
+            .options
+            .queues
+            .iter()
+            .map(|queue| queue.name.clone())
+            .collect();
+        worker::start(
+            &mut conn,
+            self.id,
+            &self.options.label,
+            &queues,
+            &self.registry.kinds(),
+        )
+        .await?;
         tracing::info!(worker.id = %self.id, label = self.options.label, "started worker {}", self.id);
         Ok(())
     }
@@ -158,7 +174,13 @@ impl Worker {
         }
     }
 
-    fn spawn_settler(&self, hot: &PgPool) -> (mpsc::Sender<crate::store::settle::Settlement>, tokio::task::JoinHandle<()>) {
+    fn spawn_settler(
+        &self,
+        hot: &PgPool,
+    ) -> (
+        mpsc::Sender<crate::store::settle::Settlement>,
+        tokio::task::JoinHandle<()>,
+    ) {
         let (sender, inbox) = mpsc::channel(settle::BACKLOG);
         let settler = settle::Settler {
             client: self.client.clone(),
@@ -175,7 +197,10 @@ impl Worker {
         &self,
         settlements: mpsc::Sender<crate::store::settle::Settlement>,
         running: Arc<Running>,
-    ) -> (mpsc::UnboundedSender<crate::runtime::Work>, tokio::task::JoinHandle<()>) {
+    ) -> (
+        mpsc::UnboundedSender<crate::runtime::Work>,
+        tokio::task::JoinHandle<()>,
+    ) {
         let (sender, inbox) = mpsc::unbounded_channel();
         let dispatch = Dispatch {
             client: self.client.clone(),
@@ -185,13 +210,26 @@ impl Worker {
             running,
             settlements,
         };
-        (sender, tokio::spawn(crate::runtime::run(self.options.label.clone(), inbox, dispatch)))
+        (
+            sender,
+            tokio::spawn(crate::runtime::run(
+                self.options.label.clone(),
+                inbox,
+                dispatch,
+            )),
+        )
     }
 
     /// Lets running attempts end by themselves, up to the deadline; then tells them to.
     async fn run_out(&self, running: &Running) {
-        if tokio::time::timeout(self.options.shutdown, running.emptied()).await.is_err() {
-            tracing::warn!(attempts = running.len(), "telling the attempts that still run to stop");
+        if tokio::time::timeout(self.options.shutdown, running.emptied())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                attempts = running.len(),
+                "telling the attempts that still run to stop"
+            );
             running.stop_all(Stop::Shutdown);
         }
     }

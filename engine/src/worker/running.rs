@@ -39,7 +39,11 @@ impl Running {
 
     /// Stops every attempt of a job.
     pub(crate) fn stop(&self, job_id: Uuid, why: Stop) {
-        for attempt in self.all().iter().filter(|attempt| attempt.fence.job_id == job_id) {
+        for attempt in self
+            .all()
+            .iter()
+            .filter(|attempt| attempt.fence.job_id == job_id)
+        {
             attempt.stop(why);
         }
     }

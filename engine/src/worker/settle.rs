@@ -158,12 +158,19 @@ impl Settler {
             self.counts.note(one);
             metrics::counter!("lockstep_attempts_total", "outcome" => one.outcome).increment(1);
         }
-        let mut put_back = batch.iter().filter(|one| one.state == State::Available).peekable();
+        let mut put_back = batch
+            .iter()
+            .filter(|one| one.state == State::Available)
+            .peekable();
         if put_back.peek().is_some() {
             // Whoever waits for its next attempt may be the first of the future; whoever does not
             // wait may find all claimers of its queue asleep.
             let at_once = put_back.any(|one| one.delay.is_zero());
-            self.client.hub().wake(if at_once { super::wake::ALL } else { super::wake::FUTURE });
+            self.client.hub().wake(if at_once {
+                super::wake::ALL
+            } else {
+                super::wake::FUTURE
+            });
         }
     }
 }

@@ -31,7 +31,12 @@ pub(crate) struct Hub {
 
 impl Default for Hub {
     fn default() -> Self {
-        Hub { queues: Mutex::default(), future: Notify::new(), schedules: Notify::new(), cancels: broadcast::channel(1_024).0 }
+        Hub {
+            queues: Mutex::default(),
+            future: Notify::new(),
+            schedules: Notify::new(),
+            cancels: broadcast::channel(1_024).0,
+        }
     }
 }
 

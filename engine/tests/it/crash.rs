@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use engine::testing::Database;
-use engine::{Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions};
+use engine::{
+    Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -40,15 +42,24 @@ impl Job for Linger {
 /// One line, in one write, so that processes do not tear each other's.
 fn note(journal: &Path, n: usize) {
     use std::io::Write;
-    let mut file = std::fs::File::options().create(true).append(true).open(journal).unwrap();
+    let mut file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(journal)
+        .unwrap();
     file.write_all(format!("{n}\n").as_bytes()).unwrap();
 }
 
 /// Not a test by itself: the worker process of the tests below.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::disallowed_methods, reason = "the parent test says by environment what to do")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the parent test says by environment what to do"
+)]
 async fn helper_process() {
-    let Ok(url) = std::env::var(DATABASE) else { return };
+    let Ok(url) = std::env::var(DATABASE) else {
+        return;
+    };
     let client = Client::connect(&url, 4).await.unwrap();
     let registry = Registry::new().with::<Linger>(PathBuf::from(std::env::var(JOURNAL).unwrap()));
     let options = WorkerOptions {
@@ -59,7 +70,10 @@ async fn helper_process() {
         service: Duration::from_millis(250),
         ..WorkerOptions::default()
     };
-    Worker::new(client, registry, options).run(CancellationToken::new()).await.unwrap();
+    Worker::new(client, registry, options)
+        .run(CancellationToken::new())
+        .await
+        .unwrap();
 }
 
 /// A worker process. Dropping it kills it.
@@ -83,7 +97,10 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let done = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        let done = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
         assert!(done.unwrap().success(), "kill -{name}");
     }
 
@@ -120,9 +137,16 @@ fn starts(journal: &Path) -> HashMap<usize, i64> {
 }
 
 async fn enqueue(db: &Database, jobs: usize, ms: u64) -> Vec<Uuid> {
-    let batch: Vec<NewJob> =
-        (0..jobs).map(|n| NewJob::of(&Linger { n, ms }).max_attempts(20)).collect();
-    db.client().enqueue_all(&batch).await.unwrap().iter().map(|one| one.id).collect()
+    let batch: Vec<NewJob> = (0..jobs)
+        .map(|n| NewJob::of(&Linger { n, ms }).max_attempts(20))
+        .collect();
+    db.client()
+        .enqueue_all(&batch)
+        .await
+        .unwrap()
+        .iter()
+        .map(|one| one.id)
+        .collect()
 }
 
 #[tokio::test]
@@ -132,8 +156,9 @@ async fn twenty_kills_lose_no_job_and_double_no_more_than_was_in_flight() {
     let db = Database::new().await;
     let journal = journal();
     let ids = enqueue(&db, JOBS, 60).await;
-    let mut workers: Vec<Process> =
-        (0..4).map(|n| Process::start(&db, &journal, format!("first-{n}"))).collect();
+    let mut workers: Vec<Process> = (0..4)
+        .map(|n| Process::start(&db, &journal, format!("first-{n}")))
+        .collect();
 
     let mut in_flight = 0;
     for kill in 0..KILLS {
@@ -141,7 +166,10 @@ async fn twenty_kills_lose_no_job_and_double_no_more_than_was_in_flight() {
         let victim = (kill * 7 + kill / 4) % workers.len();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
         while workers[victim].running(&db).await == 0 {
-            assert!(tokio::time::Instant::now() < deadline, "worker {victim} never got a job");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "worker {victim} never got a job"
+            );
             tokio::task::yield_now().await;
         }
         workers[victim].signal("KILL");
@@ -155,16 +183,38 @@ async fn twenty_kills_lose_no_job_and_double_no_more_than_was_in_flight() {
         assert!(state.is_terminal(), "job {id} is {state}");
     }
 
-    assert_eq!(number(&db, "select count(*) from engine.ended").await, JOBS as i64);
-    assert_eq!(number(&db, "select count(*) from engine.ended where state = 'completed' or code = 'poison'").await, JOBS as i64);
+    assert_eq!(
+        number(&db, "select count(*) from engine.ended").await,
+        JOBS as i64
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from engine.ended where state = 'completed' or code = 'poison'"
+        )
+        .await,
+        JOBS as i64
+    );
     assert_eq!(client.verify().await.unwrap(), []);
-    let crashed = number(&db, "select coalesce(sum(crashes), 0)::bigint from engine.ended").await;
+    let crashed = number(
+        &db,
+        "select coalesce(sum(crashes), 0)::bigint from engine.ended",
+    )
+    .await;
     assert!(crashed > 0 && in_flight > 0, "no kill hit a running job");
-    assert_eq!(crashed, in_flight, "attempts that died and attempts that were rescued");
+    assert_eq!(
+        crashed, in_flight,
+        "attempts that died and attempts that were rescued"
+    );
     let starts = starts(&journal);
     let doubles: i64 = starts.values().map(|times| times - 1).sum();
-    assert!(doubles <= in_flight, "{doubles} executions too many, {in_flight} were in flight at the kills");
-    eprintln!("kills {KILLS}, jobs {JOBS}, in flight at the kills {in_flight}, executed twice {doubles}, lost 0");
+    assert!(
+        doubles <= in_flight,
+        "{doubles} executions too many, {in_flight} were in flight at the kills"
+    );
+    eprintln!(
+        "kills {KILLS}, jobs {JOBS}, in flight at the kills {in_flight}, executed twice {doubles}, lost 0"
+    );
     let _ = std::fs::remove_file(journal);
 }
 
@@ -180,12 +230,19 @@ async fn every_settle_of_a_zombie_is_refused() {
     zombie.signal("STOP");
     let healthy = Process::start(&db, &journal, "healthy".into());
     for id in &ids {
-        let state = db.client().wait(*id, Duration::from_secs(60)).await.unwrap();
+        let state = db
+            .client()
+            .wait(*id, Duration::from_secs(60))
+            .await
+            .unwrap();
         assert!(state.is_terminal(), "job {id} is {state}");
     }
     let before = number(&db, "select count(*) from engine.ended").await;
     let record = "select md5(string_agg(e::text, ',' order by e.id)) from engine.ended e";
-    let ended_then: String = sqlx::query_scalar(record).fetch_one(db.pool()).await.unwrap();
+    let ended_then: String = sqlx::query_scalar(record)
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
     zombie.signal("CONT");
     let refused = "select coalesce(sum(refused_settles), 0)::bigint from engine.worker where label = 'zombie'";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
@@ -195,11 +252,24 @@ async fn every_settle_of_a_zombie_is_refused() {
         tokio::task::yield_now().await;
     }
 
-    assert!(tried >= WANTED, "only {tried} stale settles were tried: the test did not bite");
+    assert!(
+        tried >= WANTED,
+        "only {tried} stale settles were tried: the test did not bite"
+    );
     assert_eq!(before, SLOTS as i64);
-    let ended_now: String = sqlx::query_scalar(record).fetch_one(db.pool()).await.unwrap();
+    let ended_now: String = sqlx::query_scalar(record)
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
     assert_eq!(ended_now, ended_then, "a stale settle changed a record");
-    assert_eq!(number(&db, "select count(*) from engine.ended where attempt = 2 and crashes = 1").await, SLOTS as i64);
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from engine.ended where attempt = 2 and crashes = 1"
+        )
+        .await,
+        SLOTS as i64
+    );
     assert_eq!(db.client().verify().await.unwrap(), []);
     drop(healthy);
     let _ = std::fs::remove_file(journal);
@@ -208,7 +278,10 @@ async fn every_settle_of_a_zombie_is_refused() {
 async fn until_running(db: &Database, worker: &Process, wanted: i64) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     while worker.running(db).await < wanted {
-        assert!(tokio::time::Instant::now() < deadline, "the worker never ran {wanted} jobs");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the worker never ran {wanted} jobs"
+        );
         tokio::task::yield_now().await;
     }
 }
