@@ -134,10 +134,6 @@ async fn session(
     session.env.soundtrack = Some(crate::secrets::client(&session.config.soundtrack, &token)?);
     let kinds = jobs::register(engine::Registry::new(), &session.env);
     session.registry = session.config.apply_to(kinds);
-    session
-        .client
-        .sync_schedules(&session.config.schedules, &app.actor())
-        .await?;
     Ok(session)
 }
 
@@ -169,6 +165,11 @@ async fn show(
     let session = &stage.session;
     let first = jobs::soundtrack::enqueue_sync_all(&session.client, app.env.user()).await?;
     let job = wait(app, session, first.id, PATIENCE, stop).await?;
+    // Only now: a tick in the middle of the first sync would tell its failures twice.
+    session
+        .client
+        .sync_schedules(&session.config.schedules, &app.actor())
+        .await?;
     story::tell(app, session, &job).await?;
     if demo.once {
         if !home.is_kept() {
