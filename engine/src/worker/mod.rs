@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cx::Stop;
-use crate::runtime::{Dispatch, Registry};
+use crate::runtime::{Dispatch, Registry, Work};
 use crate::store::pool::{hot_pool, pool_options};
+use crate::store::settle::Settlement;
 use crate::store::{kind, worker};
 use crate::{Client, Entropy, Result, WorkerOptions, service};
 use running::Running;
@@ -94,8 +95,9 @@ impl Worker {
         let (asking, keeping) = (stop.child_token(), CancellationToken::new());
         let mut askers = JoinSet::new();
         let mut keepers = JoinSet::new();
-        let (settlements, settled) = self.spawn_settler(&hot);
-        let (work, runtime) = self.spawn_runtime(settlements, running.clone());
+        let (mut settlers, mut runtimes) = (JoinSet::new(), JoinSet::new());
+        let settlements = self.spawn_settler(&mut settlers, &hot);
+        let work = self.spawn_runtime(&mut runtimes, settlements, running.clone());
         for claimer in self.claimers(&running, &hot) {
             askers.spawn(claimer.run(work.clone(), asking.clone()));
         }
@@ -114,8 +116,8 @@ impl Worker {
         asking.cancelled().await;
         join_all(&mut askers).await;
         self.run_out(&running).await;
-        join("runtime", runtime).await;
-        join("settler", settled).await;
+        join_all(&mut runtimes).await;
+        join_all(&mut settlers).await;
         keeping.cancel();
         join_all(&mut keepers).await;
         hot.close().await;
@@ -174,13 +176,7 @@ impl Worker {
         }
     }
 
-    fn spawn_settler(
-        &self,
-        hot: &PgPool,
-    ) -> (
-        mpsc::Sender<crate::store::settle::Settlement>,
-        tokio::task::JoinHandle<()>,
-    ) {
+    fn spawn_settler(&self, tasks: &mut JoinSet<()>, hot: &PgPool) -> mpsc::Sender<Settlement> {
         let (sender, inbox) = mpsc::channel(settle::BACKLOG);
         let settler = settle::Settler {
             client: self.client.clone(),
@@ -190,17 +186,16 @@ impl Worker {
             lease: self.options.lease,
             counts: self.counts.clone(),
         };
-        (sender, tokio::spawn(settler.run(inbox)))
+        tasks.spawn(settler.run(inbox));
+        sender
     }
 
     fn spawn_runtime(
         &self,
-        settlements: mpsc::Sender<crate::store::settle::Settlement>,
+        tasks: &mut JoinSet<()>,
+        settlements: mpsc::Sender<Settlement>,
         running: Arc<Running>,
-    ) -> (
-        mpsc::UnboundedSender<crate::runtime::Work>,
-        tokio::task::JoinHandle<()>,
-    ) {
+    ) -> mpsc::UnboundedSender<Work> {
         let (sender, inbox) = mpsc::unbounded_channel();
         let dispatch = Dispatch {
             client: self.client.clone(),
@@ -210,14 +205,12 @@ impl Worker {
             running,
             settlements,
         };
-        (
-            sender,
-            tokio::spawn(crate::runtime::run(
-                self.options.label.clone(),
-                inbox,
-                dispatch,
-            )),
-        )
+        tasks.spawn(crate::runtime::run(
+            self.options.label.clone(),
+            inbox,
+            dispatch,
+        ));
+        sender
     }
 
     /// Lets running attempts end by themselves, up to the deadline; then tells them to.
@@ -250,11 +243,5 @@ async fn join_all(tasks: &mut JoinSet<()>) {
         if let Err(error) = ended {
             tracing::error!(%error, "a task of the worker panicked");
         }
-    }
-}
-
-async fn join(name: &str, task: tokio::task::JoinHandle<()>) {
-    if let Err(error) = task.await {
-        tracing::error!(%error, "the worker's {name} panicked");
     }
 }
