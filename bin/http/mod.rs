@@ -1,10 +1,10 @@
 //! The HTTP API: everything the CLI can do, for programs, and the paths that today's callers of the
 //! replaced systems use.
 //!
-//! A request passes, from the outside in: [`finish`] (request id, headers, every error as
-//! `application/problem+json`), [`door`] (load, time, one task a request, so that a caller who hangs
-//! up never cuts a database call in two), [`access`] (token and scope, read from the OpenAPI
-//! document itself, so that what is documented is what is enforced), and its handler in [`api`].
+//! A request passes, from the outside in: `finish` (request id, headers, every error as
+//! `application/problem+json`), `door` (load, time, one task a request, so that a caller who hangs
+//! up never cuts a database call in two), `access` (token and scope, read from the OpenAPI
+//! document itself, so that what is documented is what is enforced), and its handler in `api`.
 
 mod access;
 mod api;

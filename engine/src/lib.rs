@@ -41,7 +41,9 @@ pub use runtime::Registry;
 pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
 pub use state::{MOVES, Move, State};
 pub use token::{LiveToken, NewToken, TokenView};
-pub use view::{AttemptView, Children, JobFilter, JobView, Page, QueueView, WorkerView};
+pub use view::{
+    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
+};
 pub use worker::{Counts, Worker};
 
 /// The engine's result.

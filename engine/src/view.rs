@@ -173,6 +173,19 @@ pub struct WorkerView {
     pub alive: bool,
 }
 
+/// What a database server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerView {
+    /// Its clock.
+    pub now: Timestamp,
+    /// `on` when commits reach the disk.
+    pub fsync: String,
+    /// `on` when torn pages are repaired.
+    pub full_page_writes: String,
+    /// `off` when a crash can lose the last commits.
+    pub synchronous_commit: String,
+}
+
 /// How the parts of a job stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Children {

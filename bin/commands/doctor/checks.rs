@@ -49,6 +49,56 @@ fn short_latency(latency: Duration) -> String {
     format!("{:.1}ms", latency.as_secs_f64() * 1000.0)
 }
 
+pub(super) async fn durability(session: &Session) -> anyhow::Result<Finding> {
+    let server = session.client.server().await?;
+    let off: Vec<&str> = [
+        ("fsync", &server.fsync),
+        ("full_page_writes", &server.full_page_writes),
+        ("synchronous_commit", &server.synchronous_commit),
+    ]
+    .into_iter()
+    .filter(|(_, value)| *value == "off")
+    .map(|(name, _)| name)
+    .collect();
+    if off.is_empty() {
+        let found = format!(
+            "fsync on, full_page_writes on, synchronous_commit {}",
+            server.synchronous_commit
+        );
+        return Ok(Finding::good("durability", found));
+    }
+    let fix = format!(
+        "set {} = on in postgresql.conf: a crash can lose acknowledged jobs",
+        off.join(" = on, ")
+    );
+    Ok(Finding::bad(
+        "durability",
+        format!("{} off", off.join(" and ")),
+        fix,
+    ))
+}
+
+/// Durable instants are the database's, so a wrong clock here only misleads people.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the host's clock is what is examined"
+)]
+pub(super) async fn clock(session: &Session) -> anyhow::Result<Finding> {
+    let before = jiff::Timestamp::now();
+    let server = session.client.server().await?;
+    let trip = jiff::Timestamp::now().duration_since(before);
+    let offset = server.now.duration_since(before + trip / 2).abs();
+    let found = format!(
+        "{} ms between this machine and the database",
+        offset.as_millis()
+    );
+    if offset > jiff::SignedDuration::from_secs(1) + trip {
+        let fix = "synchronise both with NTP; jobs follow the database's clock";
+        return Ok(Finding::remark("clock", found, fix));
+    }
+    Ok(Finding::good("clock", found))
+}
+
 pub(super) async fn workers(session: &Session) -> anyhow::Result<Finding> {
     let workers = session.client.workers().await?;
     let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).collect();

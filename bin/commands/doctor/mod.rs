@@ -8,7 +8,9 @@ use clap::{Args, Subcommand};
 use crate::app::{App, Session};
 use crate::database::Owner;
 use crate::output::{Exit, Fault, plural};
-use checks::{alerts, database, queues, schedules, soundtrack, verify, workers};
+use checks::{
+    alerts, clock, database, durability, queues, schedules, soundtrack, verify, workers,
+};
 use finding::{Finding, Health, show};
 
 /// What to look at.
@@ -75,6 +77,8 @@ async fn examine(app: &App, session: &Session, findings: &mut Vec<Finding>) -> a
         return Ok(());
     }
     findings.push(Finding::good("migrations", "none to apply"));
+    findings.push(durability(session).await?);
+    findings.push(clock(session).await?);
     findings.push(workers(session).await?);
     queues(session, findings).await?;
     schedules(session, findings).await?;

@@ -59,7 +59,7 @@ impl Client {
                 .await;
         }
         // One statement is its own transaction.
-        enqueue(&mut *self.pool.acquire().await?, jobs).await
+        enqueue(&mut *self.singles.acquire().await?, jobs).await
     }
 
     /// Enqueues in the caller's transaction: the jobs exist if and only if it commits. Workers are

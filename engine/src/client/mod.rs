@@ -20,6 +20,7 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct Client {
     pool: PgPool,
+    singles: PgPool,
     hub: Arc<Hub>,
     hints: Arc<Hints>,
 }
@@ -47,6 +48,7 @@ impl Client {
     pub fn from_pool(pool: PgPool) -> Client {
         let hints = Arc::new(Hints::start(pool.clone()));
         Client {
+            singles: pool::single_pool(&pool),
             pool,
             hub: Arc::new(Hub::default()),
             hints,
@@ -89,6 +91,7 @@ impl Client {
     /// Sends what hints are still to be sent and closes the pool.
     pub async fn close(&self) {
         self.hints.flush().await;
+        self.singles.close().await;
         self.pool.close().await;
     }
 

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
 use crate::store::{alert, audit, load, pause, read, verify};
-use crate::view::{AttemptView, Children, JobFilter, JobView, Page, QueueView, WorkerView};
+use crate::view::{
+    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
+};
 use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
@@ -87,6 +89,11 @@ impl Client {
     /// benchmarks. Commits show up to a second late.
     pub async fn written(&self) -> Result<(i64, i64)> {
         load::written(&mut *self.pool.acquire().await?).await
+    }
+
+    /// What the server says of its clock and its durability.
+    pub async fn server(&self) -> Result<ServerView> {
+        load::server(&mut *self.pool.acquire().await?).await
     }
 
     /// The newest audit rows, of one target or of all.

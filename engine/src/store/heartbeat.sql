@@ -16,8 +16,7 @@ held as materialized (
         for no key update skip locked
     ) r
 )
-update engine.running r
+update engine.running
 set lease_until = now() + $5 * interval '1 millisecond'
-from held h
-where r.ctid = h.row and r.shard = $1 and r.nonce = h.nonce
-returning r.id, r.attempt, r.nonce, r.cancel_requested
+where ctid = any(array(select row from held)) and shard = $1
+returning id, attempt, nonce, cancel_requested

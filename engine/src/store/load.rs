@@ -3,6 +3,7 @@
 use sqlx::postgres::PgConnection;
 
 use crate::Result;
+use crate::view::ServerView;
 
 /// Bytes of write-ahead log of the whole server, and commits in this database. The commits of other
 /// sessions show up to a second late.
@@ -13,4 +14,25 @@ pub(crate) async fn written(conn: &mut PgConnection) -> Result<(i64, i64)> {
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// What doctors ask of the server.
+pub(crate) async fn server(conn: &mut PgConnection) -> Result<ServerView> {
+    let (now, fsync, full_page_writes, synchronous_commit): (
+        jiff_sqlx::Timestamp,
+        String,
+        String,
+        String,
+    ) = sqlx::query_as(
+        "select clock_timestamp(), current_setting('fsync'), current_setting('full_page_writes'), \
+                 current_setting('synchronous_commit')",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(ServerView {
+        now: now.to_jiff(),
+        fsync,
+        full_page_writes,
+        synchronous_commit,
+    })
 }

@@ -8,11 +8,7 @@ use sqlx::{Executor, PgPool, Row};
 /// The settings of every pool of the engine. A connection is not asked whether it lives before each
 /// use, which would double the round trips: callers retry, and the server's keepalives find the dead.
 pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(10))
-        .after_release(|conn, _| Box::pin(is_idle(conn)))
+    bare(connections).after_release(|conn, _| Box::pin(is_idle(conn)))
 }
 
 /// A pool for the statements that every job goes through. All of them probe an index or a row's
@@ -22,17 +18,27 @@ pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
     let options = (*like.connect_options()).clone().options([
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
-        ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
+        // Probes are lateral and stay; what is left are joins of a batch with itself.
+        ("enable_nestloop", "off"),
         ("enable_sort", "off"),
         ("jit", "off"),
         ("plan_cache_mode", "force_generic_plan"),
     ]);
+    bare(connections).connect_lazy_with(options)
+}
+
+/// A pool for work of one statement, which leaves no transaction open whenever it is dropped: its
+/// connections need not be asked when they come back, which saves a busy producer a round trip a job.
+pub(crate) fn single_pool(like: &PgPool) -> PgPool {
+    bare(like.options().get_max_connections()).connect_lazy_with((*like.connect_options()).clone())
+}
+
+fn bare(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options)
 }
 
 /// False, which drops the connection, when it comes back with a transaction open: its future was

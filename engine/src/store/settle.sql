@@ -18,17 +18,21 @@ held as materialized (
         offset 0
     ) r
 ),
-removed as (
+taken as (
     -- By address. A row under its address never changes hands: another attempt is another row.
-    delete from engine.running r
-    using held h
-    where r.ctid = h.row and r.shard = $1 and r.nonce = h.nonce
-    returning
-        r.*, h.outcome, h.delay_ms, h.code, h.error, h.result,
+    delete from engine.running
+    where ctid = any(array(select row from held)) and shard = $1
+    returning *
+),
+removed as (
+    select
+        t.*, h.outcome, h.delay_ms, h.code, h.error, h.result,
         -- A person's cancel wins over another try, never over an end.
-        case when r.cancel_requested and h.state in ('available', 'waiting') then 'cancelled' else h.state end::engine.job_state as state,
-        r.failed + (h.outcome in ('retry', 'dead'))::integer as failed_now,
+        case when t.cancel_requested and h.state in ('available', 'waiting') then 'cancelled' else h.state end::engine.job_state as state,
+        t.failed + (h.outcome in ('retry', 'dead'))::integer as failed_now,
         now() + h.delay_ms * interval '1 millisecond' as next_run_at
+    from taken t
+    join held h on h.id = t.id and h.attempt = t.attempt and h.nonce = t.nonce
 ),
 ended as (
     insert into engine.ended (

@@ -182,7 +182,7 @@ async fn the_claim_does_not_scan_the_table() {
 }
 
 /// What workers set on the connections they claim over (`client::hot_pool`).
-const HOT: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
+const HOT: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_nestloop = off; \
     set enable_mergejoin = off; set enable_sort = off; set jit = off;";
 
 /// The plan of the statement that workers send, for twenty jobs.
