@@ -8,9 +8,7 @@ use clap::{Args, Subcommand};
 use crate::app::{App, Session};
 use crate::database::Owner;
 use crate::output::{Exit, Fault, plural};
-use checks::{
-    alerts, clock, database, durability, queues, schedules, soundtrack, verify, workers,
-};
+use checks::{alerts, clock, database, durability, queues, schedules, soundtrack, verify, workers};
 use finding::{Finding, Health, show};
 
 /// What to look at.

@@ -107,6 +107,7 @@ impl Client {
     }
 
     /// Waits until the job has ended, at most `patience`; the state it then has, terminal or not.
+    /// A database that goes away meanwhile is waited for, within the same patience.
     ///
     /// # Errors
     /// [`Error::NoJob`]; [`Error::Database`].
@@ -114,14 +115,19 @@ impl Client {
         let deadline = tokio::time::Instant::now() + patience;
         let mut pause = Duration::from_millis(5);
         loop {
-            let state = read::state(&mut *self.pool.acquire().await?, id)
-                .await?
-                .ok_or(Error::NoJob(id))?;
-            if state.is_terminal() || tokio::time::Instant::now() >= deadline {
-                return Ok(state);
+            let is_over = tokio::time::Instant::now() >= deadline;
+            match self.state(id).await {
+                Ok(state) if state.is_terminal() || is_over => return Ok(state),
+                Err(error) if is_over || !error.is_unavailable() => return Err(error),
+                Ok(_) | Err(_) => {}
             }
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + pause)).await;
             pause = (pause * 2).min(Duration::from_millis(200));
         }
+    }
+
+    async fn state(&self, id: Uuid) -> Result<State> {
+        let state = read::state(&mut *self.pool.acquire().await?, id).await?;
+        state.ok_or(Error::NoJob(id))
     }
 }

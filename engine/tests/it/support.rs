@@ -178,9 +178,15 @@ pub(crate) async fn reaches(client: &Client, id: Uuid, state: State) {
     .await;
 }
 
-/// The job, which exists.
+/// The job, which exists. A connection that a test has cut is no reason to give up.
 pub(crate) async fn job(client: &Client, id: Uuid) -> JobView {
-    client.job(id).await.unwrap().expect("the job")
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match client.job(id).await {
+            Err(error) if error.is_unavailable() && Instant::now() < deadline => {}
+            answer => return answer.unwrap().expect("the job"),
+        }
+    }
 }
 
 /// One number out of the database.
