@@ -95,7 +95,9 @@ create index pending_ready on engine.pending (shard, queue, priority, run_at, id
 -- The promote service's order.
 create index pending_future on engine.pending (shard, run_at, id) where state = 'available' and not due;
 
--- Jobs under a lease: one row an attempt, for as long as it runs.
+-- Jobs under a lease: one row an attempt, for as long as it runs. The lease has no index on purpose:
+-- entries of one claim all have the same one, and keeping them cost a claim more than all else, while
+-- the rescue service reads few pages without it. So is a heartbeat's update, which no index sees, cheap.
 create table engine.running (
     shard smallint not null,
     id uuid not null,
@@ -116,11 +118,6 @@ create table engine.running (
     primary key (shard, id),
     constraint attempt_positive check (attempt > 0)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-
--- The rescue service's order. It reads only what has expired since it last looked. Without shard and
--- id on purpose: with them the planner may take this index to probe for one job, and then reads all
--- of it for each (seen: 600 ms a settle instead of 10).
-create index running_lease on engine.running (lease_until);
 
 -- How a job ended: one row, never updated. It is also the record of the attempt that ended it;
 -- `started_at` is null when no attempt did, as in the cancel of a queued job.

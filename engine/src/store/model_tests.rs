@@ -325,7 +325,7 @@ impl Engine {
                     .await
                     .unwrap();
             }
-            Step::Rescue => drop(rescue::rescue(&mut conn, Duration::MAX).await.unwrap()),
+            Step::Rescue => drop(rescue::rescue(&mut conn).await.unwrap()),
             Step::Cancel(job) => {
                 let done = cancel::cancel(&mut conn, self.ids[job], "why")
                     .await

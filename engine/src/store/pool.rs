@@ -22,6 +22,9 @@ pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
         // Probes are lateral and stay; what is left are joins of a batch with itself.
         ("enable_nestloop", "off"),
         ("enable_sort", "off"),
+        // A row whose address is known is fetched by it: next to the shard's whole index, which looks
+        // cheap for as long as the table looks empty, the price of an index entry decides.
+        ("cpu_index_tuple_cost", "1000"),
         ("jit", "off"),
         ("plan_cache_mode", "force_generic_plan"),
     ]);

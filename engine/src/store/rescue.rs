@@ -1,11 +1,9 @@
 //! Rescue: take back jobs whose lease ran out.
 
-use std::time::Duration;
-
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::{SHARD, millis};
+use super::SHARD;
 use crate::Result;
 
 /// A job whose attempt crashed as often as this is poison and dies.
@@ -21,13 +19,12 @@ pub(crate) struct Rescued {
     pub(crate) state: String,
 }
 
-/// Takes back at most [`BATCH`] jobs whose lease ran out within `look_back`.
-pub(crate) async fn rescue(conn: &mut PgConnection, look_back: Duration) -> Result<Vec<Rescued>> {
+/// Takes back at most [`BATCH`] jobs whose lease ran out.
+pub(crate) async fn rescue(conn: &mut PgConnection) -> Result<Vec<Rescued>> {
     Ok(sqlx::query_as(include_str!("rescue.sql"))
         .bind(SHARD)
         .bind(BATCH)
         .bind(POISON_AFTER)
-        .bind(millis(look_back))
         .fetch_all(conn)
         .await?)
 }

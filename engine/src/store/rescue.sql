@@ -1,13 +1,11 @@
 -- Takes back jobs whose lease ran out: their worker died, or slept too long to be believed. A crash
 -- counts as a failure and apart from it: a job that has taken three attempts down with it is poison.
--- Any process may run this; rows another rescuer or a late settle holds are skipped. A lease is never
--- given an end in the past, so a round need only read what has expired since the last one ($4): it
--- does not walk over the index entries of all that was settled long ago.
+-- Any process may run this; rows another rescuer or a late settle holds are skipped until the next round.
 with lost as materialized (
     select ctid as row, id
     from engine.running
-    where shard = $1 and lease_until < now() and lease_until >= now() - $4 * interval '1 millisecond'
-    order by lease_until, id
+    where shard = $1 and lease_until < now()
+    order by id
     limit $2
     for update skip locked
 ),

@@ -24,39 +24,88 @@ pub(crate) struct Settlement {
     pub(crate) result: Option<String>,
 }
 
+impl Settlement {
+    /// True when there is nothing to write but that the job is done, and with what result.
+    fn is_plain(&self) -> bool {
+        self.state == State::Completed
+            && self.outcome == "done"
+            && self.code.is_none()
+            && self.error.is_none()
+    }
+}
+
 /// Writes the batch and returns the attempts that were refused: they no longer own their jobs.
-/// A row that changed between this statement's snapshot and its lock looks refused, so whatever is
+/// A row that changed between a statement's snapshot and its lock looks refused, so whatever is
 /// refused is tried once more, with a new snapshot.
 pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Result<Vec<Fence>> {
-    let mut refused = settle_once(conn, &batch.iter().collect::<Vec<_>>()).await?;
-    if refused.is_empty() {
-        return Ok(refused);
+    let mut batch: Vec<_> = batch.iter().collect();
+    // In one order by all who settle, so that two of them cannot deadlock.
+    batch.sort_by_key(|one| one.fence.job_id);
+    // Two attempts of one job are told apart by the longer statement only.
+    let is_twin = |at: usize| {
+        let id = |at: usize| batch.get(at).map(|one| one.fence.job_id);
+        id(at) == id(at + 1) || (at > 0 && id(at) == id(at - 1))
+    };
+    let (done, left): (Vec<_>, Vec<_>) =
+        (0..batch.len()).partition(|at| batch[*at].is_plain() && !is_twin(*at));
+    let pick = |places: Vec<usize>| -> Vec<_> { places.into_iter().map(|at| batch[at]).collect() };
+    let (done, mut left) = (pick(done), pick(left));
+    if !done.is_empty() {
+        let written = complete(conn, &done).await?;
+        if written.len() < done.len() {
+            left.extend(
+                done.iter()
+                    .filter(|one| !written.contains(&one.fence.job_id)),
+            );
+            left.sort_by_key(|one| one.fence.job_id);
+        }
     }
-    let again: Vec<_> = batch
-        .iter()
-        .filter(|one| refused.contains(&one.fence))
-        .collect();
-    refused = settle_once(conn, &again).await?;
-    Ok(refused)
+    for _ in 0..2 {
+        if left.is_empty() {
+            break;
+        }
+        let refused = settle_once(conn, &left).await?;
+        left.retain(|one| refused.contains(&one.fence));
+    }
+    Ok(left.iter().map(|one| one.fence).collect())
+}
+
+/// Writes the attempts of jobs that are done and hold no key, and returns whose they were.
+async fn complete(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<HashSet<Uuid>> {
+    let results: Vec<_> = batch.iter().map(|one| one.result.as_deref()).collect();
+    let written: Vec<Uuid> = sqlx::query_scalar(include_str!("complete.sql"))
+        .bind(SHARD)
+        .bind(ids(batch))
+        .bind(attempts(batch))
+        .bind(nonces(batch))
+        .bind(results)
+        .fetch_all(conn)
+        .await?;
+    Ok(written.into_iter().collect())
+}
+
+fn ids(batch: &[&Settlement]) -> Vec<Uuid> {
+    batch.iter().map(|one| one.fence.job_id).collect()
+}
+
+fn attempts(batch: &[&Settlement]) -> Vec<i32> {
+    batch.iter().map(|one| one.fence.attempt).collect()
+}
+
+fn nonces(batch: &[&Settlement]) -> Vec<i64> {
+    batch.iter().map(|one| one.fence.nonce).collect()
 }
 
 async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Vec<Fence>> {
-    let mut batch = batch.to_vec();
-    batch.sort_by_key(|one| one.fence.job_id);
     let column = |text: fn(&Settlement) -> Option<&str>| -> Vec<Option<&str>> {
         batch.iter().map(|one| text(one)).collect()
     };
-    let accepted: Vec<(Uuid, i32, i64, Option<String>)> =
+    let answered: Vec<(Uuid, i32, i64, Option<String>)> =
         sqlx::query_as(include_str!("settle.sql"))
             .bind(SHARD)
-            .bind(batch.iter().map(|one| one.fence.job_id).collect::<Vec<_>>())
-            .bind(
-                batch
-                    .iter()
-                    .map(|one| one.fence.attempt)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(batch.iter().map(|one| one.fence.nonce).collect::<Vec<_>>())
+            .bind(ids(batch))
+            .bind(attempts(batch))
+            .bind(nonces(batch))
             .bind(
                 batch
                     .iter()
@@ -75,16 +124,15 @@ async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<V
             .bind(column(|one| one.result.as_deref()))
             .fetch_all(conn)
             .await?;
-    let accepted: HashSet<(Uuid, i32, i64)> = accepted
+    Ok(answered
         .into_iter()
-        .map(|(id, attempt, nonce, _)| (id, attempt, nonce))
-        .collect();
-    let is_accepted =
-        |fence: &Fence| accepted.contains(&(fence.job_id, fence.attempt, fence.nonce));
-    Ok(batch
-        .iter()
-        .map(|one| one.fence)
-        .filter(|fence| !is_accepted(fence))
+        .filter(|(.., passed)| passed.is_none())
+        .map(|(job_id, attempt, nonce, _)| Fence {
+            shard: SHARD,
+            job_id,
+            attempt,
+            nonce,
+        })
         .collect())
 }
 

@@ -1,6 +1,7 @@
--- Writes how attempts ended: one statement for a whole batch, every row under its fence. Rows that
--- are not returned were refused: their attempt no longer owns the job. Rows are taken in the order
--- of the input, which is by id, so that two settlers cannot deadlock.
+-- Writes how attempts ended: one statement for a whole batch, every row under its fence. Returns those
+-- that were refused, because their attempt no longer owns the job, and those whose unique key was
+-- passed on. Rows are taken in the order of the input, which is by id, so that two settlers cannot
+-- deadlock.
 with input as materialized (
     select *
     from unnest(
@@ -64,14 +65,15 @@ tried as (
     from removed
     where state in ('available', 'waiting')
 )
-select
-    id,
-    attempt,
-    nonce,
-    case
-        when unique_key is not null and state in ('completed', 'cancelled', 'dead')
-        then engine.pass_key(shard, kind, unique_key, id)::text
-    end as passed
-from removed
--- Keys are locked in the order in which a bulk enqueue locks them.
-order by kind, unique_key
+select x.id, x.attempt, x.nonce, null as passed
+from input x
+where (x.id, x.attempt, x.nonce) not in (select id, attempt, nonce from removed)
+union all
+select id, attempt, nonce, engine.pass_key(shard, kind, unique_key, id)::text
+from (
+    select *
+    from removed
+    where unique_key is not null and state in ('completed', 'cancelled', 'dead')
+    -- Keys are locked in the order in which a bulk enqueue locks them.
+    order by kind, unique_key
+) keyed

@@ -89,6 +89,7 @@ impl Process {
             .env(DATABASE, db.url())
             .env(JOURNAL, journal)
             .env(LABEL, &label)
+            .env("PGAPPNAME", &label)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -108,6 +109,31 @@ impl Process {
     async fn running(&self, db: &Database) -> i64 {
         sqlx::query_scalar(
             "select count(*) from engine.running r join engine.worker w on w.id = r.worker_id where w.label = $1",
+        )
+        .bind(&self.label)
+        .fetch_one(db.pool())
+        .await
+        .unwrap()
+    }
+
+    /// Kills the process and waits until Postgres has noticed: a claim that was under way when it
+    /// died may still commit, and is then in flight like any other.
+    async fn kill(&mut self, db: &Database) {
+        assert!(
+            self.connections(db).await > 0,
+            "{} has no connection",
+            self.label
+        );
+        self.signal("KILL");
+        let _ = self.child.wait();
+        while self.connections(db).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn connections(&self, db: &Database) -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where application_name = $1 and datname = current_database()",
         )
         .bind(&self.label)
         .fetch_one(db.pool())
@@ -172,8 +198,7 @@ async fn twenty_kills_lose_no_job_and_double_no_more_than_was_in_flight() {
             );
             tokio::task::yield_now().await;
         }
-        workers[victim].signal("KILL");
-        let _ = workers[victim].child.wait();
+        workers[victim].kill(&db).await;
         in_flight += workers[victim].running(&db).await;
         workers[victim] = Process::start(&db, &journal, format!("next-{kill}"));
     }

@@ -337,7 +337,7 @@ async fn a_settle_whose_answer_was_lost_counts_once_and_not_as_refused() {
     };
     noted.reach("begun", 3).await;
 
-    proxy.lose_the_answer_to("-- Writes how attempts ended");
+    proxy.lose_the_answer_to("-- The shortest way to an end");
     gate.open(2);
     until("the answer is lost", || async { proxy.lost() == 1 }).await;
 
