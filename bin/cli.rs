@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, migrate,
+    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, kind, migrate,
     queue, schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Look at queues, pause and resume them
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Look at kinds and their policies, pause and resume them
+    #[command(subcommand)]
+    Kind(kind::Kind),
     /// Look at schedules, their runs, and run them now
     #[command(subcommand)]
     Schedule(schedule::Schedule),

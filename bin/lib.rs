@@ -1,12 +1,14 @@
 //! The `lockstep` program: the composition root of engine, connectors and jobs.
 
 mod app;
+mod audited;
 mod cli;
 mod commands;
 mod config;
 mod crew;
 mod database;
 pub mod http;
+mod kinds;
 mod output;
 mod secrets;
 mod signals;

@@ -23,6 +23,9 @@ pub(crate) struct List {
     /// To this job, queue, schedule, token or company
     #[arg(long)]
     target: Option<String>,
+    /// Older than this row: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
     /// At most this many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
@@ -34,10 +37,16 @@ pub(crate) async fn run(app: &App, audit: Audit) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let entries = session
         .client
-        .audit(list.target.as_deref(), list.limit)
+        .audit_before(list.target.as_deref(), list.before, list.limit)
         .await;
     session.close().await?;
-    app.out.list(&entries?, "Nothing was changed yet.")?;
+    let entries = entries?;
+    app.out.list(&entries, "Nothing was changed yet.")?;
+    if let Some(last) = entries.last()
+        && entries.len() == usize::from(list.limit)
+    {
+        app.out.next(&format!("More: add --before {}", last.id));
+    }
     Ok(Exit::Ok)
 }
 

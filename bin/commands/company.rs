@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use jobs::company::{self, Filter, NewCompany, Patch};
 use serde_json::json;
 
-use super::dry;
+use super::{asked, dry, may};
 use crate::app::{App, Session};
+use crate::audited;
 use crate::cli::Change;
 use crate::output::{Exit, Row, instant};
 
@@ -31,6 +32,9 @@ pub(crate) enum Company {
         before_help = "Examples:\n  lockstep company set 42 --account QWNjb3VudCwsMWFi\n  lockstep company set 42 --no-account"
     )]
     Set(Set),
+    /// Delete a company with its zones and runs
+    #[command(before_help = "Examples:\n  lockstep company delete 42 --dry-run")]
+    Delete(Delete),
 }
 
 /// Which companies.
@@ -109,6 +113,15 @@ pub(crate) struct Set {
     change: Change,
 }
 
+/// A company to delete.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The company
+    id: i64,
+    #[command(flatten)]
+    change: Change,
+}
+
 /// Does it.
 pub(crate) async fn run(app: &App, company: Company) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
@@ -117,6 +130,7 @@ pub(crate) async fn run(app: &App, company: Company) -> anyhow::Result<Exit> {
         Company::Show(one) => show(app, &session, one.id).await,
         Company::Add(add) => self::add(app, &session, add).await,
         Company::Set(set) => self::set(app, &session, set).await,
+        Company::Delete(delete) => self::delete(app, &session, &delete).await,
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
@@ -168,11 +182,12 @@ async fn add(app: &App, session: &Session, add: Add) -> anyhow::Result<()> {
         soundtrack_account_id: add.account,
         alerts: !add.no_alerts,
     };
+    // Also a dry run asks the database, and is refused where the change would be.
+    let asked = asked(app, &add.change);
+    let made = audited::create_company(&session.env.pool, &new, &asked).await?;
     if dry(app, &add.change, &format!("add company {:?}", new.name))? {
         return Ok(());
     }
-    let made = company::create(&session.env.pool, &new).await?;
-    audit(app, session, &add.change, "company.create", made.id).await?;
     let words = match made.soundtrack_account_id {
         Some(_) => format!(
             "Added company {} {:?}. Sync it: lockstep sync soundtrack --company-id {}",
@@ -204,24 +219,37 @@ async fn set(app: &App, session: &Session, set: Set) -> anyhow::Result<()> {
         alerts: set.alerts,
     };
     let id = set.id;
-    let old = company::get(&session.env.pool, id)
-        .await?
-        .ok_or(jobs::Error::UnknownCompany(id))?;
-    if dry(
-        app,
-        &set.change,
-        &format!("change company {id} {:?}: {}", old.name, said(&patch)),
-    )? {
+    let asked = asked(app, &set.change);
+    let new = audited::update_company(&session.env.pool, id, &patch, &asked).await?;
+    let what = format!("change company {id}: {}", said(&patch));
+    if dry(app, &set.change, &what)? {
         return Ok(());
     }
-    let new = company::update(&session.env.pool, id, &patch).await?;
-    audit(app, session, &set.change, "company.update", id).await?;
     let words = format!(
         "Changed company {id} {:?}: {}. See it: lockstep company show {id}",
         new.name,
         said(&patch)
     );
     app.out.done(&words, &id.to_string(), &json!(new))?;
+    Ok(())
+}
+
+async fn delete(app: &App, session: &Session, delete: &Delete) -> anyhow::Result<()> {
+    let id = delete.id;
+    let old = company::get(&session.env.pool, id).await?;
+    let old = old.ok_or(jobs::Error::UnknownCompany(id))?;
+    let what = format!(
+        "delete company {id} {:?} with its zones and runs, for good",
+        old.name
+    );
+    if !may(app, &delete.change, &what)? {
+        return Ok(());
+    }
+    let asked = asked(app, &delete.change);
+    audited::delete_company(&session.env.pool, id, &asked).await?;
+    let words = format!("Deleted company {id} {:?}.", old.name);
+    let value = json!({"id": id, "deleted": true});
+    app.out.done(&words, &id.to_string(), &value)?;
     Ok(())
 }
 
@@ -252,24 +280,6 @@ fn said(patch: &Patch) -> String {
             .map(|on| format!("alerts {}", if on { "on" } else { "off" })),
     );
     said.join(", ")
-}
-
-async fn audit(
-    app: &App,
-    session: &Session,
-    change: &Change,
-    action: &str,
-    id: i64,
-) -> anyhow::Result<()> {
-    let reason = change
-        .reason
-        .as_ref()
-        .map(|reason| json!({ "reason": reason }));
-    session
-        .client
-        .record_audit(&app.actor(), action, &id.to_string(), reason)
-        .await?;
-    Ok(())
 }
 
 impl Row for company::Company {

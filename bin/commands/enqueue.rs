@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use engine::{Answer, NewJob, State, Twin, UniqueScope, When};
+use engine::{Answer, Enqueued, NewJob, State, Twin, UniqueScope, When};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::dry;
+use super::{asked, dry};
 use crate::app::{App, Session};
+use crate::audited::{self, Told};
 use crate::cli::Change;
 use crate::config::{parse_duration, suggest};
+use crate::http;
 use crate::output::{Exit, Fault};
 
 /// The job.
@@ -104,17 +106,17 @@ async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<E
     }
     let args = args(&enqueue.args)?;
     let job = job_of(app, &enqueue, &args);
-    if dry(
-        app,
-        &enqueue.change,
-        &format!("enqueue {} with {args}", enqueue.kind),
-    )? {
+    // Also a dry run asks the database, and is refused where the enqueue would be.
+    let tell = |one: Enqueued| Told {
+        action: "job.enqueue",
+        target: one.id.to_string(),
+        detail: json!({"kind": enqueue.kind, "answer": one.answer}),
+    };
+    let made = put_in(app, session, job, &enqueue.change, tell).await?;
+    let what = format!("enqueue {} with {args}", enqueue.kind);
+    if dry(app, &enqueue.change, &what)? {
         return Ok(Exit::Ok);
     }
-    let made = session.client.enqueue(job).await?;
-    session
-        .note_reason(app, &enqueue.change, &made.id.to_string())
-        .await?;
     if enqueue.wait {
         return wait(app, session, made.id, enqueue.timeout).await;
     }
@@ -130,6 +132,23 @@ async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<E
     };
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(Exit::Ok)
+}
+
+/// Enqueues one job with the audit row that tells of it, unless nothing was changed.
+pub(super) async fn put_in(
+    app: &App,
+    session: &Session,
+    job: NewJob,
+    change: &Change,
+    tell: impl Fn(Enqueued) -> Told,
+) -> anyhow::Result<Enqueued> {
+    let id = job.id();
+    let told = |stood: &[Enqueued]| {
+        let is_change = |one: &&Enqueued| !matches!(one.answer, Answer::Existing | Answer::Kept);
+        stood.first().filter(is_change).map(|one| tell(*one))
+    };
+    let stood = audited::enqueue(&session.client, &[job], &asked(app, change), told).await?;
+    Ok(stood.into_iter().next().ok_or(engine::Error::NoJob(id))?)
 }
 
 fn job_of(app: &App, enqueue: &Enqueue, args: &Value) -> NewJob {
@@ -194,11 +213,18 @@ pub(super) fn args(word: &str) -> anyhow::Result<Value> {
         }
         None => word.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| {
-        Fault::new(Exit::Usage, "the args are not JSON")
-            .why(error.to_string())
-            .fix("quote them for the shell: --args '{\"company_id\": 42}'")
-            .into()
+    http::json::value(text.as_bytes()).map_err(|problem| {
+        let why = problem.detail.clone();
+        if problem.flaws.is_empty() {
+            Fault::new(Exit::Usage, "the args are not JSON")
+                .why(why)
+                .fix("quote them for the shell: --args '{\"company_id\": 42}'")
+                .into()
+        } else {
+            Fault::new(Exit::Usage, "the args cannot be taken as they are")
+                .why(why)
+                .into()
+        }
     })
 }
 

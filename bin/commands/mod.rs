@@ -11,7 +11,9 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
 pub(crate) mod job;
+pub(crate) mod kind;
 pub(crate) mod migrate;
+mod pause;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod serve;
@@ -24,6 +26,7 @@ pub(crate) mod zone;
 use std::io::{IsTerminal, Write};
 
 use crate::app::App;
+use crate::audited::Asked;
 use crate::cli::{Change, Command};
 use crate::output::{Exit, Fault};
 
@@ -40,6 +43,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Job(it) => Box::pin(job::run(app, it)).await,
         Command::Dead(it) => Box::pin(dead::run(app, it)).await,
         Command::Queue(it) => Box::pin(queue::run(app, it)).await,
+        Command::Kind(it) => Box::pin(kind::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,
@@ -51,6 +55,15 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Bench(it) => Box::pin(bench::run(app, it)).await,
         Command::Completions(it) => completions::run(app, &it),
         Command::Version(it) => version::run(app, &it),
+    }
+}
+
+/// A change that the person at the keyboard asks for.
+pub(crate) fn asked(app: &App, change: &Change) -> Asked {
+    Asked {
+        by: app.actor(),
+        aside: change.reason.clone().map(|reason| ("reason", reason)),
+        dry_run: change.dry_run,
     }
 }
 

@@ -2,13 +2,11 @@
 
 use clap::{Args, Subcommand};
 use engine::{PauseScope, QueueView};
-use serde_json::json;
 
-use super::dry;
+use super::pause::{self, Subject, unknown};
 use crate::app::{App, Session};
 use crate::cli::Change;
-use crate::config::suggest::did_you_mean;
-use crate::output::{Exit, Fault, Row, instant, short};
+use crate::output::{Exit, Row, instant, short};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -45,8 +43,14 @@ pub(crate) async fn run(app: &App, queue: Queue) -> anyhow::Result<Exit> {
                 .map_err(Into::into),
             Err(error) => Err(error.into()),
         },
-        Queue::Pause(named) => pause(app, &session, &named).await,
-        Queue::Resume(named) => resume(app, &session, &named).await,
+        Queue::Pause(named) => match known(&session, &named.name).await {
+            Ok(queue) => pause::pause(app, &session, &subject(&queue), &named.change).await,
+            Err(error) => Err(error),
+        },
+        Queue::Resume(named) => match known(&session, &named.name).await {
+            Ok(queue) => pause::resume(app, &session, &subject(&queue), &named.change).await,
+            Err(error) => Err(error),
+        },
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
@@ -82,66 +86,16 @@ async fn known(session: &Session, name: &str) -> anyhow::Result<QueueView> {
         });
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep queue list".into());
-    Err(
-        Fault::new(Exit::NotFound, format!("no queue is called {name:?}"))
-            .fix(fix)
-            .into(),
-    )
+    Err(unknown("queue", name, &names).into())
 }
 
-async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
-    let queue = known(session, &named.name).await?;
-    let name = &queue.name;
-    let holds = format!("{} due, {} running", queue.available, queue.running);
-    if dry(app, &named.change, &format!("pause queue {name} ({holds})"))? {
-        return Ok(());
+fn subject(queue: &QueueView) -> Subject<'_> {
+    Subject {
+        scope: PauseScope::Queue,
+        name: &queue.name,
+        holds: format!(" ({} due, {} running)", queue.available, queue.running),
+        next: "Watch: lockstep queue list".into(),
     }
-    let reason = named.change.reason.as_deref();
-    let changed = session
-        .client
-        .pause(PauseScope::Queue, name, &app.actor(), reason)
-        .await?;
-    let words = match changed {
-        true => format!("Paused queue {name} ({holds}). Resume: lockstep queue resume {name}"),
-        false => format!("Queue {name} was paused already. Resume: lockstep queue resume {name}"),
-    };
-    app.out.done(
-        &words,
-        name,
-        &json!({"queue": name, "paused": true, "changed": changed}),
-    )?;
-    Ok(())
-}
-
-async fn resume(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
-    let queue = known(session, &named.name).await?;
-    let name = &queue.name;
-    if dry(
-        app,
-        &named.change,
-        &format!("resume queue {name} ({} due)", queue.available),
-    )? {
-        return Ok(());
-    }
-    let changed = session
-        .client
-        .resume(PauseScope::Queue, name, &app.actor())
-        .await?;
-    session.note_reason(app, &named.change, name).await?;
-    let words = match changed {
-        true => format!(
-            "Resumed queue {name} ({} due). Watch: lockstep queue list",
-            queue.available
-        ),
-        false => format!("Queue {name} was not paused."),
-    };
-    app.out.done(
-        &words,
-        name,
-        &json!({"queue": name, "paused": false, "changed": changed}),
-    )?;
-    Ok(())
 }
 
 impl Row for QueueView {

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::dry;
+use super::pause::{self, Subject, unknown};
 use crate::app::{App, Session};
 use crate::cli::Change;
-use crate::config::suggest::did_you_mean;
-use crate::output::{Exit, Fault, Row, instant, instant_or_dash, long, span_between};
+use crate::output::{Exit, Row, instant, instant_or_dash, long, span_between};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -65,8 +65,14 @@ pub(crate) async fn run(app: &App, schedule: Schedule) -> anyhow::Result<Exit> {
         Schedule::Show(one) => show(app, &session, &one.name).await,
         Schedule::History(one) => history(app, &session, &one).await,
         Schedule::Run(named) => run_now(app, &session, &named).await,
-        Schedule::Pause(named) => pause(app, &session, &named).await,
-        Schedule::Resume(named) => resume(app, &session, &named).await,
+        Schedule::Pause(named) => match known(&session, &named.name).await {
+            Ok(view) => pause::pause(app, &session, &subject(&view), &named.change).await,
+            Err(error) => Err(error),
+        },
+        Schedule::Resume(named) => match known(&session, &named.name).await {
+            Ok(view) => pause::resume(app, &session, &subject(&view), &named.change).await,
+            Err(error) => Err(error),
+        },
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
@@ -96,10 +102,7 @@ async fn known(session: &Session, name: &str) -> anyhow::Result<ScheduleView> {
         .find(|view| view.schedule.name == name)
         .ok_or_else(|| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let fix = did_you_mean(name, &names).unwrap_or_else(|| "lockstep schedule list".into());
-            Fault::new(Exit::NotFound, format!("no schedule is called {name:?}"))
-                .fix(fix)
-                .into()
+            unknown("schedule", name, &names).into()
         })
 }
 
@@ -152,52 +155,14 @@ async fn run_now(app: &App, session: &Session, named: &Named) -> anyhow::Result<
     Ok(())
 }
 
-async fn pause(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
-    let view = known(session, &named.name).await?;
+fn subject(view: &ScheduleView) -> Subject<'_> {
     let name = &view.schedule.name;
-    if dry(app, &named.change, &format!("pause schedule {name}"))? {
-        return Ok(());
-    }
-    let reason = named.change.reason.as_deref();
-    let changed = session
-        .client
-        .pause(PauseScope::Schedule, name, &app.actor(), reason)
-        .await?;
-    let was = if changed {
-        "Paused schedule"
-    } else {
-        "Was paused already:"
-    };
-    let words = format!("{was} {name}. Resume: lockstep schedule resume {name}");
-    app.out.done(
-        &words,
+    Subject {
+        scope: PauseScope::Schedule,
         name,
-        &json!({"schedule": name, "paused": true, "changed": changed}),
-    )?;
-    Ok(())
-}
-
-async fn resume(app: &App, session: &Session, named: &Named) -> anyhow::Result<()> {
-    let view = known(session, &named.name).await?;
-    let name = &view.schedule.name;
-    if dry(app, &named.change, &format!("resume schedule {name}"))? {
-        return Ok(());
+        holds: String::new(),
+        next: format!("Next runs: lockstep schedule show {name}"),
     }
-    let changed = session
-        .client
-        .resume(PauseScope::Schedule, name, &app.actor())
-        .await?;
-    session.note_reason(app, &named.change, name).await?;
-    let words = match changed {
-        true => format!("Resumed schedule {name}. Next runs: lockstep schedule show {name}"),
-        false => format!("Schedule {name} was not paused."),
-    };
-    app.out.done(
-        &words,
-        name,
-        &json!({"schedule": name, "paused": false, "changed": changed}),
-    )?;
-    Ok(())
 }
 
 impl Row for ScheduleView {

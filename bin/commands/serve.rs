@@ -63,7 +63,11 @@ pub(crate) async fn serve(app: &App, serve: Serve) -> anyhow::Result<Exit> {
     let front = FrontState::new(
         session.client.clone(),
         session.env.clone(),
-        FrontOptions::default(),
+        FrontOptions {
+            requests_per_minute: http.requests_per_minute,
+            anonymous_requests_per_minute: http.anonymous_requests_per_minute,
+            ..FrontOptions::default()
+        },
     );
     services.spawn(crate::http::serve(api, front, stop.clone()));
     if let Some(address) = serve.metrics_listen.or(http.metrics_listen) {

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::{JobView, State};
+use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::soundtrack::{Summary, Totals, enqueue_sync, enqueue_sync_all};
+use jobs::soundtrack::{Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::dry;
-use super::enqueue::duration;
+use super::enqueue::{duration, put_in};
 use crate::app::{App, Session};
+use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
 use crate::output::{Exit, Fault, Format, Progress, plural, short};
@@ -130,13 +131,17 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         return Err(no_token().into());
     }
     let who = app.env.user();
-    let made = match &one {
-        Some(company) => enqueue_sync(&session.client, company.id, who).await?,
-        None => enqueue_sync_all(&session.client, who).await?,
+    let (job, action) = match &one {
+        Some(company) => (sync_of(company.id, who), "sync.company"),
+        None => (sync_all_of(who), "sync.all"),
     };
-    session
-        .note_reason(app, &sync.change, &made.id.to_string())
-        .await?;
+    let target = sync.company_id.map(|id| id.to_string());
+    let told = |one: Enqueued| Told {
+        action,
+        target: target.clone().unwrap_or_else(|| "soundtrack".into()),
+        detail: json!({"job": one.id}),
+    };
+    let made = put_in(app, session, job, &sync.change, told).await?;
     if sync.no_wait {
         let words = format!(
             "Enqueued job {}. See how it goes: lockstep job show {}",

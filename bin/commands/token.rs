@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{dry, enqueue::duration, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
-use crate::http::token::{DEFAULT_LIFE, mint};
+use crate::http::token::{DEFAULT_LIFE, check, mint};
 use crate::output::{Exit, Fault, Format, Row, instant, instant_or_dash};
 
 /// The verbs.
@@ -79,6 +79,8 @@ pub(crate) async fn run(app: &App, token: Token) -> anyhow::Result<Exit> {
 
 async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<()> {
     let scopes = create.scopes.join(", ");
+    let life = create.valid_for.unwrap_or(Life(Some(DEFAULT_LIFE)));
+    check(&create.name, &create.scopes, life.0)?;
     if dry(
         app,
         &create.change,
@@ -86,7 +88,6 @@ async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<
     )? {
         return Ok(());
     }
-    let life = create.valid_for.unwrap_or(Life(Some(DEFAULT_LIFE)));
     let minted = mint(
         &session.client,
         &create.name,

@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use secrecy::SecretString;
+
+/// Asked once, and only when no variable says who we are: a directory service may have to be reached.
+static OWN_NAME: LazyLock<String> = LazyLock::new(postgres::own_name);
 
 /// The environment as it was when the program started.
 #[derive(Clone, Default)]
@@ -84,12 +88,13 @@ impl Environment {
         self.get("CLICOLOR_FORCE").is_some_and(|value| value != "0")
     }
 
-    /// Who is at the keyboard, for the audit trail.
+    /// Who is at the keyboard, for the audit trail. Services and containers often have no variable
+    /// that says so; then it is whom the process runs as.
     pub(crate) fn user(&self) -> &str {
         ["LOCKSTEP_ACTOR", "SUDO_USER", "USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| self.get(name))
-            .unwrap_or("unknown")
+            .unwrap_or_else(|| OWN_NAME.as_str())
     }
 
     /// Where temporary directories go.
@@ -135,6 +140,16 @@ mod tests {
 
         assert!(!env.no_color());
         assert_eq!(env.database_url(), None);
+    }
+
+    #[test]
+    fn without_a_variable_the_process_itself_says_who_it_is() {
+        let env = Environment::of([("USER", ""), ("LOGNAME", "")]);
+        let named = Environment::of([("USER", "ann"), ("LOCKSTEP_ACTOR", "deploy")]);
+
+        assert_eq!(env.user(), postgres::own_name());
+        assert_ne!(env.user(), "unknown");
+        assert_eq!(named.user(), "deploy");
     }
 
     #[test]

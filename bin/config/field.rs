@@ -4,6 +4,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use serde_json::Value;
+use toml::Spanned;
 use toml::de::DeValue;
 
 use super::duration::{parse_duration, show};
@@ -217,32 +218,58 @@ impl<'d> Field<'d> {
         part
     }
 
-    /// The value as JSON. TOML's dates become text: JSON has none.
+    /// The value as JSON. TOML's dates become text: JSON has none. Complains of numbers that would
+    /// not come out of JSON as they went in.
     pub(super) fn json(&self) -> Value {
-        to_json(self.value)
+        match self.value {
+            DeValue::String(text) => Value::from(text.as_ref()),
+            DeValue::Integer(integer) => {
+                let (digits, radix) = (integer.as_str(), integer.radix());
+                let signed = i64::from_str_radix(digits, radix).map(Value::from);
+                let number =
+                    signed.or_else(|_| u64::from_str_radix(digits, radix).map(Value::from));
+                number.unwrap_or_else(|_| self.not_json(format!("{integer} does not fit 64 bits")))
+            }
+            DeValue::Float(float) => {
+                let number = float.as_str().parse::<f64>().ok();
+                let number = number.and_then(serde_json::Number::from_f64);
+                number.map_or_else(
+                    || self.not_json(format!("{} is no number in JSON", float.as_str())),
+                    Value::Number,
+                )
+            }
+            DeValue::Boolean(truth) => Value::from(*truth),
+            DeValue::Datetime(instant) => Value::from(instant.to_string()),
+            DeValue::Array(array) => {
+                let items = array.iter().enumerate();
+                items
+                    .map(|(index, item)| self.inner(&format!("[{index}]"), item).json())
+                    .collect()
+            }
+            DeValue::Table(table) => {
+                let entries = table.iter().map(|(key, item)| {
+                    let name = key.get_ref().to_string();
+                    let value = self.inner(&format!(".{}", quoted(&name)), item).json();
+                    (name, value)
+                });
+                entries.collect()
+            }
+        }
     }
-}
 
-fn to_json(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(integer) => {
-            let number = i64::from_str_radix(integer.as_str(), integer.radix());
-            number.map_or(Value::Null, Value::from)
+    fn inner(&self, step: &str, value: &'d Spanned<DeValue<'d>>) -> Field<'d> {
+        Field {
+            path: format!("{}{step}", self.path),
+            span: value.span(),
+            value: value.get_ref(),
+            problems: self.problems,
         }
-        DeValue::Float(float) => float
-            .as_str()
-            .parse::<f64>()
-            .map_or(Value::Null, Value::from),
-        DeValue::Boolean(truth) => Value::from(*truth),
-        DeValue::Datetime(instant) => Value::from(instant.to_string()),
-        DeValue::Array(array) => array.iter().map(|item| to_json(item.get_ref())).collect(),
-        DeValue::Table(table) => {
-            let entries = table.iter();
-            entries
-                .map(|(key, item)| (key.get_ref().to_string(), to_json(item.get_ref())))
-                .collect()
-        }
+    }
+
+    fn not_json(&self, message: String) -> Value {
+        let help = "write it as a string, in double quotes";
+        self.refuse(message, "jobs could not read it back", Some(help.into()));
+        Value::Null
     }
 }
 
@@ -253,4 +280,41 @@ fn an(noun: &str) -> String {
         "a"
     };
     format!("{article} {noun}")
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Registry;
+    use serde_json::Value;
+
+    use super::super::parse;
+
+    fn args(text: &str) -> (Option<Value>, Vec<String>) {
+        let file = format!("[[schedule]]\nname = \"x\"\ncron = \"0 2 * * *\"\nargs = {text}");
+        let (config, report) = parse("workers.toml", &file, &Registry::new());
+        let places = report.problems().iter().map(|problem| problem.at.clone());
+        let places = places.filter(|at| at.contains("args")).collect();
+        (
+            config.and_then(|mut config| Some(config.schedules.pop()?.args)),
+            places,
+        )
+    }
+
+    #[test]
+    fn args_that_json_could_not_hold_are_refused_at_their_place() {
+        let table = [
+            ("{ id = 18446744073709551616 }", "schedule.x.args.id"),
+            ("{ id = -9223372036854775809 }", "schedule.x.args.id"),
+            (
+                "{ ids = [1, { \"a.b\" = 99999999999999999999 }] }",
+                "schedule.x.args.ids[1].\"a.b\"",
+            ),
+            ("{ x = inf }", "schedule.x.args.x"),
+            ("{ x = -nan }", "schedule.x.args.x"),
+        ];
+
+        for (text, place) in table {
+            assert_eq!(args(text), (None, vec![place.to_owned()]), "{text}");
+        }
+    }
 }

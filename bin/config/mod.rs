@@ -21,6 +21,8 @@ use std::time::Duration;
 use engine::{Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
 use toml::de::DeTable;
 
+use crate::http::FrontOptions;
+
 pub(crate) use duration::parse_duration;
 pub(crate) use env::Environment;
 use problem::Problems;
@@ -102,13 +104,17 @@ pub(crate) enum TokenSource {
     File(PathBuf),
 }
 
-/// Where the HTTP front listens.
+/// Where the HTTP front listens, and how often it answers whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Http {
     /// The API.
     pub(crate) listen: SocketAddr,
     /// The metrics; none is nowhere.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Requests a minute with one token; 0 is no limit.
+    pub(crate) requests_per_minute: u32,
+    /// Requests a minute of one address without a valid token; 0 is no limit.
+    pub(crate) anonymous_requests_per_minute: u32,
 }
 
 /// What flags said. They win over everything.
@@ -220,6 +226,7 @@ impl Config {
 
 /// Without a file and without an environment.
 pub(super) fn defaults(registry: &Registry) -> Config {
+    let front = FrontOptions::default();
     Config {
         path: None,
         database: None,
@@ -234,6 +241,8 @@ pub(super) fn defaults(registry: &Registry) -> Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             // The port that OpenTelemetry's Prometheus exporters use; 9090 is Prometheus's own.
             metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+            requests_per_minute: front.requests_per_minute,
+            anonymous_requests_per_minute: front.anonymous_requests_per_minute,
         },
         worker: WorkerOptions {
             queues: Vec::new(),

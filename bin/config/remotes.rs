@@ -7,6 +7,9 @@ use super::field::Field;
 use super::section::Section;
 use super::{Http, Soundtrack, TokenSource};
 
+/// Above a million a second, no limit at all is what is meant.
+const MOST_PER_MINUTE: i64 = 60_000_000;
+
 pub(super) fn soundtrack(section: Section<'_>, usual: Soundtrack) -> Soundtrack {
     for key in ["token", "api_token", "api_key", "secret", "password"] {
         if let Some(field) = section.get(key) {
@@ -112,10 +115,26 @@ pub(super) fn http(section: Section<'_>, usual: Http) -> Http {
             Some(help.into()),
         );
     }
-    section.finish(&[]);
+    let rate = |key, usual| {
+        let field = section.get(key);
+        let rate = field.and_then(|field| field.integer(0..=MOST_PER_MINUTE));
+        rate.and_then(|rate| u32::try_from(rate).ok())
+            .unwrap_or(usual)
+    };
+    let with_token = rate("requests_per_minute", usual.requests_per_minute);
+    let without = rate(
+        "anonymous_requests_per_minute",
+        usual.anonymous_requests_per_minute,
+    );
+    section.finish(&[(
+        "rate_limit",
+        "requests are counted by the minute: `requests_per_minute = 6000`",
+    )]);
     Http {
         listen: listen_at,
         metrics_listen: metrics_at,
+        requests_per_minute: with_token,
+        anonymous_requests_per_minute: without,
     }
 }
 
@@ -141,4 +160,31 @@ pub(super) fn parse_address(text: &str) -> Option<SocketAddr> {
         None => text.to_owned(),
     };
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Registry;
+
+    use super::super::parse;
+
+    #[test]
+    fn rates_are_read_zero_is_off_and_nonsense_is_refused() {
+        let read = |text: &str| parse("workers.toml", text, &Registry::new());
+        let rates = |text: &str| {
+            let http = read(text).0.expect("a configuration").http;
+            (http.requests_per_minute, http.anonymous_requests_per_minute)
+        };
+
+        assert_eq!(rates(""), (6_000, 60));
+        assert_eq!(rates("[http]\nrequests_per_minute = 0"), (0, 60));
+        assert_eq!(
+            rates("[http]\nanonymous_requests_per_minute = 5"),
+            (6_000, 5)
+        );
+        for nonsense in ["-1", "60000001", "1.5", "\"6000\""] {
+            let (_, report) = read(&format!("[http]\nrequests_per_minute = {nonsense}"));
+            assert_eq!(report.errors(), 1, "{nonsense}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
@@ -19,11 +19,12 @@ use utoipa::openapi::OpenApi;
 use super::FrontState;
 use super::finish::RequestId;
 use super::problem::{FORBIDDEN, INTERNAL, Problem, UNAUTHENTICATED};
+use super::rate::{self, Peer};
 use super::token::{self, Caller};
 
-/// The scope each route asks for.
+/// The scope each route asks for; none where its operation names none, and then it opens for nobody.
 #[derive(Debug)]
-pub(crate) struct Locks(HashMap<String, HashMap<Method, String>>);
+pub(crate) struct Locks(HashMap<String, HashMap<Method, Option<String>>>);
 
 impl Locks {
     pub(crate) fn of(document: &OpenApi) -> Locks {
@@ -36,7 +37,7 @@ impl Locks {
                     .flatten()
                     .filter_map(|(method, operation)| {
                         let method = Method::from_bytes(method.to_uppercase().as_bytes()).ok()?;
-                        Some((method, scope_of(operation)?))
+                        Some((method, scope_of(operation)))
                     });
             locks.insert(path.trim_end_matches('/').to_owned(), scopes.collect());
         }
@@ -50,12 +51,15 @@ impl Locks {
         } else {
             method
         };
-        match self.0.get(route.trim_end_matches('/')) {
-            Some(scopes) => Ok(scopes.get(method).map(String::as_str)),
-            None => {
-                let causes = format!("route {route} is not in the OpenAPI document");
-                Err(Problem::new(INTERNAL, "the route is not open").because(causes))
-            }
+        let closed = |why: &str| {
+            let causes = format!("route {method} {route} {why} in the OpenAPI document");
+            Problem::new(INTERNAL, "the route is not open").because(causes)
+        };
+        let scopes = self.0.get(route.trim_end_matches('/'));
+        match scopes.ok_or_else(|| closed("is not"))?.get(method) {
+            Some(Some(scope)) => Ok(Some(scope)),
+            Some(None) => Err(closed("names no scope")),
+            None => Ok(None),
         }
     }
 }
@@ -65,7 +69,7 @@ fn scope_of(operation: &Value) -> Option<String> {
     Some(operation["security"][0]["token"][0].as_str()?.to_owned())
 }
 
-/// Lets a request pass that brings a token with the route's scope.
+/// Lets a request pass that brings a token with the route's scope, and not too often.
 pub(crate) async fn guard(
     State((front, locks)): State<(FrontState, Arc<Locks>)>,
     Extension(id): Extension<RequestId>,
@@ -80,22 +84,40 @@ pub(crate) async fn guard(
         Err(problem) => return problem.into_response(),
     };
     let bearer = bearer(request.headers());
-    let caller = match admit(&front, scope, bearer).await {
-        Ok(caller) => Caller {
-            request_id: id.0,
-            ..caller
-        },
+    let caller = match admit(&front, bearer).await {
+        Ok(caller) => caller,
+        Err(problem) => {
+            let peer = request.extensions().get::<Peer>().copied();
+            return turned_away(&front, peer, problem);
+        }
+    };
+    let standing = match front.rates.token(&caller.id) {
+        Ok(standing) => standing,
         Err(problem) => return problem.into_response(),
     };
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+    if !caller.may(scope) {
+        return rate::told(forbidden(scope).into_response(), standing);
+    }
+    request.extensions_mut().insert(Caller {
+        request_id: id.0,
+        ..caller
+    });
+    rate::told(next.run(request).await, standing)
 }
 
-async fn admit(
-    front: &FrontState,
-    scope: &str,
-    bearer: Option<SecretString>,
-) -> Result<Caller, Problem> {
+/// Whoever shows no valid token is counted by address. Only then: a neighbour behind the same address
+/// who shows one is not made to wait.
+fn turned_away(front: &FrontState, peer: Option<Peer>, problem: Problem) -> Response {
+    if problem.status() != StatusCode::UNAUTHORIZED {
+        return problem.into_response();
+    }
+    match front.rates.stranger(peer) {
+        Ok(standing) => rate::told(problem.into_response(), standing),
+        Err(too_often) => too_often.into_response(),
+    }
+}
+
+async fn admit(front: &FrontState, bearer: Option<SecretString>) -> Result<Caller, Problem> {
     let Some(bearer) = bearer else {
         return Err(unauthenticated(
             "no bearer token was sent",
@@ -108,16 +130,17 @@ async fn admit(
             "Bearer realm=\"lockstep\", error=\"invalid_token\"",
         ));
     };
-    if !caller.may(scope) {
-        let challenge =
-            format!("Bearer realm=\"lockstep\", error=\"insufficient_scope\", scope=\"{scope}\"");
-        let problem = Problem::new(FORBIDDEN, format!("the token lacks the scope {scope}"));
-        return Err(match HeaderValue::from_str(&challenge) {
-            Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
-            Err(_) => problem,
-        });
-    }
     Ok(caller)
+}
+
+fn forbidden(scope: &str) -> Problem {
+    let challenge =
+        format!("Bearer realm=\"lockstep\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    let problem = Problem::new(FORBIDDEN, format!("the token lacks the scope {scope}"));
+    match HeaderValue::from_str(&challenge) {
+        Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+        Err(_) => problem,
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::{BAD_PARAMETER, NO_ROUTE, Problem};
+use super::rate::Standing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -60,8 +61,12 @@ pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
             )),
             false => next.run(request).await,
         };
+        let standing = response.extensions().get::<Standing>().cloned();
         let mut response = as_problem(response, &path, &id);
         dress(response.headers_mut(), &id);
+        response
+            .headers_mut()
+            .extend(standing.iter().flat_map(Standing::headers));
         note(&method, route.as_deref(), &response, started.elapsed());
         response
     }

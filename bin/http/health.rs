@@ -3,13 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::json;
+use serde::Serialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::FrontState;
 
@@ -49,14 +52,52 @@ impl Readiness {
     }
 }
 
-pub(crate) fn routes() -> Router<FrontState> {
-    Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+pub(crate) fn routes() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new()
+        .routes(routes!(live))
+        .routes(routes!(ready))
         .route("/healthz", get(ready))
 }
 
-/// 200 when this process should be sent work, 503 otherwise; `?verbose` says why.
+/// Whether this process should be sent work.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// ready, or not ready.
+    status: &'static str,
+    /// What was looked at, with `?verbose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Checks>,
+}
+
+/// What was looked at: `ok`, or what is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+struct Checks {
+    /// Whether this process goes on serving: ok, or draining.
+    serving: &'static str,
+    /// Whether the database answers and is migrated.
+    database: &'static str,
+}
+
+/// Says that the process lives.
+///
+/// Looks at nothing else: a database that is away is no reason to kill the process.
+#[utoipa::path(
+    get, path = "/livez", tag = "health", operation_id = "health_live",
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain"))
+)]
+async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether this process should be sent work; `/healthz` says the same.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", operation_id = "health_ready",
+    params(("verbose" = Option<String>, Query, description = "Say what was looked at; it needs no value")),
+    responses(
+        (status = 200, description = "Send it work", body = Health),
+        (status = 503, description = "It drains, or the database is away or not migrated", body = Health),
+    )
+)]
 async fn ready(State(front): State<FrontState>, RawQuery(query): RawQuery) -> Response {
     let serving = if front.is_draining() {
         "draining"
@@ -72,14 +113,9 @@ async fn ready(State(front): State<FrontState>, RawQuery(query): RawQuery) -> Re
     };
     let verbose =
         query.is_some_and(|query| query.split('&').any(|word| word.starts_with("verbose")));
-    let word = if is_ready { "ready" } else { "not ready" };
-    if verbose {
-        (
-            status,
-            Json(json!({"status": word, "checks": {"serving": serving, "database": database}})),
-        )
-            .into_response()
-    } else {
-        (status, Json(json!({"status": word}))).into_response()
-    }
+    let health = Health {
+        status: if is_ready { "ready" } else { "not ready" },
+        checks: verbose.then_some(Checks { serving, database }),
+    };
+    (status, Json(health)).into_response()
 }

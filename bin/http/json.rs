@@ -8,22 +8,34 @@ use serde_json::error::Category;
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Path, Segment};
 
+use super::number;
 use super::problem::{BAD_JSON, Flaw, Problem};
 
-/// Reads a body.
-///
-/// Refused as not JSON (400): syntax, more than 128 levels, numbers beyond a double, lone surrogates.
-/// Refused as unacceptable (422): NUL in a string, a key given twice, a wrong shape.
+/// Reads a body. Refused is what [`value`] refuses, and as unacceptable (422) a wrong shape.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Strict
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| unreadable(&error))?;
+    let value = value(body)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
         Problem::invalid(vec![Flaw::new(pointer, error.into_inner().to_string())])
     })
+}
+
+/// Reads one JSON value.
+///
+/// Refused as not JSON (400): syntax, more than 128 levels, numbers beyond a double, lone surrogates.
+/// Refused as unacceptable (422): NUL in a string, a key given twice, whole numbers beyond 64 bits.
+pub(crate) fn value(text: &[u8]) -> Result<Value, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = Strict
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| unreadable(&error))?;
+    // What was read as JSON is UTF-8.
+    let flaws = str::from_utf8(text).map_or_else(|_| Vec::new(), number::too_large);
+    match flaws.is_empty() {
+        true => Ok(value),
+        false => Err(Problem::invalid(flaws)),
+    }
 }
 
 fn unreadable(error: &serde_json::Error) -> Problem {
@@ -154,6 +166,7 @@ mod tests {
             (r#"{"list": [1], "list": [2]}"#, 422, "duplicate key"),
             (r#"{"a\u0000": 1}"#, 422, "NUL"),
             (r#"{"list": "\u0000"}"#, 422, "NUL"),
+            (r#"{"list": [18446744073709551616]}"#, 422, "as a string"),
             (r#"{"list": [1e999]}"#, 400, "out of range"),
             (r#"{"list": "\ud800"}"#, 400, "hex escape"),
             (&deep, 400, "recursion limit"),

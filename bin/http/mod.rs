@@ -4,7 +4,8 @@
 //! A request passes, from the outside in: `finish` (request id, headers, every error as
 //! `application/problem+json`), `door` (load, time, one task a request, so that a caller who hangs
 //! up never cuts a database call in two), `access` (token and scope, read from the OpenAPI
-//! document itself, so that what is documented is what is enforced), and its handler in `api`.
+//! document itself, so that what is documented is what is enforced; and `rate`, how often), and its
+//! handler in `api`.
 
 mod access;
 mod api;
@@ -13,11 +14,13 @@ mod extract;
 mod finish;
 mod headers;
 mod health;
-mod json;
+pub(crate) mod json;
 mod metrics;
+mod number;
 mod openapi;
 mod page;
 mod problem;
+mod rate;
 mod serve;
 mod state;
 pub mod token;
@@ -41,12 +44,15 @@ pub fn router(state: FrontState) -> Router {
     let locks = Arc::new(access::Locks::of(&document));
     let locked = routes.route_layer(from_fn_with_state((state.clone(), locks), access::guard));
     let inside = from_fn_with_state(state.clone(), door::door);
-    Router::new()
-        .merge(locked.layer(inside))
-        .merge(openapi::routes())
-        .merge(health::routes())
+    let open = Router::new()
+        .merge(Router::from(openapi::routes()))
         .merge(problem::routes())
         .fallback(finish::nothing_here)
+        .layer(from_fn_with_state(state.clone(), rate::strangers));
+    Router::new()
+        .merge(locked.layer(inside))
+        .merge(open)
+        .merge(Router::from(health::routes()))
         .layer(from_fn(finish::finish))
         .with_state(state)
 }

@@ -2,12 +2,13 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
+use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, Response, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{FrontState, api};
 
@@ -16,7 +17,7 @@ use super::{FrontState, api};
 #[openapi(
     info(
         title = "Lockstep",
-        description = "A durable sync engine: every sync is a persisted job in Postgres.\n\nErrors are `application/problem+json` (RFC 9457), except on the two zone sync paths, which keep the bodies of the system they replace. Tokens are sent as `Authorization: Bearer lockstep_…`; each operation names the scope it asks for.",
+        description = "A durable sync engine: every sync is a persisted job in Postgres.\n\nErrors are `application/problem+json` (RFC 9457), except on the two zone sync paths, which keep the bodies of the system they replace. Tokens are sent as `Authorization: Bearer lockstep_…`; each operation names the scope it asks for.\n\nEach token, and each address without one, may ask so many times a minute: `RateLimit-Policy` and `RateLimit` tell where you stand, and 429 comes with `Retry-After`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(super::problem::ProblemBody<'static>)),
@@ -26,6 +27,7 @@ use super::{FrontState, api};
         (name = "operations", description = "Queues, kinds, schedules, workers, alerts, audit."),
         (name = "companies", description = "Companies, their zones, and syncs."),
         (name = "tokens", description = "API tokens."),
+        (name = "health", description = "For orchestrators and tools; no token is needed."),
     )
 )]
 pub(super) struct Head;
@@ -38,6 +40,8 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
 /// The document of all routes.
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = api::routes(&super::FrontOptions::default()).into_openapi();
+    document.merge(super::health::routes().into_openapi());
+    document.merge(routes().into_openapi());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
@@ -81,7 +85,15 @@ pub(super) fn with_scheme(mut document: utoipa::openapi::OpenApi) -> utoipa::ope
     document
 }
 
-pub(super) fn routes() -> Router<FrontState> {
-    let serve = || async { ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()) };
-    Router::new().route(&format!("{}/openapi.json", super::BASE), get(serve))
+pub(super) fn routes() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new().nest(super::BASE, OpenApiRouter::new().routes(routes!(serve)))
+}
+
+/// Describes the API: this document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "health", operation_id = "document_show",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = Object))
+)]
+async fn serve() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }

@@ -47,6 +47,7 @@ sorts! {
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type" 415 "The body must be JSON" "Send `Content-Type: application/json`.";
     INVALID = "invalid" 422 "The request cannot be accepted as it is" "The entries of `errors` say where and what.";
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch" 422 "The idempotency key was used for another request" "Use a fresh key for a new request; repeat a request unchanged.";
+    RATE_LIMITED = "rate_limited" 429 "Too many requests" "Try again after the time in Retry-After; RateLimit tells where you stand.";
     INTERNAL = "internal" 500 "Something of ours failed" "Look for the request id in the log.";
     UNAVAILABLE = "unavailable" 503 "The database is away" "Try again after the time in Retry-After.";
     OVERLOADED = "overloaded" 503 "Too many requests are in work" "Try again after the time in Retry-After.";
@@ -192,7 +193,7 @@ impl Problem {
             instance,
             code,
             request_id,
-            retryable: matches!(status, 408 | 503 | 504),
+            retryable: matches!(status, 408 | 429 | 503 | 504),
             hint,
             errors: &self.flaws,
             related: self.related.as_deref(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -14,7 +14,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 
+use super::rate::Peer;
 use super::{FrontOptions, FrontState};
 
 /// Heads with more headers than this are refused with 431.
@@ -92,7 +94,15 @@ pub(super) async fn accept(
             () = &mut stop => return connections,
         };
         match (accepted, place) {
-            (Ok((stream, _)), Ok(place)) => keep(stream, place, &app, &builder, &connections),
+            (Ok((stream, from)), Ok(place)) => {
+                keep(
+                    (stream, Peer(from.ip())),
+                    place,
+                    &app,
+                    &builder,
+                    &connections,
+                );
+            }
             (Err(error), _) => {
                 // Out of file handles, most likely: others must end before the next can begin.
                 tracing::warn!("could not accept a connection: {error}");
@@ -125,7 +135,7 @@ fn builder(header_time: Duration) -> Builder<TokioExecutor> {
 
 /// Serves one connection in a task, which the graceful shutdown waits for.
 fn keep(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     place: OwnedSemaphorePermit,
     app: &Router,
     builder: &Builder<TokioExecutor>,
@@ -133,7 +143,7 @@ fn keep(
 ) {
     // Answers are small and whole: waiting to fill a packet only makes them late.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(app.clone());
+    let service = TowerToHyperService::new(Extension(peer).layer(app.clone()));
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::health::Readiness;
+use super::rate::Rates;
 
 /// The front's limits. The defaults are for production.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,10 @@ pub struct FrontOptions {
     pub shutdown: Duration,
     /// How long an idempotency key is remembered.
     pub idempotency_keep: Duration,
+    /// Requests a minute with one token; 0 is no limit.
+    pub requests_per_minute: u32,
+    /// Requests a minute of one address without a token that opens anything; 0 is no limit.
+    pub anonymous_requests_per_minute: u32,
 }
 
 impl Default for FrontOptions {
@@ -50,6 +55,9 @@ impl Default for FrontOptions {
             drain: Duration::ZERO,
             shutdown: Duration::from_secs(20),
             idempotency_keep: Duration::from_secs(24 * 3600),
+            // A hundred a second: more than a person's script needs, less than would starve others.
+            requests_per_minute: 6_000,
+            anonymous_requests_per_minute: 60,
         }
     }
 }
@@ -65,6 +73,7 @@ pub struct FrontState {
     /// The tasks requests run in: a stop waits for them.
     pub(crate) tasks: TaskTracker,
     pub(crate) readiness: Arc<Readiness>,
+    pub(crate) rates: Arc<Rates>,
     draining: Arc<AtomicBool>,
 }
 
@@ -83,6 +92,7 @@ impl FrontState {
             client,
             env,
             permits: Arc::new(Semaphore::new(options.concurrency)),
+            rates: Arc::new(Rates::new(&options)),
             options: Arc::new(options),
             tasks: TaskTracker::new(),
             readiness: Arc::new(Readiness::default()),

@@ -11,6 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::api::DryRun;
+use crate::audited::Asked;
+
 /// How long a token lives unless its maker says otherwise (research: at most 90 days by default).
 pub const DEFAULT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -81,7 +84,15 @@ pub async fn mint(
     Ok(Minted { id, token })
 }
 
-fn check(name: &str, scopes: &[String], valid_for: Option<Duration>) -> Result<(), Error> {
+/// Refuses a token that cannot be made, before it is made.
+///
+/// # Errors
+/// [`Error::Invalid`] for a bad name, scope or life.
+pub(crate) fn check(
+    name: &str,
+    scopes: &[String],
+    valid_for: Option<Duration>,
+) -> Result<(), Error> {
     if name.trim().is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
         return Err(Error::Invalid(
             "name: expected 1 to 100 bytes without control characters".into(),
@@ -112,6 +123,8 @@ fn check(name: &str, scopes: &[String], valid_for: Option<Duration>) -> Result<(
 /// Who holds a token, and what they may do.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    /// The token's public part.
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) scopes: Vec<String>,
     /// Of the request that brought the token, for the audit trail.
@@ -127,6 +140,15 @@ impl Caller {
 
     pub(crate) fn actor(&self) -> Actor {
         Actor::new(&self.name, "http")
+    }
+
+    /// A change that this caller asks for.
+    pub(super) fn asked(&self, dry: &DryRun) -> Asked {
+        Asked {
+            by: self.actor(),
+            aside: Some(("request_id", self.request_id.clone())),
+            dry_run: dry.dry_run,
+        }
     }
 }
 
@@ -146,6 +168,7 @@ pub(crate) async fn identify(
         .map_or_else(|| vec![0; hash.len()], |token| token.secret_hash.clone());
     let same = bool::from(stored.ct_eq(&hash));
     Ok(found.filter(|_| same).map(|token| Caller {
+        id: id.to_owned(),
         name: token.name,
         scopes: token.scopes,
         request_id: String::new(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::{Error, store};
 
@@ -51,20 +51,23 @@ pub struct NewCompany {
 }
 
 /// What to change of a company. What is not said stays; in JSON, null takes a value away.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Patch {
     /// 1 to 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// At most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// `Some(None)` takes it away.
-    #[serde(deserialize_with = "said")]
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Option<i64>>,
     /// `Some(None)` takes it away.
-    #[serde(deserialize_with = "said")]
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub soundtrack_account_id: Option<Option<String>>,
     /// Whether it wants alerts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<bool>,
 }
 
@@ -106,42 +109,41 @@ pub async fn syncable(pool: &PgPool, id: i64) -> Result<Company, Error> {
     }
 }
 
-/// Makes a company.
+/// Makes a company. The transaction is the caller's, who may have more to say in it.
 ///
 /// # Errors
 /// [`Error::Invalid`]; [`Error::AccountTaken`].
-pub async fn create(pool: &PgPool, company: &NewCompany) -> Result<Company, Error> {
+pub async fn create(conn: &mut PgConnection, company: &NewCompany) -> Result<Company, Error> {
     check(
         Some(&company.name),
         Some(&company.country),
         company.soundtrack_account_id.as_deref(),
     )?;
-    store::company::create(&mut *pool.acquire().await?, company).await
+    store::company::create(conn, company).await
 }
 
-/// Changes a company.
+/// Changes a company, in the caller's transaction.
 ///
 /// # Errors
 /// [`Error::UnknownCompany`]; [`Error::Invalid`]; [`Error::AccountTaken`].
-pub async fn update(pool: &PgPool, id: i64, patch: &Patch) -> Result<Company, Error> {
+pub async fn update(conn: &mut PgConnection, id: i64, patch: &Patch) -> Result<Company, Error> {
     let account = patch
         .soundtrack_account_id
         .as_ref()
         .and_then(Option::as_deref);
     check(patch.name.as_deref(), patch.country.as_deref(), account)?;
-    let done = store::company::update(&mut *pool.acquire().await?, id, patch).await?;
+    let done = store::company::update(conn, id, patch).await?;
     done.ok_or(Error::UnknownCompany(id))
 }
 
-/// Deletes a company with its zones and runs; its parts lose their parent and stay.
+/// Deletes a company with its zones and runs, in the caller's transaction, and returns what it was;
+/// its parts lose their parent and stay.
 ///
 /// # Errors
 /// [`Error::UnknownCompany`].
-pub async fn delete(pool: &PgPool, id: i64) -> Result<(), Error> {
-    match store::company::delete(&mut *pool.acquire().await?, id).await? {
-        true => Ok(()),
-        false => Err(Error::UnknownCompany(id)),
-    }
+pub async fn delete(conn: &mut PgConnection, id: i64) -> Result<Company, Error> {
+    let gone = store::company::delete(conn, id).await?;
+    gone.ok_or(Error::UnknownCompany(id))
 }
 
 fn check(name: Option<&str>, country: Option<&str>, account: Option<&str>) -> Result<(), Error> {
@@ -186,6 +188,8 @@ mod tests {
         assert_eq!(patch.parent_id, Some(None));
         assert_eq!(patch.soundtrack_account_id, None);
         assert_eq!(patch.alerts, Some(false));
+        let said = serde_json::json!({"parent_id": null, "alerts": false});
+        assert_eq!(serde_json::to_value(&patch).unwrap(), said);
     }
 
     #[test]

@@ -1,6 +1,14 @@
-//! `lockstep demo --once`: from nothing to synced zones, with the planted trouble told.
+//! `lockstep demo`: from nothing to synced zones, with the planted trouble told, and with commands to
+//! paste that work.
 
-use crate::cli::{json, program};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin;
+
+use crate::cli::{ended, json, program};
 
 #[tokio::test]
 async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
@@ -22,4 +30,89 @@ async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
         dead.iter().all(|letter| letter["error"].is_string()),
         "{dead:?}"
     );
+}
+
+#[tokio::test]
+async fn every_command_that_the_demo_prints_works_when_pasted() {
+    let mut demo = Demo::start();
+    let commands = demo.commands().await;
+    assert!(commands.len() > 8, "{commands:?}");
+
+    // As in another terminal, whose settings are for another database.
+    let mut shell = Command::new("sh");
+    let marked = commands
+        .iter()
+        .map(|line| format!("{line}\necho \"::$?\"\n"));
+    shell
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .write_stdin(marked.collect::<String>());
+    let (_, out, err) = ended(shell).await;
+
+    let codes: Vec<&str> = out
+        .split("::")
+        .skip(1)
+        .filter_map(|rest| rest.lines().next())
+        .collect();
+    assert_eq!(
+        codes,
+        vec!["0"; commands.len()],
+        "{commands:#?}\n{out}\n{err}"
+    );
+    assert!(out.contains("\"data\":[{\"id\":"), "jobs by curl: {out}");
+    assert!(out.contains("{\"synced\":"), "a sync by curl: {out}");
+    demo.stop().await;
+}
+
+/// A demo that stays, killed when its test ends early.
+struct Demo(Child);
+
+impl Demo {
+    fn start() -> Demo {
+        let child = std::process::Command::new(cargo_bin("lockstep"))
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(env!("CARGO_TARGET_TMPDIR"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        Demo(child)
+    }
+
+    /// The lines below "What to try", up to the blank one.
+    async fn commands(&mut self) -> Vec<String> {
+        let out = self.0.stdout.take().expect("a pipe");
+        let read = tokio::task::spawn_blocking(move || {
+            let lines = BufReader::new(out).lines().map_while(Result::ok);
+            let below = lines
+                .skip_while(|line| !line.starts_with("What to try"))
+                .skip(1);
+            let lines = below.take_while(|line| !line.is_empty());
+            lines.map(|line| line.trim().to_owned()).collect()
+        });
+        let read = tokio::time::timeout(Duration::from_secs(120), read).await;
+        read.expect("in time").expect("read to its end")
+    }
+
+    async fn stop(mut self) {
+        let told = std::process::Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
+        assert!(told.expect("kill runs").success());
+        let ended = tokio::task::spawn_blocking(move || self.0.wait());
+        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        let status = ended.expect("in time").expect("joined").expect("a child");
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -2,10 +2,10 @@
 
 use assert_cmd::Command;
 use engine::testing::Database;
-use jobs::company::{self, NewCompany};
+use jobs::company::NewCompany;
 use sim::soundtrack::{Config, Fault, FaultKind, Simulator};
 
-use crate::cli::{database, ended, json, lockstep};
+use crate::cli::{company, database, ended, json, lockstep};
 
 /// Three companies with five zones each, and one without an account.
 async fn world() -> (Database, Simulator) {
@@ -21,17 +21,13 @@ async fn world() -> (Database, Simulator) {
             soundtrack_account_id: Some(account.id),
             ..NewCompany::default()
         };
-        company::create(database.pool(), &new)
-            .await
-            .expect("company");
+        company(&database, &new).await;
     }
     let without = NewCompany {
         name: "Hilton Pattaya".into(),
         ..NewCompany::default()
     };
-    company::create(database.pool(), &without)
-        .await
-        .expect("company");
+    company(&database, &without).await;
     (database, simulator)
 }
 

@@ -178,7 +178,7 @@ async fn show(
         }
         return Ok(Exit::Ok);
     }
-    story::what_to_try(app, session, home, stage.address).await?;
+    story::what_to_try(app, session, stage.address).await?;
     watch(app, session, &job, stop).await?;
     Ok(Exit::Ok)
 }

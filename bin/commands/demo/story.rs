@@ -8,7 +8,6 @@ use jobs::soundtrack::Totals;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::home::Home;
 use crate::app::{App, Session};
 use crate::commands::sync::of_all;
 use crate::output::{Format, clean, instant, long, plural, span_between};
@@ -72,11 +71,11 @@ async fn said(session: &Session, letter: &JobView) -> anyhow::Result<String> {
     ))
 }
 
-/// Commands that work as they are.
+/// Commands that work as they are, whatever database the reader's own settings name: the variable
+/// wins over `DATABASE_URL` and over a workers.toml that happens to be there.
 pub(super) async fn what_to_try(
     app: &App,
     session: &Session,
-    home: &Home,
     address: SocketAddr,
 ) -> anyhow::Result<()> {
     if app.out.format != Format::Table {
@@ -84,8 +83,8 @@ pub(super) async fn what_to_try(
     }
     let letter = dead(session).await?.first().map(|letter| letter.id);
     let mut lines = vec![format!(
-        "export LOCKSTEP_DATA_DIR={}",
-        quoted(&home.dir().display().to_string())
+        "export LOCKSTEP_DATABASE_URL={}",
+        quoted(&session.database.url)
     )];
     lines.extend(alias(app));
     lines.push("lockstep job list --limit 10".into());

@@ -1,7 +1,7 @@
 //! The simulated world of the demo: forty companies, and four sorts of trouble that the systems we
 //! replace got wrong.
 
-use engine::Actor;
+use engine::{Actor, Client};
 use jobs::company::{self, NewCompany};
 use sim::soundtrack::{Config, Fault, FaultKind, Simulator, Switches, TruthAccount, WorldSize};
 
@@ -54,8 +54,9 @@ pub(super) async fn seed(session: &Session, simulator: &Simulator) -> anyhow::Re
         return Ok(there.len());
     }
     let accounts = simulator.truth().accounts;
+    let mut tx = pool.begin().await?;
     for account in &accounts {
-        company::create(pool, &of(account)).await?;
+        company::create(&mut tx, &of(account)).await?;
     }
     let without = NewCompany {
         name: "Hilton Pattaya".into(),
@@ -63,12 +64,10 @@ pub(super) async fn seed(session: &Session, simulator: &Simulator) -> anyhow::Re
         alerts: true,
         ..NewCompany::default()
     };
-    company::create(pool, &without).await?;
+    company::create(&mut tx, &without).await?;
     let actor = Actor::new("demo", "cli");
-    session
-        .client
-        .record_audit(&actor, "demo.seed", "companies", None)
-        .await?;
+    Client::record_audit_in(&mut tx, &actor, "demo.seed", "companies", None).await?;
+    tx.commit().await?;
     Ok(accounts.len() + 1)
 }
 

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::view::AuditEntry;
 use crate::http::FrontState;
 use crate::http::extract::Params;
-use crate::http::page::{self, All};
+use crate::http::page::{self, Listed};
 use crate::http::problem::Problem;
 
 /// Which rows to show.
@@ -18,22 +19,31 @@ use crate::http::problem::Problem;
 pub(super) struct Wanted {
     /// Of one target, e.g. a job's id.
     target: Option<String>,
-    /// Rows, 1 to 500; 50 unless said.
+    /// Rows a page, 1 to 500; 50 unless said.
     limit: Option<u16>,
+    /// `page.next` of the page before.
+    cursor: Option<String>,
 }
 
-/// Lists the newest changes.
+/// Lists changes, newest first.
 #[utoipa::path(
     get, path = "/audit", tag = "operations", operation_id = "audit_list", params(Wanted), security(("token" = ["admin"])),
-    responses((status = 200, body = All<AuditEntry>))
+    responses((status = 200, body = Listed<AuditEntry>))
 )]
 pub(super) async fn list(
     State(front): State<FrontState>,
     Params(wanted): Params<Wanted>,
-) -> Result<Json<All<AuditEntry>>, Problem> {
+) -> Result<(HeaderMap, Json<Listed<AuditEntry>>), Problem> {
     let limit = page::check_limit(wanted.limit)?;
-    let entries = front.client.audit(wanted.target.as_deref(), limit).await?;
-    Ok(Json(All {
-        data: entries.into_iter().map(AuditEntry::from).collect(),
-    }))
+    let target = wanted.target.as_deref();
+    let said: Vec<_> = target.iter().map(|target| ("target", *target)).collect();
+    let before = wanted
+        .cursor
+        .as_deref()
+        .map(|cursor| page::open(cursor, &said))
+        .transpose()?;
+    let found = front.client.audit_before(target, before, limit).await?;
+    let next = page::key_of_full(&found, limit, |entry| entry.id);
+    let entries = found.into_iter().map(AuditEntry::from).collect();
+    Ok(page::page("/audit", entries, next, &said, wanted.limit))
 }

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jobs::company;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::note;
+use super::DryRun;
 use super::view::mirror;
+use crate::audited;
 use crate::http::extract::{At, Body, Params};
 use crate::http::page::{self, Listed};
 use crate::http::problem::{NOT_FOUND, Problem};
@@ -77,25 +77,22 @@ fn yes() -> bool {
 }
 
 /// What to change. What is not said stays; null takes a value away.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Patch {
     /// 1 to 200 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// At most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<String>,
     /// The company it belongs to.
     #[schema(value_type = Option<i64>)]
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "said")]
     parent_id: Option<Option<i64>>,
     /// Its account at Soundtrack.
     #[schema(value_type = Option<String>)]
-    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "said")]
     soundtrack_account_id: Option<Option<String>>,
     /// Whether it wants alerts.
-    #[serde(skip_serializing_if = "Option::is_none")]
     alerts: Option<bool>,
 }
 
@@ -156,14 +153,36 @@ pub(super) async fn show(
     Ok(Json(company.into()))
 }
 
+/// A company as a change left it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Written {
+    #[serde(flatten)]
+    company: Company,
+    /// True when nothing was changed because the caller asked only what would happen. The company is
+    /// then as it would be; a new one's id is nobody's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+impl Written {
+    fn new(company: company::Company, dry: &DryRun) -> Written {
+        Written {
+            company: company.into(),
+            dry_run: dry.dry_run,
+        }
+    }
+}
+
 /// Makes a company.
 #[utoipa::path(
     post, path = "/companies", tag = "companies", operation_id = "company_create", request_body = NewCompany,
-    security(("token" = ["companies:write"])), responses((status = 201, body = Company))
+    params(DryRun), security(("token" = ["companies:write"])),
+    responses((status = 201, body = Written), (status = 200, description = "A dry run", body = Written))
 )]
 pub(super) async fn create(
     State(front): State<FrontState>,
     caller: Caller,
+    Params(dry): Params<DryRun>,
     Body(new): Body<NewCompany>,
 ) -> Result<Response, Problem> {
     let new = company::NewCompany {
@@ -173,30 +192,28 @@ pub(super) async fn create(
         soundtrack_account_id: new.soundtrack_account_id,
         alerts: new.alerts,
     };
-    let made = Company::from(company::create(&front.env.pool, &new).await?);
-    note(
-        &front,
-        &caller,
-        ("company.create", &made.id.to_string()),
-        json!({"name": made.name}),
-    )
-    .await?;
+    let made = audited::create_company(&front.env.pool, &new, &caller.asked(&dry)).await?;
     let location = format!("{BASE}/companies/{}", made.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made)).into_response())
+    let written = Json(Written::new(made, &dry));
+    Ok(match dry.dry_run {
+        true => written.into_response(),
+        false => (StatusCode::CREATED, [(LOCATION, location)], written).into_response(),
+    })
 }
 
 /// Changes a company.
 #[utoipa::path(
-    patch, path = "/companies/{id}", tag = "companies", operation_id = "company_update", params(("id" = i64, Path)),
-    request_body = Patch, security(("token" = ["companies:write"])), responses((status = 200, body = Company))
+    patch, path = "/companies/{id}", tag = "companies", operation_id = "company_update",
+    params(("id" = i64, Path), DryRun), request_body = Patch, security(("token" = ["companies:write"])),
+    responses((status = 200, body = Written))
 )]
 pub(super) async fn update(
     State(front): State<FrontState>,
     caller: Caller,
     At(id): At<i64>,
+    Params(dry): Params<DryRun>,
     Body(patch): Body<Patch>,
-) -> Result<Json<Company>, Problem> {
-    let detail = json!({"changes": &patch});
+) -> Result<Json<Written>, Problem> {
     let patch = company::Patch {
         name: patch.name,
         country: patch.country,
@@ -204,7 +221,26 @@ pub(super) async fn update(
         soundtrack_account_id: patch.soundtrack_account_id,
         alerts: patch.alerts,
     };
-    let company = company::update(&front.env.pool, id, &patch).await?;
-    note(&front, &caller, ("company.update", &id.to_string()), detail).await?;
-    Ok(Json(company.into()))
+    let asked = caller.asked(&dry);
+    let company = audited::update_company(&front.env.pool, id, &patch, &asked).await?;
+    Ok(Json(Written::new(company, &dry)))
+}
+
+/// Deletes a company with its zones and runs. Its parts lose their parent and stay.
+#[utoipa::path(
+    delete, path = "/companies/{id}", tag = "companies", operation_id = "company_delete",
+    params(("id" = i64, Path), DryRun), security(("token" = ["companies:write"])),
+    responses((status = 204, description = "Gone"), (status = 200, description = "A dry run", body = Written))
+)]
+pub(super) async fn delete(
+    State(front): State<FrontState>,
+    caller: Caller,
+    At(id): At<i64>,
+    Params(dry): Params<DryRun>,
+) -> Result<Response, Problem> {
+    let gone = audited::delete_company(&front.env.pool, id, &caller.asked(&dry)).await?;
+    Ok(match dry.dry_run {
+        true => Json(Written::new(gone, &dry)).into_response(),
+        false => StatusCode::NO_CONTENT.into_response(),
+    })
 }

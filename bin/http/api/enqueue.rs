@@ -11,8 +11,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::DryRun;
 use super::order::Order;
-use super::{DryRun, note};
+use crate::audited::{self, Asked, Told};
 use crate::http::extract::{Body, Params};
 use crate::http::headers::{IdempotencyKey, REPLAYED, Trace};
 use crate::http::problem::{Flaw, Problem};
@@ -112,22 +113,24 @@ pub(super) async fn one(
         .job(front.options.idempotency_keep)
         .map_err(Problem::invalid)?;
     let job = signed(job, &caller, &trace);
-    if dry.dry_run {
-        let enqueued = rehearse(&front, &[job]).await?;
-        return Ok(Json(enqueued.into_iter().next().map(Stood::would)).into_response());
-    }
-    let enqueued = front.client.enqueue(job).await?;
-    if enqueued.answer != Answer::Existing && enqueued.answer != Answer::Kept {
-        let detail = json!({"kind": kind, "answer": enqueued.answer});
-        note(
-            &front,
-            &caller,
-            ("job.enqueue", &enqueued.id.to_string()),
-            detail,
-        )
-        .await?;
-    }
-    Ok(answer(enqueued, keyed))
+    let id = job.id();
+    let asked = caller.asked(&dry);
+    let stood = audited::enqueue(&front.client, &[job], &asked, |stood| told(&kind, stood)).await?;
+    let stood = stood.into_iter().next().ok_or(engine::Error::NoJob(id))?;
+    Ok(match dry.dry_run {
+        true => Json(Stood::would(stood)).into_response(),
+        false => answer(stood, keyed),
+    })
+}
+
+/// What the audit trail is told of one job: nothing, when the request changed nothing.
+fn told(kind: &str, stood: &[Enqueued]) -> Option<Told> {
+    let changes = |one: &&Enqueued| !matches!(one.answer, Answer::Existing | Answer::Kept);
+    stood.first().filter(changes).map(|one| Told {
+        action: "job.enqueue",
+        target: one.id.to_string(),
+        detail: json!({"kind": kind, "answer": one.answer}),
+    })
 }
 
 fn signed(job: NewJob, caller: &Caller, trace: &Trace) -> NewJob {
@@ -138,22 +141,8 @@ fn signed(job: NewJob, caller: &Caller, trace: &Trace) -> NewJob {
     }
 }
 
-/// Enqueues and takes it back: what the database would answer, and no effect.
-async fn rehearse(front: &FrontState, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Problem> {
-    let mut tx = front
-        .client
-        .pool()
-        .begin()
-        .await
-        .map_err(engine::Error::from)?;
-    let enqueued = front.client.enqueue_in(&mut tx, jobs).await;
-    tx.rollback().await.map_err(engine::Error::from)?;
-    Ok(enqueued?)
-}
-
 fn answer(enqueued: Enqueued, keyed: bool) -> Response {
-    let is_new = matches!(enqueued.answer, Answer::Inserted | Answer::Follows);
-    let status = if is_new {
+    let status = if is_new(&enqueued) {
         StatusCode::CREATED
     } else {
         StatusCode::OK
@@ -167,6 +156,10 @@ fn answer(enqueued: Enqueued, keyed: bool) -> Response {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     (status, headers, Json(stood)).into_response()
+}
+
+fn is_new(one: &Enqueued) -> bool {
+    matches!(one.answer, Answer::Inserted | Answer::Follows)
 }
 
 /// Enqueues up to a thousand jobs. Items that cannot be accepted are refused one by one; all others
@@ -206,11 +199,9 @@ pub(super) async fn batch(
             Err(flaws) => items[index].errors = flaws,
         }
     }
-    let stood = enqueue_all(&front, wanted, &mut items, dry.dry_run).await?;
-    let inserted = stood
-        .iter()
-        .filter(|(_, one)| matches!(one.answer, Answer::Inserted | Answer::Follows))
-        .count();
+    let asked = caller.asked(&dry);
+    let stood = enqueue_all(&front, wanted, &mut items, &asked).await?;
+    let inserted = stood.iter().filter(|(_, one)| is_new(one)).count();
     for (index, enqueued) in stood {
         items[index].job = Some(if dry.dry_run {
             Stood::would(enqueued)
@@ -219,10 +210,6 @@ pub(super) async fn batch(
         });
     }
     let refused = items.iter().filter(|item| item.job.is_none()).count();
-    if inserted > 0 && !dry.dry_run {
-        let detail = json!({"inserted": inserted, "refused": refused});
-        note(&front, &caller, ("job.enqueue_batch", "jobs"), detail).await?;
-    }
     Ok(Json(BatchAnswer {
         data: items,
         inserted,
@@ -242,16 +229,16 @@ async fn enqueue_all(
     front: &FrontState,
     mut wanted: Vec<Wanted>,
     items: &mut [Item],
-    dry_run: bool,
+    asked: &Asked,
 ) -> Result<Vec<(usize, Enqueued)>, Problem> {
     for _ in 0..=MOST_MISMATCHES {
         let jobs: Vec<_> = wanted.iter().map(|wanted| wanted.job.clone()).collect();
-        let enqueued = match () {
-            () if jobs.is_empty() => Ok(Vec::new()),
-            () if dry_run => return Ok(places(&wanted, rehearse(front, &jobs).await?)),
-            () => front.client.enqueue_all(&jobs).await,
-        };
-        let key = match enqueued {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let refused = items.len() - jobs.len();
+        let told = |stood: &[Enqueued]| told_of_batch(stood, refused);
+        let key = match audited::enqueue(&front.client, &jobs, asked, told).await {
             Ok(enqueued) => return Ok(places(&wanted, enqueued)),
             Err(engine::Error::IdempotencyMismatch { key, .. }) => key,
             Err(error) => return Err(error.into()),
@@ -276,6 +263,16 @@ async fn enqueue_all(
         crate::http::problem::IDEMPOTENCY_MISMATCH,
         message,
     ))
+}
+
+/// What the audit trail is told of a batch: nothing, when it made no job.
+fn told_of_batch(stood: &[Enqueued], refused: usize) -> Option<Told> {
+    let inserted = stood.iter().filter(|one| is_new(one)).count();
+    (inserted > 0).then(|| Told {
+        action: "job.enqueue_batch",
+        target: "jobs".into(),
+        detail: json!({"inserted": inserted, "refused": refused}),
+    })
 }
 
 fn places(wanted: &[Wanted], enqueued: Vec<Enqueued>) -> Vec<(usize, Enqueued)> {

@@ -8,7 +8,9 @@ mod company;
 mod dead;
 mod enqueue;
 mod job;
+mod kind;
 mod order;
+mod pause;
 mod queue;
 mod schedule;
 mod sync;
@@ -18,15 +20,13 @@ mod zone;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use utoipa::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Flaw, Problem};
-use super::token::Caller;
 use super::{BASE, FrontOptions, FrontState, openapi};
 
 /// `?dry_run=true`: say what would happen and do nothing.
@@ -36,7 +36,7 @@ use super::{BASE, FrontOptions, FrontState, openapi};
 pub(super) struct DryRun {
     /// Say what would happen and change nothing.
     #[serde(default)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// A reason for people, kept in the audit trail.
@@ -59,16 +59,6 @@ impl Reason {
             reason => Ok(reason),
         }
     }
-}
-
-/// Whether a switch was turned.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Changed {
-    /// False when it stood that way already; in a dry run, whether it would.
-    changed: bool,
-    /// True when nothing was changed because the caller asked only what would happen.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    dry_run: bool,
 }
 
 /// All routes under their full paths.
@@ -102,16 +92,16 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
 fn of_operations() -> OpenApiRouter<FrontState> {
     OpenApiRouter::new()
         .routes(routes!(queue::list))
-        .routes(routes!(queue::pause))
-        .routes(routes!(queue::resume))
-        .routes(routes!(queue::list_kinds))
-        .routes(routes!(queue::pause_kind))
-        .routes(routes!(queue::resume_kind))
+        .routes(routes!(pause::queue::pause))
+        .routes(routes!(pause::queue::resume))
+        .routes(routes!(kind::list))
+        .routes(routes!(pause::kind::pause))
+        .routes(routes!(pause::kind::resume))
         .routes(routes!(schedule::list))
         .routes(routes!(schedule::ticks))
         .routes(routes!(schedule::run))
-        .routes(routes!(schedule::pause))
-        .routes(routes!(schedule::resume))
+        .routes(routes!(pause::schedule::pause))
+        .routes(routes!(pause::schedule::resume))
         .routes(routes!(alert::workers))
         .routes(routes!(alert::list))
         .routes(routes!(audit::list))
@@ -121,7 +111,7 @@ fn of_operations() -> OpenApiRouter<FrontState> {
 fn of_companies() -> OpenApiRouter<FrontState> {
     OpenApiRouter::new()
         .routes(routes!(company::list, company::create))
-        .routes(routes!(company::show, company::update))
+        .routes(routes!(company::show, company::update, company::delete))
         .routes(routes!(zone::list))
         .routes(routes!(zone::show))
         .routes(routes!(sync::all))
@@ -134,20 +124,6 @@ fn of_companies() -> OpenApiRouter<FrontState> {
 pub(super) fn waits(route: &str) -> bool {
     let route = route.trim_end_matches('/');
     route.starts_with(BASE) && (route.ends_with("/sync") || route.ends_with("/sync-all"))
-}
-
-/// Notes a change that the engine does not note by itself.
-async fn note(
-    front: &FrontState,
-    caller: &Caller,
-    (action, target): (&str, &str),
-    mut detail: Value,
-) -> Result<(), Problem> {
-    detail["request_id"] = Value::String(caller.request_id.clone());
-    Ok(front
-        .client
-        .record_audit(&caller.actor(), action, target, Some(detail))
-        .await?)
 }
 
 /// Refuses a name from a path that no name can be.

@@ -1,18 +1,19 @@
-//! Schedules: read, run now, pause. They are declared in workers.toml.
+//! Schedules: read and run now. They are declared in workers.toml.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use engine::PauseScope;
+use engine::{Error, NewJob};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::enqueue::Stood;
 use super::view::{Schedule, Tick};
-use super::{Changed, DryRun, Reason, check_name, queue};
-use crate::http::extract::{At, MaybeBody, Params};
+use super::{DryRun, check_name};
+use crate::audited;
+use crate::http::extract::{At, Params};
 use crate::http::page::{self, All};
 use crate::http::problem::Problem;
 use crate::http::token::Caller;
@@ -60,14 +61,19 @@ pub(super) async fn ticks(
 /// Runs a schedule's job now, paused or not. The next tick stays where it is.
 #[utoipa::path(
     post, path = "/schedules/{name}/run", tag = "operations", operation_id = "schedule_run",
-    params(("name" = String, Path)), security(("token" = ["schedules:write"])), responses((status = 201, body = Stood))
+    params(("name" = String, Path), DryRun), security(("token" = ["schedules:write"])),
+    responses((status = 201, body = Stood), (status = 200, description = "A dry run", body = Stood))
 )]
 pub(super) async fn run(
     State(front): State<FrontState>,
     caller: Caller,
     At(name): At<String>,
+    Params(dry): Params<DryRun>,
 ) -> Result<Response, Problem> {
     check_name("name", &name)?;
+    if dry.dry_run {
+        return rehearse(&front, &caller, &name, &dry).await;
+    }
     let enqueued = front
         .client
         .run_schedule_now(&name, &caller.actor())
@@ -81,46 +87,26 @@ pub(super) async fn run(
         .into_response())
 }
 
-/// Pauses a schedule: its ticks are skipped.
-#[utoipa::path(
-    post, path = "/schedules/{name}/pause", tag = "operations", operation_id = "schedule_pause",
-    params(("name" = String, Path), DryRun), request_body = Option<Reason>, security(("token" = ["schedules:write"])),
-    responses((status = 200, body = Changed))
-)]
-pub(super) async fn pause(
-    State(front): State<FrontState>,
-    caller: Caller,
-    At(name): At<String>,
-    Params(dry): Params<DryRun>,
-    MaybeBody(reason): MaybeBody<Reason>,
-) -> Result<Json<Changed>, Problem> {
-    check_exists(&front, &name).await?;
-    queue::stop(&front, &caller, (PauseScope::Schedule, &name), &dry, reason)
-        .await
-        .map(Json)
-}
-
-/// Resumes a schedule.
-#[utoipa::path(
-    post, path = "/schedules/{name}/resume", tag = "operations", operation_id = "schedule_resume",
-    params(("name" = String, Path), DryRun), security(("token" = ["schedules:write"])),
-    responses((status = 200, body = Changed))
-)]
-pub(super) async fn resume(
-    State(front): State<FrontState>,
-    caller: Caller,
-    At(name): At<String>,
-    Params(dry): Params<DryRun>,
-) -> Result<Json<Changed>, Problem> {
-    check_exists(&front, &name).await?;
-    queue::go_on(&front, &caller, (PauseScope::Schedule, &name), &dry)
-        .await
-        .map(Json)
-}
-
-/// Queues and kinds may be paused before they are first used; a schedule is declared or is a mistake.
-async fn check_exists(front: &FrontState, name: &str) -> Result<(), Problem> {
-    check_name("name", name)?;
-    front.client.ticks(name, 1).await?;
-    Ok(())
+/// Enqueues what a run would, and takes it back.
+async fn rehearse(
+    front: &FrontState,
+    caller: &Caller,
+    name: &str,
+    dry: &DryRun,
+) -> Result<Response, Problem> {
+    let schedules = front.client.schedules().await?;
+    let view = schedules
+        .into_iter()
+        .find(|view| view.schedule.name == name);
+    let schedule = view.ok_or_else(|| Error::NoSuch {
+        what: "schedule",
+        name: name.to_owned(),
+    })?;
+    let schedule = schedule.schedule;
+    let mut job = NewJob::new(schedule.kind, &schedule.args).asked_by(&caller.name);
+    if let Some(queue) = schedule.queue {
+        job = job.queue(queue);
+    }
+    let would = audited::enqueue(&front.client, &[job], &caller.asked(dry), |_| None).await?;
+    Ok(Json(would.into_iter().next().map(Stood::would)).into_response())
 }

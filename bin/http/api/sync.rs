@@ -8,13 +8,14 @@ use axum::extract::{Path, State};
 use axum::http::header::{LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{Answer, Enqueued, JobView};
+use engine::{Answer, Enqueued, JobView, NewJob};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::note;
+use super::DryRun;
+use crate::audited::{self, Told};
 use crate::http::headers::{PREFERENCE_APPLIED, Prefer};
 use crate::http::problem::Problem;
 use crate::http::token::Caller;
@@ -77,14 +78,14 @@ pub(super) async fn all(
     prefer: Prefer,
 ) -> Response {
     let work = async {
-        let enqueued = jobs::soundtrack::enqueue_sync_all(&front.client, &caller.name).await?;
+        let job = jobs::soundtrack::sync_all_of(&caller.name);
         let asked = Asked {
             front: &front,
             caller: &caller,
             prefer,
             of: None,
         };
-        asked.answer(("sync.all", "soundtrack"), enqueued).await
+        asked.answer(("sync.all", "soundtrack"), job).await
     };
     work.await.unwrap_or_else(|problem| plain(&problem))
 }
@@ -125,8 +126,7 @@ pub(super) async fn of_zone(
             }
             Err(error) => return Err(error.into()),
         };
-        let enqueued =
-            jobs::soundtrack::enqueue_sync(&front.client, company.id, &caller.name).await?;
+        let job = jobs::soundtrack::sync_of(company.id, &caller.name);
         let asked = Asked {
             front: &front,
             caller: &caller,
@@ -134,7 +134,7 @@ pub(super) async fn of_zone(
             of: Some(&company.name),
         };
         asked
-            .answer(("sync.company", &company.id.to_string()), enqueued)
+            .answer(("sync.company", &company.id.to_string()), job)
             .await
     };
     work.await.unwrap_or_else(|problem| plain(&problem))
@@ -166,10 +166,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn answer(&self, what: (&str, &str), enqueued: Enqueued) -> Result<Response, Problem> {
-        if enqueued.answer == Answer::Inserted {
-            note(self.front, self.caller, what, json!({"job": enqueued.id})).await?;
-        }
+    async fn answer(&self, what: (&'static str, &str), job: NewJob) -> Result<Response, Problem> {
+        let enqueued = self.enqueue(what, job).await?;
         let bound = self.front.options.sync_wait;
         let wait = if self.prefer.respond_async {
             Duration::ZERO
@@ -199,6 +197,25 @@ impl Asked<'_> {
         };
         self.address(response.headers_mut(), enqueued.id);
         Ok(response)
+    }
+
+    async fn enqueue(
+        &self,
+        (action, target): (&'static str, &str),
+        job: NewJob,
+    ) -> Result<Enqueued, Problem> {
+        let id = job.id();
+        let told = |stood: &[Enqueued]| {
+            let is_new = stood.iter().any(|one| one.answer == Answer::Inserted);
+            is_new.then(|| Told {
+                action,
+                target: target.to_owned(),
+                detail: json!({"job": id}),
+            })
+        };
+        let by = self.caller.asked(&DryRun::default());
+        let stood = audited::enqueue(&self.front.client, &[job], &by, told).await?;
+        Ok(stood.into_iter().next().ok_or(engine::Error::NoJob(id))?)
     }
 
     /// A job that died or was cancelled is one error: the sync was not done, and says so in the words

@@ -5,13 +5,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use engine::Error;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{check_name, view};
+use super::pause::Changed;
+use super::{DryRun, check_name, view};
 use crate::http::FrontState;
-use crate::http::extract::{At, Body};
+use crate::http::extract::{At, Body, Params};
 use crate::http::page::All;
 use crate::http::problem::{FORBIDDEN, Flaw, Problem};
 use crate::http::token::{self, Caller, DEFAULT_LIFE};
@@ -41,6 +44,17 @@ pub(super) struct MintedToken {
     scopes: Vec<String>,
 }
 
+/// A token that would be made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenDryRun {
+    /// What it would be for.
+    name: String,
+    /// What it could do.
+    scopes: Vec<String>,
+    /// True: there is no such token.
+    dry_run: bool,
+}
+
 /// Lists tokens, without their secrets.
 #[utoipa::path(
     get, path = "/tokens", tag = "tokens", operation_id = "token_list", security(("token" = ["tokens:admin"])),
@@ -58,13 +72,15 @@ pub(super) async fn list(
 /// Makes a token.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens", operation_id = "token_create", request_body = NewToken,
-    security(("token" = ["tokens:admin"])), responses((status = 201, body = MintedToken))
+    params(DryRun), security(("token" = ["tokens:admin"])),
+    responses((status = 201, body = MintedToken), (status = 200, description = "A dry run", body = TokenDryRun))
 )]
 pub(super) async fn create(
     State(front): State<FrontState>,
     caller: Caller,
+    Params(dry): Params<DryRun>,
     Body(new): Body<NewToken>,
-) -> Result<(StatusCode, Json<MintedToken>), Problem> {
+) -> Result<Response, Problem> {
     // Or whoever may make tokens could make one that may do everything.
     if let Some(scope) = new.scopes.iter().find(|scope| !caller.may(scope)) {
         let detail = format!("the token lacks the scope {scope} and so cannot hand it on");
@@ -80,6 +96,17 @@ pub(super) async fn create(
             )]));
         }
     };
+    if dry.dry_run {
+        token::check(&new.name, &new.scopes, Some(life))?;
+        let NewToken { name, scopes, .. } = new;
+        let dry_run = true;
+        return Ok(Json(TokenDryRun {
+            name,
+            scopes,
+            dry_run,
+        })
+        .into_response());
+    }
     let minted = token::mint(
         &front.client,
         &new.name,
@@ -96,20 +123,39 @@ pub(super) async fn create(
             token,
             scopes: new.scopes,
         }),
-    ))
+    )
+        .into_response())
 }
 
 /// Revokes a token, with effect on the next request.
 #[utoipa::path(
-    delete, path = "/tokens/{id}", tag = "tokens", operation_id = "token_revoke", params(("id" = String, Path)),
-    security(("token" = ["tokens:admin"])), responses((status = 204, description = "Revoked"))
+    delete, path = "/tokens/{id}", tag = "tokens", operation_id = "token_revoke",
+    params(("id" = String, Path), DryRun), security(("token" = ["tokens:admin"])),
+    responses((status = 204, description = "Revoked"), (status = 200, description = "A dry run", body = Changed))
 )]
 pub(super) async fn revoke(
     State(front): State<FrontState>,
     caller: Caller,
     At(id): At<String>,
-) -> Result<StatusCode, Problem> {
+    Params(dry): Params<DryRun>,
+) -> Result<Response, Problem> {
     check_name("id", &id)?;
+    if dry.dry_run {
+        let tokens = front.client.tokens().await?;
+        let is_live = |token: &engine::TokenView| token.id == id && token.revoked_at.is_none();
+        return match tokens.iter().any(is_live) {
+            true => Ok(Json(Changed {
+                changed: true,
+                dry_run: true,
+            })
+            .into_response()),
+            false => Err(Error::NoSuch {
+                what: "live token",
+                name: id,
+            }
+            .into()),
+        };
+    }
     front.client.revoke_token(&id, &caller.actor()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

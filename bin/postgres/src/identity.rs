@@ -10,6 +10,19 @@ use crate::sys;
 
 const DEFAULT_USER: &str = "postgres";
 
+/// Who this process runs as: the passwd name of its effective user, or `uid:1000` when that has none.
+pub fn own_name() -> String {
+    name_of(sys::effective_uid())
+}
+
+fn name_of(uid: u32) -> String {
+    match sys::user_by_id(uid) {
+        Ok(Some(user)) if !user.name.is_empty() => user.name,
+        // No entry, or nobody to ask: a number is still an answer.
+        _ => format!("uid:{uid}"),
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) uid: u32,
@@ -105,5 +118,16 @@ impl Identity {
             return Ok(());
         }
         Err(Error::NoPasswdEntry { uid: self.uid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_goes_by_its_name_and_without_one_by_its_number() {
+        assert_eq!(name_of(0), "root");
+        assert_eq!(name_of(3_999_999_999), "uid:3999999999");
     }
 }

@@ -25,6 +25,7 @@ mod url;
 
 pub use binaries::{Binaries, find_binaries};
 pub use error::Error;
+pub use identity::own_name;
 pub use options::Options;
 pub use owner::{Running, running};
 pub use server::Server;

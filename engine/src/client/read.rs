@@ -1,4 +1,4 @@
-//! Read: jobs, attempts, queues, workers, pauses, alerts, audit.
+//! Read: jobs, attempts, queues, kinds, workers, pauses, alerts, audit.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
-use crate::store::{alert, audit, load, pause, read, verify};
+use crate::retry::Policy;
+use crate::store::{alert, audit, kind, load, pause, read, verify};
 use crate::view::{
     AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
 };
@@ -69,6 +70,11 @@ impl Client {
         read::child_results(&mut *self.pool.acquire().await?, parent_id).await
     }
 
+    /// Every kind that a worker has ever registered, with the policy it registered last.
+    pub async fn kinds(&self) -> Result<Vec<(String, Policy)>> {
+        kind::list(&mut *self.pool.acquire().await?).await
+    }
+
     /// Everything of a scope that is paused.
     pub async fn pauses(&self, scope: PauseScope) -> Result<Vec<Pause>> {
         pause::list(&mut *self.pool.acquire().await?, scope).await
@@ -98,12 +104,19 @@ impl Client {
 
     /// The newest audit rows, of one target or of all.
     pub async fn audit(&self, target: Option<&str>, limit: u16) -> Result<Vec<AuditEntry>> {
-        audit::list(
-            &mut *self.pool.acquire().await?,
-            target,
-            i64::from(limit.clamp(1, LARGEST_PAGE)),
-        )
-        .await
+        self.audit_before(target, None, limit).await
+    }
+
+    /// A page of audit rows, newest first: those older than the row `before`, at most `limit`, 500 at
+    /// the most.
+    pub async fn audit_before(
+        &self,
+        target: Option<&str>,
+        before: Option<i64>,
+        limit: u16,
+    ) -> Result<Vec<AuditEntry>> {
+        let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
+        audit::list(&mut *self.pool.acquire().await?, target, before, limit).await
     }
 
     /// Waits until the job has ended, at most `patience`; the state it then has, terminal or not.

@@ -29,17 +29,20 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// The newest rows, at most `limit`, of one target or of all.
+/// The newest rows, at most `limit`, of one target or of all, older than the row `before`.
 pub(crate) async fn list(
     conn: &mut PgConnection,
     target: Option<&str>,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<AuditEntry>> {
     let rows = sqlx::query(
         "select id, at, actor, via, action, target, detail from engine.audit \
-         where $1::text is null or target = $1 order by id desc limit $2",
+         where ($1::text is null or target = $1) and ($2::bigint is null or id < $2) \
+         order by id desc limit $3",
     )
     .bind(target)
+    .bind(before)
     .bind(limit)
     .fetch_all(conn)
     .await?;

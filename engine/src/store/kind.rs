@@ -1,10 +1,13 @@
 //! Kind: the policies of the kinds this fleet knows, where every enqueue finds them.
 
+use std::time::Duration;
+
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::millis;
 use crate::Result;
-use crate::retry::Policy;
+use crate::retry::{Backoff, Policy};
 
 /// Writes the policies; rows that are already so are not rewritten.
 pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<()> {
@@ -22,4 +25,29 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .await?;
     }
     Ok(())
+}
+
+/// All kinds with their policies.
+pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<(String, Policy)>> {
+    let rows = sqlx::query("select * from engine.kind order by name")
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let attempts: i16 = row.try_get("max_attempts")?;
+            let span = |column| row.try_get(column).map(|ms: i64| ms.unsigned_abs());
+            let policy = Policy {
+                queue: row.try_get("queue")?,
+                priority: row.try_get("priority")?,
+                max_attempts: attempts.unsigned_abs(),
+                timeout: Duration::from_millis(span("timeout_ms")?),
+                backoff: Backoff {
+                    base_ms: span("backoff_base_ms")?,
+                    factor: row.try_get("backoff_factor")?,
+                    max_ms: span("backoff_max_ms")?,
+                },
+            };
+            Ok((row.try_get("name")?, policy))
+        })
+        .collect()
 }

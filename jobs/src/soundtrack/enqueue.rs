@@ -9,6 +9,19 @@ const INTERACTIVE: i16 = -10;
 /// After a sync that somebody asked for: a bulk of thousands must not delay it.
 const BULK: i16 = 10;
 
+/// The job that syncs one company, for an enqueue in a transaction of the caller's.
+pub fn sync_of(company_id: i64, asked_by: &str) -> NewJob {
+    sync(company_id).priority(INTERACTIVE).asked_by(asked_by)
+}
+
+/// The job that syncs all companies, for an enqueue in a transaction of the caller's.
+pub fn sync_all_of(asked_by: &str) -> NewJob {
+    NewJob::of(&SyncAll {})
+        .unique("all", UniqueScope::QueuedOrRunning, Twin::Keep)
+        .priority(INTERACTIVE)
+        .asked_by(asked_by)
+}
+
 /// Asks for a sync of one company. While one is queued or runs, that one stands for both.
 ///
 /// # Errors
@@ -19,9 +32,7 @@ pub async fn enqueue_sync(
     company_id: i64,
     asked_by: &str,
 ) -> engine::Result<Enqueued> {
-    client
-        .enqueue(sync(company_id).priority(INTERACTIVE).asked_by(asked_by))
-        .await
+    client.enqueue(sync_of(company_id, asked_by)).await
 }
 
 /// Asks for a sync of all companies. While one is queued or runs, that one stands for both.
@@ -29,10 +40,7 @@ pub async fn enqueue_sync(
 /// # Errors
 /// Those of [`Client::enqueue`].
 pub async fn enqueue_sync_all(client: &Client, asked_by: &str) -> engine::Result<Enqueued> {
-    let job = NewJob::of(&SyncAll {}).unique("all", UniqueScope::QueuedOrRunning, Twin::Keep);
-    client
-        .enqueue(job.priority(INTERACTIVE).asked_by(asked_by))
-        .await
+    client.enqueue(sync_all_of(asked_by)).await
 }
 
 /// One company's part of a sync of all.

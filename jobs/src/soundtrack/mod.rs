@@ -5,6 +5,6 @@ mod stream;
 mod sync_all;
 mod sync_zones;
 
-pub use enqueue::{enqueue_sync, enqueue_sync_all};
+pub use enqueue::{enqueue_sync, enqueue_sync_all, sync_all_of, sync_of};
 pub use sync_all::{FailedCompany, SyncAll, Totals};
 pub use sync_zones::{Summary, SyncZones};

@@ -83,13 +83,13 @@ pub(crate) async fn update(
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Takes the company's zones and runs with it; false when there is none.
-pub(crate) async fn delete(conn: &mut PgConnection, id: i64) -> Result<bool, Error> {
-    let done = sqlx::query("delete from sync.company where id = $1")
+/// Takes the company's zones and runs with it; what it was, if there was one.
+pub(crate) async fn delete(conn: &mut PgConnection, id: i64) -> Result<Option<Company>, Error> {
+    let row = sqlx::query("delete from sync.company where id = $1 returning *")
         .bind(id)
-        .execute(conn)
+        .fetch_optional(conn)
         .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 fn read(row: &PgRow) -> sqlx::Result<Company> {

@@ -16,19 +16,22 @@ fn named(name: &str, account: Option<&str>) -> NewCompany {
 async fn a_company_is_made_changed_listed_and_deleted() {
     let house = House::new().await;
     let pool = &house.env.pool;
+    let mut conn = pool.acquire().await.unwrap();
 
-    let parent = company::create(pool, &named("Group", None)).await.unwrap();
+    let parent = company::create(&mut conn, &named("Group", None))
+        .await
+        .unwrap();
     let part = NewCompany {
         parent_id: Some(parent.id),
         ..named("Inn", Some("a"))
     };
-    let part = company::create(pool, &part).await.unwrap();
+    let part = company::create(&mut conn, &part).await.unwrap();
     let patch = Patch {
         country: Some("TH".into()),
         soundtrack_account_id: Some(None),
         ..Patch::default()
     };
-    let changed = company::update(pool, part.id, &patch).await.unwrap();
+    let changed = company::update(&mut conn, part.id, &patch).await.unwrap();
 
     assert_eq!(
         (changed.name.as_str(), changed.country.as_str()),
@@ -57,7 +60,8 @@ async fn a_company_is_made_changed_listed_and_deleted() {
             .unwrap()
             .is_empty()
     );
-    company::delete(pool, parent.id).await.unwrap();
+    let gone = company::delete(&mut conn, parent.id).await.unwrap();
+    assert_eq!(gone.name, "Group");
     assert_eq!(
         company::get(pool, part.id)
             .await
@@ -67,7 +71,7 @@ async fn a_company_is_made_changed_listed_and_deleted() {
         None
     );
     assert!(matches!(
-        company::delete(pool, parent.id).await,
+        company::delete(&mut conn, parent.id).await,
         Err(Error::UnknownCompany(_))
     ));
 }
@@ -75,25 +79,27 @@ async fn a_company_is_made_changed_listed_and_deleted() {
 #[tokio::test]
 async fn what_cannot_be_is_refused_by_name() {
     let house = House::new().await;
-    let pool = &house.env.pool;
-    let one = company::create(pool, &named("One", Some("a")))
+    let mut conn = house.env.pool.acquire().await.unwrap();
+    let one = company::create(&mut conn, &named("One", Some("a")))
         .await
         .unwrap();
 
-    let taken = company::create(pool, &named("Two", Some("a")))
+    let taken = company::create(&mut conn, &named("Two", Some("a")))
         .await
         .unwrap_err();
     let nobody = NewCompany {
         parent_id: Some(999),
         ..named("Three", None)
     };
-    let orphan = company::create(pool, &nobody).await.unwrap_err();
+    let orphan = company::create(&mut conn, &nobody).await.unwrap_err();
     let circle = Patch {
         parent_id: Some(Some(one.id)),
         ..Patch::default()
     };
-    let circle = company::update(pool, one.id, &circle).await.unwrap_err();
-    let unknown = company::update(pool, 999, &Patch::default())
+    let circle = company::update(&mut conn, one.id, &circle)
+        .await
+        .unwrap_err();
+    let unknown = company::update(&mut conn, 999, &Patch::default())
         .await
         .unwrap_err();
 

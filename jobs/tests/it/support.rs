@@ -130,10 +130,8 @@ impl House {
             alerts: true,
             ..NewCompany::default()
         };
-        jobs::company::create(&self.env.pool, &company)
-            .await
-            .unwrap()
-            .id
+        let mut conn = self.env.pool.acquire().await.unwrap();
+        jobs::company::create(&mut conn, &company).await.unwrap().id
     }
 
     pub(crate) fn add_zone(&self, account: &str, name: &str) -> String {

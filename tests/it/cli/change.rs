@@ -1,11 +1,12 @@
 //! Changes: dry runs change nothing, real ones say what they did and leave an audit row.
 
 use engine::testing::Database;
-use engine::{Actor, NewJob};
+use engine::{Actor, CatchUp, NewJob, Overlap, PauseScope, Schedule};
+use jobs::company::NewCompany;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{database, ended, json, lockstep, redacted};
+use super::{break_audit, database, ended, json, lockstep, mend_audit, redacted};
 
 async fn queued(database: &Database) -> Uuid {
     let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": 1}));
@@ -34,9 +35,9 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         soundtrack_account_id: Some("QWNjb3VudA".into()),
         ..Default::default()
     };
-    jobs::company::create(database.pool(), &company)
-        .await
-        .expect("company");
+    super::company(&database, &company).await;
+    declare(&database).await;
+    let token = database_token(&database).await;
     let changes: &[&[&str]] = &[
         &["migrate"],
         &["enqueue", "soundtrack.sync_all"],
@@ -49,9 +50,16 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         &["queue", "resume", "default"],
         &["company", "add", "Marriott"],
         &["company", "set", "1", "--name", "Marriott"],
+        &["company", "delete", "1"],
+        &["kind", "pause", "soundtrack.sync_all"],
+        &["kind", "resume", "soundtrack.sync_all"],
+        &["schedule", "run", "nightly"],
+        &["schedule", "pause", "nightly"],
+        &["schedule", "resume", "nightly"],
         &["sync", "soundtrack"],
         &["sync", "soundtrack", "--company-id", "1"],
         &["token", "create", "ops", "--scope", "jobs:read"],
+        &["token", "revoke", &token],
     ];
     let before = everything(&database).await;
     for words in changes {
@@ -70,6 +78,30 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     }
 }
 
+async fn declare(database: &Database) {
+    let schedule = Schedule {
+        name: "nightly".into(),
+        cron: "0 2 * * *".into(),
+        time_zone: "Asia/Bangkok".into(),
+        kind: "soundtrack.sync_all".into(),
+        args: json!({}),
+        queue: None,
+        catch_up: CatchUp::Latest,
+        overlap: Overlap::Skip,
+    };
+    let actor = Actor::new("tester", "test");
+    let declared = database.client().sync_schedules(&[schedule], &actor).await;
+    declared.expect("declared");
+}
+
+/// The id of a token.
+async fn database_token(database: &Database) -> String {
+    let actor = Actor::new("tester", "test");
+    let scopes = ["jobs:read".to_owned()];
+    let minted = lockstep::http::token::mint(database.client(), "ci", &scopes, None, &actor).await;
+    minted.expect("a token").id
+}
+
 /// What the changes above could have changed.
 async fn everything(database: &Database) -> String {
     let client = database.client();
@@ -86,11 +118,85 @@ async fn everything(database: &Database) -> String {
         client.audit(None, 100).await.expect("audit"),
         client.tokens().await.expect("tokens"),
     );
-    let pauses = client
-        .pauses(engine::PauseScope::Queue)
-        .await
-        .expect("pauses");
-    format!("{states:?} {companies:?} {audit:?} {tokens:?} {pauses:?}")
+    let mut pauses = Vec::new();
+    for scope in [PauseScope::Queue, PauseScope::Kind, PauseScope::Schedule] {
+        pauses.extend(client.pauses(scope).await.expect("pauses"));
+    }
+    let ticks = client.ticks("nightly", 10).await.expect("ticks");
+    format!("{states:?} {companies:?} {audit:?} {tokens:?} {pauses:?} {ticks:?}")
+}
+
+#[tokio::test]
+async fn a_dry_run_is_refused_where_the_change_would_be() {
+    let database = database().await;
+    let company = NewCompany {
+        name: "Hilton".into(),
+        soundtrack_account_id: Some("QWNjb3VudA".into()),
+        ..Default::default()
+    };
+    super::company(&database, &company).await;
+    let table: &[(&[&str], i32)] = &[
+        (&["company", "add", ""], 2),
+        (&["company", "add", "Inn", "--account", "QWNjb3VudA"], 4),
+        (&["company", "set", "999", "--name", "Inn"], 3),
+        (&["company", "delete", "999"], 3),
+        (&["schedule", "run", "none"], 3),
+        (&["kind", "pause", "soundtrack.sync_al"], 3),
+        (&["token", "create", "ops", "--scope", "jobs:raed"], 2),
+        (&["token", "revoke", "none"], 3),
+    ];
+    for (words, expected) in table {
+        let dry = [words, ["--dry-run"].as_slice()].concat();
+        let (code, out, err) = ended(lockstep(&database, &dry)).await;
+
+        assert_eq!(code, *expected, "{words:?}: {out}{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_audit_row_cannot_be_written_is_not_made() {
+    let database = database().await;
+    let company = NewCompany {
+        name: "Hilton".into(),
+        soundtrack_account_id: Some("QWNjb3VudA".into()),
+        ..Default::default()
+    };
+    super::company(&database, &company).await;
+    declare(&database).await;
+    let changes: &[&[&str]] = &[
+        &["enqueue", "soundtrack.sync_all"],
+        &["enqueue", "soundtrack.sync_all", "--unique-key", "one"],
+        &["sync", "soundtrack", "--no-wait"],
+        &["sync", "soundtrack", "--company-id", "1", "--no-wait"],
+        &["company", "add", "Inn"],
+        &["company", "set", "1", "--name", "Inn"],
+        &["company", "delete", "1", "--yes"],
+    ];
+    let ask = async |words: &[&str]| {
+        let mut command = lockstep(&database, words);
+        // Whoever has no token and no worker cannot sync.
+        command.env("LOCKSTEP_SOUNDTRACK_TOKEN", "dG9rZW4=");
+        ended(command).await
+    };
+
+    let before = everything(&database).await;
+    break_audit(&database).await;
+    for words in changes {
+        let (code, out, err) = ask(words).await;
+
+        assert_eq!(code, 1, "{words:?}: {out}{err}");
+        assert!(err.contains("the audit trail is lost"), "{words:?}: {err}");
+        assert_eq!(everything(&database).await, before, "{words:?}");
+    }
+
+    mend_audit(&database).await;
+    for words in changes {
+        let before = everything(&database).await;
+        let (code, out, err) = ask(words).await;
+
+        assert_eq!(code, 0, "{words:?}: {out}{err}");
+        assert_ne!(everything(&database).await, before, "{words:?}");
+    }
 }
 
 #[tokio::test]
@@ -142,6 +248,53 @@ async fn a_change_is_audited_with_who_and_why() {
         (&json!("tester"), &json!("cli"))
     );
     assert_eq!(audit[0]["detail"]["reason"], "maintenance");
+}
+
+#[tokio::test]
+async fn an_enqueue_and_a_company_are_audited_with_what_was_done_and_why() {
+    let database = database().await;
+    let args = ["--args", "{\"company_id\": 1}", "--reason", "asked for"];
+    let changes: &[&[&str]] = &[
+        &["company", "add", "Inn", "--reason", "new customer"],
+        &["company", "set", "1", "--country", "TH"],
+        &[&["enqueue", "soundtrack.sync_zones"], args.as_slice()].concat(),
+        &["company", "delete", "1", "--yes", "--reason", "left us"],
+    ];
+    for words in changes {
+        let (code, _, err) = ended(lockstep(&database, words)).await;
+        assert_eq!(code, 0, "{words:?}: {err}");
+    }
+
+    let (_, audit) = json(lockstep(&database, &["audit", "list", "-o", "json"])).await;
+
+    let rows = audit.as_array().expect("rows").iter().rev();
+    let told: Vec<_> = rows
+        .map(|row| json!([row["action"], row["detail"]]))
+        .collect();
+    let kind = "soundtrack.sync_zones";
+    assert_eq!(
+        told,
+        [
+            json!(["company.create", {"name": "Inn", "reason": "new customer"}]),
+            json!(["company.update", {"changes": {"country": "TH"}}]),
+            json!(["job.enqueue", {"kind": kind, "answer": "inserted", "reason": "asked for"}]),
+            json!(["company.delete", {"name": "Inn", "reason": "left us"}]),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn whoever_no_variable_names_is_audited_by_the_name_of_the_user() {
+    let database = database().await;
+    let mut command = lockstep(&database, &["company", "add", "Inn"]);
+    command.env_remove("LOCKSTEP_ACTOR");
+    let (code, _, err) = ended(command).await;
+    assert_eq!(code, 0, "{err}");
+
+    let audit = database.client().audit(None, 1).await.expect("audit");
+
+    assert_ne!(audit[0].actor, "unknown");
+    assert_eq!(audit[0].actor, postgres::own_name());
 }
 
 #[tokio::test]

@@ -19,9 +19,7 @@ async fn every_sort_of_failure_has_its_exit_code() {
         name: "Hilton Pattaya".into(),
         ..Default::default()
     };
-    let company = jobs::company::create(database.pool(), &company)
-        .await
-        .expect("company");
+    let company = super::company(&database, &company).await;
     let without_account = company.id.to_string();
     let table: &[(&[&str], i32)] = &[
         (&["version"], 0),
@@ -29,6 +27,9 @@ async fn every_sort_of_failure_has_its_exit_code() {
         (&["no-such-command"], 2),
         (&["enqueue", "soundtrack.sync_zones", "--args", "{"], 2),
         (&["job", "delete", &queued], 2),
+        (&["company", "delete", &without_account], 2),
+        (&["kind", "pause", "soundtrack.sync_zone"], 3),
+        (&["company", "delete", "999", "--yes"], 3),
         (&["job", "show", NOBODY], 3),
         (&["dead", "replay", NOBODY], 3),
         (&["queue", "pause", "bluk"], 3),
@@ -76,9 +77,7 @@ async fn an_error_says_what_why_and_what_to_do() {
         name: "Hilton Pattaya".into(),
         ..Default::default()
     };
-    jobs::company::create(database.pool(), &company)
-        .await
-        .expect("company");
+    super::company(&database, &company).await;
     let said = async |words: &[&str]| ended(lockstep(&database, words)).await.2;
 
     insta::assert_snapshot!(
@@ -98,6 +97,29 @@ async fn an_error_says_what_why_and_what_to_do() {
         "error_no_token",
         said(&["sync", "soundtrack", "--test-connection"]).await
     );
+}
+
+#[tokio::test]
+async fn a_whole_number_beyond_64_bits_is_refused_with_its_place() {
+    let database = database().await;
+    let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": 1}));
+    let queued = job.id().to_string();
+    database.client().enqueue(job).await.expect("enqueue");
+    let args = "{\"company_id\": [18446744073709551616]}";
+    let lines: [&[&str]; 2] = [
+        &["enqueue", "soundtrack.sync_zones", "--args", args],
+        &["job", "again", &queued, "--args", args],
+    ];
+    for words in lines {
+        let (code, out, err) = ended(lockstep(&database, words)).await;
+
+        assert_eq!((code, out.as_str()), (2, ""), "{words:?}: {err}");
+        assert!(
+            err.contains("/company_id/0: 18446744073709551616 does not fit 64 bits"),
+            "{err}"
+        );
+        assert!(err.contains("send it as a string"), "{err}");
+    }
 }
 
 #[tokio::test]

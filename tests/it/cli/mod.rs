@@ -7,6 +7,7 @@ mod lists;
 
 use assert_cmd::Command;
 use engine::testing::Database;
+use jobs::company::{Company, NewCompany};
 
 /// A database with everything in it.
 pub(crate) async fn database() -> Database {
@@ -15,6 +16,31 @@ pub(crate) async fn database() -> Database {
         .await
         .expect("migration of the sync tables");
     database
+}
+
+/// A company, without the program.
+pub(crate) async fn company(database: &Database, new: &NewCompany) -> Company {
+    let mut conn = database.pool().acquire().await.expect("a connection");
+    jobs::company::create(&mut conn, new)
+        .await
+        .expect("company")
+}
+
+/// From now on no audit row can be written.
+pub(crate) async fn break_audit(database: &Database) {
+    let sql = "create function engine.lose_audit() returns trigger language plpgsql as \
+         $$ begin raise exception 'the audit trail is lost'; end $$; \
+         create trigger audit_is_lost before insert on engine.audit \
+         for each row execute function engine.lose_audit()";
+    let pool = database.pool();
+    sqlx::raw_sql(sql).execute(pool).await.expect("a trigger");
+}
+
+/// Audit rows can be written again.
+pub(crate) async fn mend_audit(database: &Database) {
+    let sql = "drop trigger audit_is_lost on engine.audit";
+    let pool = database.pool();
+    sqlx::raw_sql(sql).execute(pool).await.expect("no trigger");
 }
 
 /// The program, with no settings but those a test gives.

@@ -55,6 +55,46 @@ async fn a_company_is_made_shown_changed_and_listed() {
 }
 
 #[tokio::test]
+async fn a_company_is_deleted_with_its_zones_and_its_parts_stay() {
+    let front = Front::start().await;
+    let (_, group) = front.post("/companies", json!({"name": "Group"})).await;
+    let (_, part) = front
+        .post(
+            "/companies",
+            json!({"name": "Inn", "parent_id": group["id"]}),
+        )
+        .await;
+    let path = format!("/companies/{}", group["id"]);
+    sqlx::query(
+        "insert into sync.zone (company_id, soundtrack_zone_id, name) values ($1, 'z', 'Lobby')",
+    )
+    .bind(group["id"].as_i64())
+    .execute(front.database.pool())
+    .await
+    .expect("a zone");
+
+    let gone = send(front.ask(Method::DELETE, &path))
+        .await
+        .status()
+        .as_u16();
+    let twice = send(front.ask(Method::DELETE, &path))
+        .await
+        .status()
+        .as_u16();
+
+    assert_eq!((gone, twice), (204, 404));
+    assert_eq!(front.get("/zones").await.1["data"], json!([]));
+    let (_, part) = front.get(&format!("/companies/{}", part["id"])).await;
+    assert_eq!(part["parent_id"], json!(null));
+    let (_, audit) = front.get(&format!("/audit?target={}", group["id"])).await;
+    let row = &audit["data"][0];
+    assert_eq!(
+        (&row["action"], &row["detail"]["name"]),
+        (&json!("company.delete"), &json!("Group"))
+    );
+}
+
+#[tokio::test]
 async fn a_company_that_cannot_be_is_refused_with_the_place() {
     let front = Front::start().await;
     front

@@ -25,6 +25,19 @@ async fn the_document_is_served_to_everybody() {
     );
 }
 
+#[test]
+fn health_and_the_document_itself_are_described_and_need_no_token() {
+    let document = serde_json::to_value(document()).expect("a document");
+
+    for path in ["/livez", "/readyz", "/api/v1/openapi.json"] {
+        let operation = &document["paths"][path]["get"];
+        assert!(operation["responses"]["200"].is_object(), "{path}");
+        assert!(operation["security"].is_null(), "{path}");
+    }
+    let not_ready = &document["paths"]["/readyz"]["get"]["responses"]["503"];
+    assert!(not_ready.is_object(), "{not_ready}");
+}
+
 #[tokio::test]
 async fn every_operation_has_an_id_of_its_own_and_every_reference_leads_somewhere() {
     let document = serde_json::to_value(document()).expect("a document");

@@ -23,7 +23,7 @@ async fn a_queue_and_a_kind_are_paused_with_a_reason_and_resumed() {
     front
         .post("/kinds/demo.greet/pause", json!({"reason": "bad deploy"}))
         .await;
-    let (_, kinds) = front.get("/kinds/paused").await;
+    let (_, kinds) = front.get("/kinds?paused=true").await;
     let kind = read(send(front.ask(Method::POST, "/kinds/demo.greet/resume")).await).await;
 
     assert_eq!(
@@ -44,10 +44,55 @@ async fn a_queue_and_a_kind_are_paused_with_a_reason_and_resumed() {
     );
     assert_eq!(resume, (200, json!({"changed": true})));
     assert_eq!(
-        (&kinds["data"][0]["name"], &kinds["data"][0]["reason"]),
+        (&kinds["data"][0]["name"], &kinds["data"][0]["pause_reason"]),
         (&json!("demo.greet"), &json!("bad deploy"))
     );
     assert_eq!(kind, (200, json!({"changed": true})));
+}
+
+#[tokio::test]
+async fn every_registered_kind_is_listed_with_its_policy_and_its_pause() {
+    let front = Front::start().await;
+    let worker = super::sync::work(&front);
+    let names = |kinds: &serde_json::Value| -> Vec<String> {
+        let rows = kinds["data"].as_array().expect("rows").iter();
+        rows.map(|kind| text(&kind["name"])).collect()
+    };
+
+    super::eventually("the worker has registered its kinds", async || {
+        names(&front.get("/kinds").await.1).len() == 2
+    })
+    .await;
+    worker.stop().await;
+    let body = json!({"reason": "bad deploy"});
+    front.post("/kinds/soundtrack.sync_zones/pause", body).await;
+    front.post("/kinds/zoho.later/pause", json!({})).await;
+    let (_, kinds) = front.get("/kinds").await;
+    let (_, paused) = front.get("/kinds?paused=true").await;
+    let (_, running) = front.get("/kinds?paused=false").await;
+
+    let [all, zones, later] = [0, 1, 2].map(|n| &kinds["data"][n]);
+    assert_eq!(
+        names(&kinds),
+        ["soundtrack.sync_all", "soundtrack.sync_zones", "zoho.later"]
+    );
+    let policy = json!({
+        "queue": "default", "priority": 0, "max_attempts": 8, "timeout_ms": 300_000,
+        "backoff": {"base_ms": 10_000, "factor": 2.0, "max_ms": 3_600_000},
+    });
+    assert_eq!((&all["policy"], &all["paused_at"]), (&policy, &json!(null)));
+    assert_eq!(
+        (
+            &zones["policy"],
+            &zones["paused_by"],
+            &zones["pause_reason"]
+        ),
+        (&policy, &json!("admin"), &json!("bad deploy"))
+    );
+    assert!(zones["paused_at"].is_string(), "{zones}");
+    assert_eq!(later["policy"], json!(null), "no worker knows it yet");
+    assert_eq!(names(&paused), ["soundtrack.sync_zones", "zoho.later"]);
+    assert_eq!(names(&running), ["soundtrack.sync_all"]);
 }
 
 #[tokio::test]

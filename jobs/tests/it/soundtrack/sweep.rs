@@ -160,7 +160,8 @@ async fn the_first_walk_of_another_account_sweeps_nothing() {
         soundtrack_account_id: Some(Some(other.clone())),
         ..Default::default()
     };
-    jobs::company::update(&house.env.pool, company, &patch)
+    let mut conn = house.env.pool.acquire().await.unwrap();
+    jobs::company::update(&mut conn, company, &patch)
         .await
         .unwrap();
     let first = house.synced(company).await;

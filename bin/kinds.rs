@@ -1,0 +1,107 @@
+//! Kinds as the command line and the HTTP API show them: what each asks for, and whether it is paused.
+
+use std::collections::BTreeMap;
+
+use engine::{Client, Pause, PauseScope, Policy};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A kind with its policy and whether it is paused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Kind {
+    /// Its name, `system.name`.
+    pub(crate) name: String,
+    /// What its jobs get unless their enqueue says otherwise. None when no worker has ever registered
+    /// it: somebody has paused it ahead of its first.
+    pub(crate) policy: Option<KindPolicy>,
+    /// Since when it is paused.
+    pub(crate) paused_at: Option<Timestamp>,
+    /// Who paused it.
+    pub(crate) paused_by: Option<String>,
+    /// Why, if they said.
+    pub(crate) pause_reason: Option<String>,
+}
+
+/// What the jobs of a kind get unless their enqueue says otherwise.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KindPolicy {
+    /// Their lane.
+    pub(crate) queue: String,
+    /// Lower runs first.
+    pub(crate) priority: i16,
+    /// Attempts that may fail before a job is dead.
+    pub(crate) max_attempts: u16,
+    /// How long one attempt may take.
+    pub(crate) timeout_ms: u64,
+    /// How failed attempts are spaced.
+    pub(crate) backoff: KindBackoff,
+}
+
+/// Exponential backoff with a cap and full jitter.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KindBackoff {
+    /// The ceiling of the first wait.
+    pub(crate) base_ms: u64,
+    /// How much the ceiling grows with each failure.
+    pub(crate) factor: f64,
+    /// No wait is longer.
+    pub(crate) max_ms: u64,
+}
+
+/// Every kind that was ever registered or is paused, by name.
+///
+/// # Errors
+/// [`engine::Error::Database`].
+pub(crate) async fn all(client: &Client) -> engine::Result<Vec<Kind>> {
+    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+    for (name, policy) in client.kinds().await? {
+        let kind = Kind {
+            policy: Some(policy.into()),
+            ..Kind::unknown(&name)
+        };
+        kinds.insert(name, kind);
+    }
+    for pause in client.pauses(PauseScope::Kind).await? {
+        let kind = kinds.entry(pause.name.clone());
+        let kind = kind.or_insert_with(|| Kind::unknown(&pause.name));
+        let Pause {
+            paused_at,
+            paused_by,
+            reason,
+            ..
+        } = pause;
+        kind.paused_at = Some(paused_at);
+        kind.paused_by = Some(paused_by);
+        kind.pause_reason = reason;
+    }
+    Ok(kinds.into_values().collect())
+}
+
+impl Kind {
+    fn unknown(name: &str) -> Kind {
+        Kind {
+            name: name.to_owned(),
+            policy: None,
+            paused_at: None,
+            paused_by: None,
+            pause_reason: None,
+        }
+    }
+}
+
+impl From<Policy> for KindPolicy {
+    fn from(policy: Policy) -> KindPolicy {
+        KindPolicy {
+            queue: policy.queue,
+            priority: policy.priority,
+            max_attempts: policy.max_attempts,
+            timeout_ms: u64::try_from(policy.timeout.as_millis()).unwrap_or(u64::MAX),
+            backoff: KindBackoff {
+                base_ms: policy.backoff.base_ms,
+                factor: policy.backoff.factor,
+                max_ms: policy.backoff.max_ms,
+            },
+        }
+    }
+}
