@@ -199,17 +199,18 @@ pub(super) async fn wait(
         if job.state.is_terminal() {
             break Ok(job);
         }
-        let parts = session.client.children(id).await?;
-        let done = parts.completed + parts.cancelled + parts.dead;
-        let total = (done + parts.live).max(1);
-        let failed = if parts.dead > 0 {
-            format!(" {} failed", parts.dead)
+        let parts = session.client.batches(id).await?;
+        let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
+            (sum.0 + part.total, sum.1 + part.pending, sum.2 + part.dead)
+        });
+        let failed = if dead > 0 {
+            format!(" {dead} failed")
         } else {
             String::new()
         };
         progress.at(
-            done.unsigned_abs(),
-            total.unsigned_abs(),
+            u64::from((total - pending).unsigned_abs()),
+            u64::from(total.max(1).unsigned_abs()),
             &format!("synced{failed}"),
         );
         tokio::select! {

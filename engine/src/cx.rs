@@ -1,14 +1,17 @@
 //! What a handler has of its attempt: who it is, whether it should stop, and the fence that lets its
 //! own writes and the job's end commit together.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::flow::StepVersions;
 use crate::worker::conclude::conclude;
-use crate::{Backoff, Client, Entropy, Error, Failure, Fence, NewJob, Outcome, Result, store};
+use crate::{Backoff, Client, Entropy, Error, Failure, Fence, Outcome, Result, store};
 
 /// Why an attempt was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +31,17 @@ pub(crate) struct Attempt {
     pub(crate) failed: u32,
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Backoff,
-    pub(crate) timeout: std::time::Duration,
+    pub(crate) timeout: Duration,
     pub(crate) parent_id: Option<Uuid>,
     pub(crate) tags: Vec<String>,
     pub(crate) trace_context: Option<String>,
     pub(crate) token: CancellationToken,
     pub(crate) stop: OnceLock<Stop>,
     pub(crate) started: tokio::time::Instant,
+    pub(crate) steps: StepVersions,
+    /// Names of steps this attempt has reached.
+    pub(crate) reached: Mutex<HashSet<String>>,
+    pub(crate) progress_at: Mutex<Option<tokio::time::Instant>>,
 }
 
 impl Attempt {
@@ -133,11 +140,6 @@ impl<E> Cx<E> {
         self.attempt.token.cancelled().await;
     }
 
-    /// A part of this job.
-    pub fn part<J: crate::Job>(&self, args: &J) -> NewJob {
-        NewJob::of(args).parent(self.job_id())
-    }
-
     /// Proves that this attempt still owns its job and keeps it so until the transaction ends.
     /// Call it first in every transaction that must not be a zombie's.
     ///
@@ -157,8 +159,11 @@ impl<E> Cx<E> {
         let Some(settlement) = conclude(&self.attempt, result, self.entropy.chance()) else {
             return Ok(Outcome::Settled);
         };
-        let refused = store::settle::settle(tx, &[settlement]).await?;
-        if refused.is_empty() {
+        let settled = store::settle::settle(tx, &[settlement]).await?;
+        if settled.refused.is_empty() {
+            if !settled.woken.is_empty() {
+                store::wake::notify(tx, store::wake::WAKE_CHANNEL, &settled.woken).await?;
+            }
             return Ok(Outcome::Settled);
         }
         Err(Error::LeaseLost {
@@ -166,4 +171,29 @@ impl<E> Cx<E> {
             attempt: self.attempt.fence.attempt,
         })
     }
+
+    pub(crate) fn step_versions(&self) -> StepVersions {
+        self.attempt.steps
+    }
+
+    /// False when this attempt has reached a step of that name before.
+    pub(crate) fn first_use_of_step(&self, name: &str) -> bool {
+        let mut reached = lock(&self.attempt.reached);
+        reached.insert(name.to_owned())
+    }
+
+    /// True when progress was last written so long ago; it counts as written then.
+    pub(crate) fn progress_is_due(&self, every: Duration) -> bool {
+        let mut at = lock(&self.attempt.progress_at);
+        let is_due = at.is_none_or(|at| at.elapsed() >= every);
+        if is_due {
+            *at = Some(tokio::time::Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Nothing under these locks can stop half way.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

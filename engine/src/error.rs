@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::State;
+use crate::flow::Wait;
 
 /// Why the engine refused or failed. Variants name the caller's situation, not the library below.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,19 @@ pub enum Error {
         /// The attempt that asked.
         attempt: i32,
     },
+    /// Not a failure: the job waits, and is claimed again when it need not. Pass it on.
+    #[error("waiting")]
+    Waiting(Wait),
+    /// The job began with a list of steps that this build does not know.
+    #[error("the job began with version {begun} of its steps; this build knows {oldest} to {current}{}", steps_advice(*begun, *current))]
+    Steps {
+        /// What the job began with.
+        begun: u32,
+        /// The oldest this build finishes.
+        oldest: u32,
+        /// What this build begins jobs with.
+        current: u32,
+    },
     /// A cron line, time zone or policy that cannot be used.
     #[error("schedule {name:?}: {problem}")]
     BadSchedule {
@@ -91,6 +105,8 @@ impl Error {
             Error::UniqueKeyTaken { .. } => "unique_key_taken",
             Error::IdempotencyMismatch { .. } => "idempotency_mismatch",
             Error::LeaseLost { .. } => "lease_lost",
+            Error::Waiting(_) => "waiting",
+            Error::Steps { .. } => "steps_unknown",
             Error::BadSchedule { .. } => "bad_schedule",
             Error::Migrate(_) => "migrate",
             Error::Database(_) => "database",
@@ -126,5 +142,13 @@ impl Error {
             return false;
         };
         db.code().is_some_and(|code| code.starts_with("40"))
+    }
+}
+
+fn steps_advice(begun: u32, current: u32) -> &'static str {
+    if begun > current {
+        ": a newer worker will take it"
+    } else {
+        ": run it again to begin anew, or retry it on a build that still has them"
     }
 }

@@ -35,6 +35,12 @@ use crate::{Cx, Failure, Outcome};
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The kind's address, `system.name`.
     const KIND: &'static str;
+    /// The version of the list of steps of this code, for kinds that run in steps. Raise it when steps
+    /// change what they give, or come in another order; jobs under way keep the version they began with.
+    const STEPS_VERSION: u32 = 1;
+    /// The oldest version that this code still finishes, by asking [`Cx::steps_version`]. A job on an
+    /// older one dies and says why.
+    const OLDEST_STEPS: u32 = 1;
     /// What its handler needs of the process: pools, clients.
     type Env: Clone + Send + Sync + 'static;
     /// What its handler fails with.
@@ -114,6 +120,8 @@ pub struct NewJob {
     pub(crate) rate_keys: Vec<String>,
     pub(crate) parent_id: Option<Uuid>,
     pub(crate) batch_id: Option<Uuid>,
+    /// The batch that must end before the job may run.
+    pub(crate) waits_for: Option<Uuid>,
     pub(crate) replayed_from: Option<Uuid>,
     pub(crate) trace_context: Option<String>,
     pub(crate) asked_by: Option<String>,
@@ -151,10 +159,16 @@ impl NewJob {
             rate_keys: Vec::new(),
             parent_id: None,
             batch_id: None,
+            waits_for: None,
             replayed_from: None,
             trace_context: None,
             asked_by: None,
         }
+    }
+
+    /// True for the few that the one statement for thousands does not do.
+    pub(crate) fn needs_its_own_call(&self) -> bool {
+        self.unique.is_some() || self.idempotency.is_some() || self.waits_for.is_some()
     }
 
     /// The id the job will have. It is made here and not by the database, so that an enqueue whose
@@ -243,12 +257,6 @@ impl NewJob {
     /// The job this one is a part of.
     pub fn parent(mut self, parent_id: Uuid) -> NewJob {
         self.parent_id = Some(parent_id);
-        self
-    }
-
-    /// The batch it is in.
-    pub fn batch(mut self, batch_id: Uuid) -> NewJob {
-        self.batch_id = Some(batch_id);
         self
     }
 

@@ -11,6 +11,7 @@ mod control;
 mod cx;
 mod error;
 mod fence;
+mod flow;
 mod job;
 mod options;
 mod outcome;
@@ -33,6 +34,7 @@ pub use control::{Actor, Alert, AuditEntry, Finding, Pause, PauseScope};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
+pub use flow::{Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepView, Told, Wait};
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
@@ -41,9 +43,7 @@ pub use runtime::Registry;
 pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
 pub use state::{MOVES, Move, State};
 pub use token::{LiveToken, NewToken, TokenView};
-pub use view::{
-    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
-};
+pub use view::{AttemptView, JobFilter, JobView, Page, QueueView, ServerView, WorkerView};
 pub use worker::{Counts, Worker};
 
 /// The engine's result.

@@ -6,8 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::flow::Wait;
+
 /// The longest error text that is kept; the rest is cut.
 pub const MAX_ERROR_BYTES: usize = 4 * 1024;
+
+/// How long a job is put off that an older build than the one it began with has claimed: a rolling
+/// deploy is soon over, and the newer workers take it.
+const FOR_A_NEWER_BUILD: Duration = Duration::from_secs(30);
 
 /// What a handler answers when it did not fail.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +48,7 @@ impl Outcome {
 }
 
 /// Whether a failed attempt is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Again {
     /// After the kind's backoff.
     Backoff,
@@ -52,6 +58,8 @@ pub enum Again {
     Never,
     /// Later, and this attempt does not count as failed.
     Uncounted(Duration),
+    /// Once something has happened: no failure at all, but a wait that was passed on.
+    Wait(Wait),
 }
 
 /// A failed attempt. Not an error type itself, so that handlers may return any error of their own
@@ -97,7 +105,21 @@ impl Failure {
 
 impl From<crate::Error> for Failure {
     fn from(error: crate::Error) -> Failure {
-        Failure::from_error(error.code(), &error)
+        Failure::from_error(error.code(), &error).again(error.again())
+    }
+}
+
+impl crate::Error {
+    /// What a handler that fails with this asks for.
+    pub fn again(&self) -> Again {
+        match self {
+            crate::Error::Waiting(wait) => Again::Wait(wait.clone()),
+            crate::Error::Steps { begun, current, .. } if begun > current => {
+                Again::Uncounted(FOR_A_NEWER_BUILD)
+            }
+            crate::Error::Steps { .. } => Again::Never,
+            _ => Again::Backoff,
+        }
     }
 }
 

@@ -185,16 +185,3 @@ pub struct ServerView {
     /// `off` when a crash can lose the last commits.
     pub synchronous_commit: String,
 }
-
-/// How the parts of a job stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Children {
-    /// Not ended.
-    pub live: i64,
-    /// Ended well.
-    pub completed: i64,
-    /// Ended by a person.
-    pub cancelled: i64,
-    /// Given up.
-    pub dead: i64,
-}

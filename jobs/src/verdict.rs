@@ -40,11 +40,11 @@ impl From<&Error> for Failure {
             | Error::NotConfigured { .. }
             | Error::Migrate(_) => Again::Never,
             Error::Busy { .. } => Again::Uncounted(BUSY),
-            Error::TooManyBad { .. }
-            | Error::RunLost(_)
-            | Error::Stopped
-            | Error::Engine(_)
-            | Error::Database(_) => Again::Backoff,
+            // A wait passes through here too.
+            Error::Engine(error) => error.again(),
+            Error::TooManyBad { .. } | Error::RunLost(_) | Error::Stopped | Error::Database(_) => {
+                Again::Backoff
+            }
         };
         Failure::from_error(error.code(), error).again(again)
     }

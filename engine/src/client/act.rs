@@ -14,13 +14,14 @@ use crate::{Error, Result, State};
 
 impl Client {
     /// Ends a queued or waiting job as cancelled at once and returns that state, or asks the attempt
-    /// of a running one to stop, on whatever node it is, and returns `running`.
+    /// of a running one to stop, on whatever node it is, and returns `running`. Its parts are cancelled
+    /// with it.
     ///
     /// # Errors
     /// [`Error::NoJob`]; [`Error::WrongState`] when it has ended.
     pub async fn cancel(&self, id: Uuid, actor: &Actor, reason: &str) -> Result<State> {
         let (actor, reason) = (actor.clone(), reason.to_owned());
-        let state = self
+        let done = self
             .in_transaction(move |conn| {
                 Box::pin(async move {
                     let Some(done) = cancel::cancel(conn, id, &reason).await? else {
@@ -34,19 +35,24 @@ impl Client {
                         Some(json!({"reason": reason})),
                     )
                     .await?;
-                    Ok(if done == "cancelled" {
-                        State::Cancelled
-                    } else {
-                        State::Running
-                    })
+                    Ok(done)
                 })
             })
             .await?;
-        if state == State::Running {
-            self.hub.cancel(id);
-            self.hints.send_on(CANCEL_CHANNEL, id.to_string());
+        if done.requested {
+            self.ask_to_stop(id);
+            return Ok(State::Running);
         }
-        Ok(state)
+        done.woken.iter().for_each(|queue| self.wake(queue));
+        // What is left of its parts, if this fails half way, is the service's.
+        self.cancel_abandoned().await?;
+        Ok(State::Cancelled)
+    }
+
+    /// Tells whoever runs the job.
+    pub(super) fn ask_to_stop(&self, id: Uuid) {
+        self.hub.cancel(id);
+        self.hints.send_on(CANCEL_CHANNEL, id.to_string());
     }
 
     /// Lets the same job try on, now: a dead or cancelled one with at least one more attempt, a

@@ -51,7 +51,7 @@ impl Client {
     }
 
     async fn enqueue_once(&self, jobs: &[NewJob]) -> Result<Stored> {
-        let keyed = |job: &NewJob| job.unique.is_some() || job.idempotency.is_some();
+        let keyed = |job: &NewJob| job.needs_its_own_call();
         if jobs.iter().any(keyed) && jobs.len() > 1 {
             let jobs = jobs.to_vec();
             return self
@@ -76,6 +76,12 @@ impl Client {
         crate::store::wake::notify(tx, crate::store::wake::WAKE_CHANNEL, &payloads(&stored))
             .await?;
         Ok(stored.enqueued)
+    }
+
+    /// A queue has work: for this process and, soon, all others.
+    pub(crate) fn wake(&self, queue: &str) {
+        self.hub.wake(queue);
+        self.hints.send(queue.to_owned());
     }
 
     pub(super) fn hint(&self, stored: &Stored) {

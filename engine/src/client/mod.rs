@@ -2,6 +2,7 @@
 
 mod act;
 mod enqueue;
+mod flow;
 mod read;
 pub(crate) mod schedule;
 mod token;
@@ -103,11 +104,23 @@ impl Client {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
     {
+        self.transact(work).await
+    }
+
+    /// The same for work with an error of its own.
+    pub(crate) async fn transact<T, X, W>(&self, work: W) -> std::result::Result<T, X>
+    where
+        T: Send + 'static,
+        X: From<Error> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, std::result::Result<T, X>>
+            + Send
+            + 'static,
+    {
         let pool = self.pool.clone();
         let done = tokio::spawn(async move {
-            let mut tx = pool.begin().await?;
+            let mut tx = pool.begin().await.map_err(Error::from)?;
             let value = work(&mut tx).await?;
-            tx.commit().await?;
+            tx.commit().await.map_err(Error::from)?;
             Ok(value)
         });
         match done.await {

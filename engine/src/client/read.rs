@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
 use crate::retry::Policy;
 use crate::store::{alert, audit, kind, load, pause, read, verify};
-use crate::view::{
-    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
-};
+use crate::view::{AttemptView, JobFilter, JobView, Page, QueueView, ServerView, WorkerView};
 use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
@@ -58,16 +55,6 @@ impl Client {
     /// Workers, the living first.
     pub async fn workers(&self) -> Result<Vec<WorkerView>> {
         read::workers(&mut *self.pool.acquire().await?).await
-    }
-
-    /// How the parts of a job stand.
-    pub async fn children(&self, parent_id: Uuid) -> Result<Children> {
-        read::children(&mut *self.pool.acquire().await?, parent_id).await
-    }
-
-    /// The results of the parts that ended well.
-    pub async fn child_results(&self, parent_id: Uuid) -> Result<Vec<Value>> {
-        read::child_results(&mut *self.pool.acquire().await?, parent_id).await
     }
 
     /// Every kind that a worker has ever registered, with the policy it registered last.

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::cx::{Attempt, Cx};
+use crate::flow::StepVersions;
 use crate::{Again, Client, Entropy, Failure, Job, Outcome, Policy};
 
 type Answer = Result<Outcome, Failure>;
@@ -16,6 +17,7 @@ type Run =
 #[derive(Clone)]
 struct Entry {
     policy: Policy,
+    steps: StepVersions,
     run: Arc<Run>,
 }
 
@@ -49,6 +51,10 @@ impl Registry {
         };
         let entry = Entry {
             policy: J::policy(),
+            steps: StepVersions {
+                current: J::STEPS_VERSION,
+                oldest: J::OLDEST_STEPS.min(J::STEPS_VERSION),
+            },
             run: Arc::new(run),
         };
         Arc::make_mut(&mut self.entries).insert(J::KIND.to_owned(), entry);
@@ -85,6 +91,15 @@ impl Registry {
             .get(kind)
             .map(|entry| entry.policy.clone())
             .unwrap_or_default()
+    }
+
+    /// The versions of a kind's steps that this build knows.
+    pub(crate) fn steps(&self, kind: &str) -> StepVersions {
+        let first = StepVersions {
+            current: 1,
+            oldest: 1,
+        };
+        self.entries.get(kind).map_or(first, |entry| entry.steps)
     }
 
     pub(super) fn call(

@@ -1,6 +1,7 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! prune what is old. Safe with any number of processes at once; none of them leads.
+//! cancel the parts of what was cancelled, prune what is old. Safe with any number of processes at once; none of them leads.
 
+mod cascade;
 mod promote;
 mod prune;
 mod rescue;
@@ -28,6 +29,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(rescue::run(service.clone()));
     tasks.spawn(schedule::run(service.clone()));
     tasks.spawn(prune::run(service.clone()));
+    tasks.spawn(cascade::run(service.clone()));
 }
 
 impl Service {

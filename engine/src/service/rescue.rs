@@ -21,6 +21,9 @@ async fn round(service: &Service) -> Result<()> {
                 .increment(1);
             tracing::warn!(job.id = %job.id, state = job.state, "rescued job {}: its lease ran out", job.id);
             service.client.hub().wake(&job.queue);
+            job.woken
+                .iter()
+                .for_each(|queue| service.client.wake(queue));
         }
         if rescued.len() < usize::try_from(rescue::BATCH).unwrap_or(usize::MAX) {
             return Ok(());

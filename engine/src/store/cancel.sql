@@ -1,7 +1,11 @@
 -- Ends a job that nobody runs, and asks the attempt of a running one to stop.
-with removed as (
+with own as materialized (
+    -- Before the job's own row, as the end of the last member locks them.
+    select id from engine.batch where shard = $1 and owner_id = $2 order by id desc for update
+),
+removed as (
     delete from engine.pending
-    where shard = $1 and id = $2
+    where shard = $1 and id = $2 and (select count(*) from own) >= 0
     returning *
 ),
 ended as (
@@ -21,7 +25,9 @@ asked as (
 )
 select
     'cancelled' as done,
-    case when unique_key is not null then engine.pass_key(shard, kind, unique_key, id)::text end as passed
+    case when unique_key is not null then engine.pass_key(shard, kind, unique_key, id, 'cancelled')::text end as passed,
+    engine.abandon(shard, id)::text as abandoned,
+    case when batch_id is not null then engine.end_members(shard, batch_id, 0, 1, 0) end as woken
 from removed
 union all
-select 'requested', null from asked
+select 'requested', null, null, null from asked

@@ -25,13 +25,13 @@ with taken as (
 begun as (
     insert into engine.running (
         shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, nonce, worker_id,
-        started_at, lease_until, unique_key, partition_key
+        started_at, lease_until, unique_key, partition_key, batch_id
     )
     select
         shard, id, kind, queue, priority, attempt + 1, failed, crashes, max_attempts, $5, $6, now(),
         now() + $7 * interval '1 millisecond',
         case when not unique_until_claim then unique_key end,
-        partition_key
+        partition_key, batch_id
     from taken
 )
 select

@@ -1,13 +1,14 @@
 -- The shortest way to an end, for most attempts: done, and nothing else hangs on it. One pass over the
 -- batch costs two thirds of what settle.sql does. Returns what it has written; attempts that hold a
--- key are left to settle.sql, and so are those that no longer own their job.
+-- key or count in a batch are left to settle.sql, and so are those that no longer own their job.
 with held as materialized (
     select x.id, x.result, r.row
     from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::text[]) as x (id, attempt, nonce, result)
     cross join lateral (
         select ctid as row
         from engine.running
-        where shard = $1 and id = x.id and attempt = x.attempt and nonce = x.nonce and unique_key is null
+        where shard = $1 and id = x.id and attempt = x.attempt and nonce = x.nonce
+            and unique_key is null and batch_id is null
         offset 0
     ) r
 ),

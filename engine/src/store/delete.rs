@@ -8,32 +8,30 @@ use crate::Result;
 
 /// Removes every row of at most `limit` ended jobs of a kind; returns how many jobs.
 pub(crate) async fn delete_kind(conn: &mut PgConnection, kind: &str, limit: i64) -> Result<u64> {
-    let gone = sqlx::query(
+    let gone: i64 = sqlx::query_scalar(
         "with ended as ( \
              delete from engine.ended where ctid = any(array( \
                  select ctid from engine.ended where shard = $1 and kind = $2 limit $3 for update skip locked \
-             )) and shard = $1 returning id), \
-         tried as (delete from engine.attempt where shard = $1 and job_id = any(array(select id from ended))) \
-         delete from engine.job where shard = $1 and id = any(array(select id from ended))",
+             )) and shard = $1 returning id) \
+         select engine.forget($1, array(select id from ended))",
     )
     .bind(SHARD)
     .bind(kind)
     .bind(limit)
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(u64::try_from(gone).unwrap_or(0))
 }
 
 /// Removes every row of an ended job; false when it is not there or has not ended.
 pub(crate) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
-    let gone = sqlx::query(
-        "with ended as (delete from engine.ended where shard = $1 and id = $2 returning id), \
-         tried as (delete from engine.attempt where shard = $1 and job_id = any(array(select id from ended))) \
-         delete from engine.job where shard = $1 and id = any(array(select id from ended))",
+    let gone: i64 = sqlx::query_scalar(
+        "with ended as (delete from engine.ended where shard = $1 and id = $2 returning id) \
+         select engine.forget($1, array(select id from ended))",
     )
     .bind(SHARD)
     .bind(id)
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(gone.rows_affected() > 0)
+    Ok(gone > 0)
 }

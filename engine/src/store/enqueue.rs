@@ -26,7 +26,7 @@ pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<
     let (keyed, plain): (Vec<_>, Vec<_>) = jobs
         .iter()
         .enumerate()
-        .partition(|(_, job)| job.unique.is_some() || job.idempotency.is_some());
+        .partition(|(_, job)| job.needs_its_own_call());
     let mut stored = Stored {
         enqueued: Vec::with_capacity(jobs.len()),
         wake: Vec::new(),
@@ -193,6 +193,7 @@ fn rest_of(job: &NewJob) -> Option<Value> {
     );
     put("parent_id", job.parent_id.map(|id| json!(id)));
     put("batch_id", job.batch_id.map(|id| json!(id)));
+    put("waits_for", job.waits_for.map(|id| json!(id)));
     put("replayed_from", job.replayed_from.map(|id| json!(id)));
     put(
         "trace_context",

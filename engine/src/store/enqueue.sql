@@ -35,12 +35,12 @@ asked as (
     from input x
     left join engine.kind k on k.name = x.kind
     on conflict (shard, id) do nothing
-    returning shard, id, kind, queue, priority, run_at, max_attempts, partition_key
+    returning shard, id, kind, queue, priority, run_at, max_attempts, partition_key, batch_id
 )
 insert into engine.pending (
-    shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key
+    shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id
 )
 select
-    shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key
+    shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id
 from asked
 returning id, queue, due

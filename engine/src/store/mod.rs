@@ -3,11 +3,13 @@
 
 pub(crate) mod alert;
 pub(crate) mod audit;
+pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod delete;
 pub(crate) mod enqueue;
 pub(crate) mod fence;
+pub(crate) mod flow;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
 pub(crate) mod load;
@@ -24,6 +26,8 @@ pub(crate) mod retry;
 mod row;
 pub(crate) mod schedule;
 pub(crate) mod settle;
+pub(crate) mod signal;
+pub(crate) mod step;
 pub(crate) mod token;
 pub(crate) mod verify;
 pub(crate) mod wake;

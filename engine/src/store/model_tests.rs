@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::claim::{Ask, claim};
 use super::settle::{Settlement, settle};
 use super::{cancel, enqueue, heartbeat, promote, rescue, retry};
+use crate::flow::Wait;
 use crate::state::{Move, State};
 use crate::testing::Database;
 use crate::{Error, Fence, NewJob, When};
@@ -195,6 +196,10 @@ impl ReferenceStateMachine for Model {
                 cancel_requested: false,
                 expired: false,
             }),
+            // A limit of a wait is a time like any other.
+            Step::ComesDue(job) if jobs[job].state == State::Waiting => {
+                jobs[job].goes(Move::Release, true);
+            }
             Step::ComesDue(job) => jobs[job].due |= jobs[job].state == State::Available,
             Step::Claim(job) => {
                 if jobs[job].due && jobs[job].goes(Move::Claim, false) {
@@ -273,9 +278,9 @@ impl Engine {
                 let Some(fence) = self.fences.get(&job).and_then(|all| all.last()).copied() else {
                     return;
                 };
-                let refused = settle(&mut conn, &[settlement(fence, end)]).await.unwrap();
+                let settled = settle(&mut conn, &[settlement(fence, end)]).await.unwrap();
                 assert_eq!(
-                    refused.is_empty(),
+                    settled.refused.is_empty(),
                     self.states[job] == State::Running,
                     "accepted or refused wrongly"
                 );
@@ -298,7 +303,10 @@ impl Engine {
                     Stale::Old => return,
                 };
                 assert_eq!(
-                    settle(&mut conn, &[settlement(fence, end)]).await.unwrap(),
+                    settle(&mut conn, &[settlement(fence, end)])
+                        .await
+                        .unwrap()
+                        .refused,
                     [fence]
                 );
                 assert!(
@@ -439,6 +447,7 @@ fn settlement(fence: Fence, end: End) -> Settlement {
         code: None,
         error: None,
         result: None,
+        wait: (end == End::Wait).then(|| Wait::Signal("go".into(), None)),
     }
 }
 
@@ -450,7 +459,7 @@ impl StateMachineTest for Walk {
 
     fn init_test(_: &Vec<Modelled>) -> Engine {
         let (runtime, pool) = shared();
-        let empty = "truncate engine.job, engine.pending, engine.running, engine.ended, engine.attempt, engine.key";
+        let empty = "truncate engine.job, engine.pending, engine.running, engine.ended, engine.attempt, engine.key, engine.flow";
         runtime.block_on(async { sqlx::query(empty).execute(pool).await.unwrap() });
         Engine {
             pool: pool.clone(),

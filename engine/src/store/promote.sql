@@ -1,19 +1,18 @@
--- Lets jobs whose time has come into the ready index, and says how long until the next one does
+-- Lets jobs whose time has come into the ready index, those whose wait has a limit among them, and says how long until the next one does
 -- (null when there is none; a full batch means ask again).
 with come as (
     update engine.pending
-    set due = true
+    set due = true, state = 'available', waiting_for = null
     where
         ctid = any(array(
             select ctid
             from engine.pending
-            where shard = $1 and state = 'available' and not due and run_at <= now()
+            where shard = $1 and not due and run_at < 'infinity' and run_at <= now()
             order by run_at, id
             limit $2
             for update skip locked
         ))
         and shard = $1
-        and state = 'available'
         and not due
     returning queue
 )
@@ -23,7 +22,7 @@ select
     (
         select (extract(epoch from (run_at - now())) * 1000)::bigint
         from engine.pending
-        where shard = $1 and state = 'available' and not due and run_at > now()
+        where shard = $1 and not due and run_at < 'infinity' and run_at > now()
         order by run_at
         limit 1
     ) as next_in_ms

@@ -12,14 +12,14 @@ pub(crate) const BATCH: i64 = 2_000;
 
 /// Deletes at most [`BATCH`] jobs that ended in `state` longer ago than `keep`; returns how many.
 pub(crate) async fn prune(conn: &mut PgConnection, state: State, keep: Duration) -> Result<u64> {
-    let gone = sqlx::query(include_str!("prune.sql"))
+    let gone: i64 = sqlx::query_scalar(include_str!("prune.sql"))
         .bind(SHARD)
         .bind(state.as_str())
         .bind(millis(keep))
         .bind(BATCH)
-        .execute(conn)
+        .fetch_one(conn)
         .await?;
-    Ok(gone.rows_affected())
+    Ok(u64::try_from(gone).unwrap_or(0))
 }
 
 /// Deletes keys that have expired; returns how many.

@@ -15,10 +15,5 @@ with old as (
         ))
         and shard = $1
     returning id
-),
-tried as (
-    delete from engine.attempt
-    where shard = $1 and job_id = any(array(select id from old))
 )
-delete from engine.job
-where shard = $1 and id = any(array(select id from old))
+select engine.forget($1, array(select id from old))

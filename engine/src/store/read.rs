@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, ValueRef, types::Json};
+use sqlx::{Row, ValueRef};
 use uuid::Uuid;
 
 use super::SHARD;
 use super::row::{instant, instant_or_none};
-use crate::view::{AttemptView, Children, JobFilter, JobView, QueueView, WorkerView};
+use crate::view::{AttemptView, JobFilter, JobView, QueueView, WorkerView};
 use crate::{Result, State};
 
 /// One job.
@@ -144,34 +144,6 @@ pub(crate) async fn workers(conn: &mut PgConnection) -> Result<Vec<WorkerView>> 
             })
         })
         .collect()
-}
-
-/// How the parts of a job stand.
-pub(crate) async fn children(conn: &mut PgConnection, parent_id: Uuid) -> Result<Children> {
-    let row = sqlx::query(include_str!("count_children.sql"))
-        .bind(SHARD)
-        .bind(parent_id)
-        .fetch_one(conn)
-        .await?;
-    Ok(Children {
-        live: row.try_get("live")?,
-        completed: row.try_get("completed")?,
-        cancelled: row.try_get("cancelled")?,
-        dead: row.try_get("dead")?,
-    })
-}
-
-/// The results of the parts that ended well.
-pub(crate) async fn child_results(conn: &mut PgConnection, parent_id: Uuid) -> Result<Vec<Value>> {
-    let rows: Vec<Json<Value>> = sqlx::query_scalar(
-        "select e.result from engine.job j join engine.ended e on e.shard = j.shard and e.id = j.id \
-         where j.shard = $1 and j.parent_id = $2 and e.state = 'completed' and e.result is not null order by j.id",
-    )
-    .bind(SHARD)
-    .bind(parent_id)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|Json(value)| value).collect())
 }
 
 /// The instant the database has now.

@@ -17,6 +17,8 @@ pub(crate) struct Rescued {
     pub(crate) id: Uuid,
     pub(crate) queue: String,
     pub(crate) state: String,
+    /// The queue of the job that waited for this one.
+    pub(crate) woken: Option<String>,
 }
 
 /// Takes back at most [`BATCH`] jobs whose lease ran out.

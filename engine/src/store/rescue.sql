@@ -39,11 +39,11 @@ ended as (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts,
-        unique_key, partition_key
+        unique_key, partition_key, batch_id
     )
     select
         shard, id, kind, queue, true, priority, now(), attempt, failed + 1, crashes + 1,
-        max_attempts, unique_key, partition_key
+        max_attempts, unique_key, partition_key, batch_id
     from removed
     where state = 'available'
 ),
@@ -61,8 +61,13 @@ select
     state::text as state,
     case
         when unique_key is not null and state <> 'available'
-        then engine.pass_key(shard, kind, unique_key, id)::text
-    end as passed
+        then engine.pass_key(shard, kind, unique_key, id, state)::text
+    end as passed,
+    case when state = 'cancelled' then engine.abandon(shard, id)::text end as abandoned,
+    case
+        when batch_id is not null and state <> 'available'
+        then engine.end_members(shard, batch_id, 0, (state = 'cancelled')::integer, (state = 'dead')::integer)
+    end as woken
 from removed
--- Keys are locked in the order in which a bulk enqueue locks them.
-order by kind, unique_key
+-- Keys are locked in the order in which a bulk enqueue locks them, batches from the youngest.
+order by kind, unique_key, batch_id desc

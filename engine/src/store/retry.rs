@@ -12,12 +12,13 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
     if let Some(queue) = hasten(conn, id).await? {
         return Ok(queue);
     }
-    let back: Option<(String, String, Option<String>)> = sqlx::query_as(include_str!("retry.sql"))
+    type Row = (String, String, Option<String>, Option<Uuid>, String);
+    let back: Option<Row> = sqlx::query_as(include_str!("retry.sql"))
         .bind(SHARD)
         .bind(id)
         .fetch_optional(&mut *conn)
         .await?;
-    let Some((kind, queue, key)) = back else {
+    let Some((kind, queue, key, batch_id, was)) = back else {
         return Err(match read::state(conn, id).await? {
             Some(state) => Error::WrongState {
                 id,
@@ -32,6 +33,14 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
         if let Some(twin) = twin.filter(|twin| *twin != id) {
             return Err(Error::UniqueKeyTaken { id, twin });
         }
+    }
+    if let Some(batch_id) = batch_id {
+        sqlx::query("select engine.reopen_member($1, $2, $3::engine.job_state)")
+            .bind(SHARD)
+            .bind(batch_id)
+            .bind(was)
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(queue)
 }

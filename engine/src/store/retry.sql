@@ -16,14 +16,15 @@ tried as (
 )
 insert into engine.pending (
     shard, id, kind, queue, due, priority, run_at, attempt, failed, max_attempts, unique_key,
-    unique_until_claim, partition_key
+    unique_until_claim, partition_key, batch_id
 )
 select
     r.shard, r.id, r.kind, r.queue, true, r.priority, now(), r.attempt, r.failed,
     greatest(r.max_attempts, r.failed + 1),
     case when j.unique_scope in ('queued', 'queued_or_running') then j.unique_key end,
     coalesce(j.unique_scope = 'queued', false),
-    j.partition_key
+    j.partition_key,
+    j.batch_id
 from reopened r
 join engine.job j on j.shard = r.shard and j.id = r.id
-returning kind, queue, unique_key
+returning kind, queue, unique_key, batch_id, (select state::text from reopened) as was

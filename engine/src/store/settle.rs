@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::{SHARD, millis};
 use crate::fence::Fence;
+use crate::flow::Wait;
 use crate::{Result, State};
 
 /// How one attempt ended, ready to be written.
@@ -22,6 +24,17 @@ pub(crate) struct Settlement {
     pub(crate) error: Option<String>,
     /// JSON text.
     pub(crate) result: Option<String>,
+    /// What it waits for, when it does.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// Attempts that no longer own their jobs.
+    pub(crate) refused: Vec<Fence>,
+    /// Queues in which jobs that had waited may go on.
+    pub(crate) woken: Vec<String>,
 }
 
 impl Settlement {
@@ -32,12 +45,29 @@ impl Settlement {
             && self.code.is_none()
             && self.error.is_none()
     }
+
+    fn waiting_for(&self) -> Option<String> {
+        match self.wait.as_ref()? {
+            Wait::Batch(id) => Some(format!("batch:{id}")),
+            Wait::Signal(name, _) => Some(format!("signal:{name}")),
+            Wait::Time(_) => Some("time".into()),
+        }
+    }
+
+    /// Below nothing for a wait without a limit.
+    fn delay_ms(&self) -> i64 {
+        match &self.wait {
+            None => millis(self.delay),
+            Some(Wait::Batch(_) | Wait::Signal(_, None)) => -1,
+            Some(Wait::Time(span) | Wait::Signal(_, Some(span))) => millis(*span),
+        }
+    }
 }
 
-/// Writes the batch and returns the attempts that were refused: they no longer own their jobs.
+/// Writes the batch and returns the attempts that were refused, and who may go on by it.
 /// A row that changed between a statement's snapshot and its lock looks refused, so whatever is
 /// refused is tried once more, with a new snapshot.
-pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Result<Vec<Fence>> {
+pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Result<Settled> {
     let mut batch: Vec<_> = batch.iter().collect();
     // In one order by all who settle, so that two of them cannot deadlock.
     batch.sort_by_key(|one| one.fence.job_id);
@@ -60,14 +90,19 @@ pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Res
             left.sort_by_key(|one| one.fence.job_id);
         }
     }
+    let mut woken = Vec::new();
     for _ in 0..2 {
         if left.is_empty() {
             break;
         }
-        let refused = settle_once(conn, &left).await?;
-        left.retain(|one| refused.contains(&one.fence));
+        let settled = settle_once(conn, &left).await?;
+        left.retain(|one| settled.refused.contains(&one.fence));
+        woken.extend(settled.woken);
     }
-    Ok(left.iter().map(|one| one.fence).collect())
+    Ok(Settled {
+        refused: left.iter().map(|one| one.fence).collect(),
+        woken,
+    })
 }
 
 /// Writes the attempts of jobs that are done and hold no key, and returns whose they were.
@@ -96,44 +131,41 @@ fn nonces(batch: &[&Settlement]) -> Vec<i64> {
     batch.iter().map(|one| one.fence.nonce).collect()
 }
 
-async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Vec<Fence>> {
+async fn settle_once(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Settled> {
     let column = |text: fn(&Settlement) -> Option<&str>| -> Vec<Option<&str>> {
         batch.iter().map(|one| text(one)).collect()
     };
-    let answered: Vec<(Uuid, i32, i64, Option<String>)> =
-        sqlx::query_as(include_str!("settle.sql"))
-            .bind(SHARD)
-            .bind(ids(batch))
-            .bind(attempts(batch))
-            .bind(nonces(batch))
-            .bind(
-                batch
-                    .iter()
-                    .map(|one| one.state.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(batch.iter().map(|one| one.outcome).collect::<Vec<_>>())
-            .bind(
-                batch
-                    .iter()
-                    .map(|one| millis(one.delay))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(column(|one| one.code.as_deref()))
-            .bind(column(|one| one.error.as_deref()))
-            .bind(column(|one| one.result.as_deref()))
-            .fetch_all(conn)
-            .await?;
-    Ok(answered
-        .into_iter()
-        .filter(|(.., passed)| passed.is_none())
-        .map(|(job_id, attempt, nonce, _)| Fence {
-            shard: SHARD,
-            job_id,
-            attempt,
-            nonce,
-        })
-        .collect())
+    let waits: Vec<_> = batch.iter().map(|one| one.waiting_for()).collect();
+    let delays: Vec<_> = batch.iter().map(|one| one.delay_ms()).collect();
+    let rows = sqlx::query(include_str!("settle.sql"))
+        .bind(SHARD)
+        .bind(ids(batch))
+        .bind(attempts(batch))
+        .bind(nonces(batch))
+        .bind(column(|one| Some(one.state.as_str())))
+        .bind(column(|one| Some(one.outcome)))
+        .bind(delays)
+        .bind(column(|one| one.code.as_deref()))
+        .bind(column(|one| one.error.as_deref()))
+        .bind(column(|one| one.result.as_deref()))
+        .bind(waits)
+        .fetch_all(conn)
+        .await?;
+    let mut settled = Settled::default();
+    for row in rows {
+        if row.try_get::<Option<&str>, _>("passed")?.is_none() {
+            settled.refused.push(Fence {
+                shard: SHARD,
+                job_id: row.try_get("id")?,
+                attempt: row.try_get("attempt")?,
+                nonce: row.try_get("nonce")?,
+            });
+        }
+        settled
+            .woken
+            .extend(row.try_get::<Option<String>, _>("woken")?);
+    }
+    Ok(settled)
 }
 
 /// Of these attempts, the ones that some earlier statement has settled already: after a lost answer

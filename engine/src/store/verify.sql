@@ -37,5 +37,30 @@ select 'attempt_from_the_future', a.job_id::text, 'attempt ' || a.attempt || ' i
 from engine.attempt a
 join engine.ended e on e.shard = a.shard and e.id = a.job_id
 where a.attempt > e.attempt
+union all
+select 'wait_never_ends', p.id::text, 'it waits for ' || p.waiting_for || ', which has ended'
+from engine.pending p
+join engine.batch b on b.shard = p.shard and b.owner_id = p.id and p.waiting_for = 'batch:' || b.id
+where p.state = 'waiting' and b.pending = 0
+union all
+select 'wait_never_ends', p.id::text, 'it waits for ' || p.waiting_for || ', which was sent'
+from engine.pending p
+join engine.signal s on s.shard = p.shard and s.job_id = p.id and p.waiting_for = 'signal:' || s.name
+where p.state = 'waiting'
+union all
+select 'batch_miscounted', b.id::text, format('%s are pending by its counts, %s by its members', b.pending, m.live)
+from engine.batch b
+cross join lateral (
+    select
+        (
+            select count(*)
+            from engine.job j
+            where
+                j.shard = b.shard and j.batch_id = b.id
+                and not exists (select from engine.ended e where e.shard = j.shard and e.id = j.id)
+        )
+        + (select count(*) from engine.key k where k.shard = b.shard and b.id = any(k.watchers)) as live
+) m
+where m.live <> b.pending
 order by finding, subject
 limit 1000

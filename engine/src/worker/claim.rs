@@ -112,6 +112,7 @@ impl Claimer {
 
     fn begin(&self, claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
         let policy = self.registry.policy(&claimed.kind);
+        let steps = self.registry.steps(&claimed.kind);
         let attempt = Arc::new(Attempt {
             fence: claimed.fence,
             kind: claimed.kind,
@@ -126,6 +127,9 @@ impl Claimer {
             token: CancellationToken::new(),
             stop: std::sync::OnceLock::new(),
             started: tokio::time::Instant::now(),
+            steps,
+            reached: std::sync::Mutex::default(),
+            progress_at: std::sync::Mutex::default(),
         });
         self.running.add(&attempt);
         Work {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::admit::nuls;
 use crate::cx::{Attempt, Stop};
+use crate::flow::Wait;
 use crate::outcome::capped;
 use crate::store::settle::Settlement;
 use crate::{Again, Failure, Outcome, State};
@@ -23,6 +24,7 @@ pub(crate) fn conclude(
         code: None,
         error: None,
         result: None,
+        wait: None,
     };
     Some(match answer {
         Ok(Outcome::Settled) => return None,
@@ -49,7 +51,11 @@ fn failed(attempt: &Attempt, base: Settlement, failure: Failure, chance: f64) ->
         message: capped(failure.message),
         ..failure
     };
-    match attempt.stop.get() {
+    let stop = attempt.stop.get();
+    if let (Again::Wait(wait), false) = (&failure.again, stop == Some(&Stop::Cancelled)) {
+        return waiting(base, wait.clone());
+    }
+    match stop {
         Some(Stop::Cancelled) => return cancelled(base, failure.message),
         // The worker is leaving: the job is not to blame and comes back at once.
         Some(Stop::Shutdown) => {
@@ -75,7 +81,7 @@ fn failed(attempt: &Attempt, base: Settlement, failure: Failure, chance: f64) ->
             };
         }
         Again::After(wait) => Some(wait),
-        Again::Backoff => None,
+        Again::Backoff | Again::Wait(_) => None,
     };
     if failures >= attempt.max_attempts {
         return dead(base, failure.code, failure.message);
@@ -86,6 +92,15 @@ fn failed(attempt: &Attempt, base: Settlement, failure: Failure, chance: f64) ->
         delay: attempt.backoff.wait(failures, retry_after, chance),
         code: Some(failure.code),
         error: Some(failure.message),
+        ..base
+    }
+}
+
+fn waiting(base: Settlement, wait: Wait) -> Settlement {
+    Settlement {
+        state: State::Waiting,
+        outcome: "wait",
+        wait: Some(wait),
         ..base
     }
 }
@@ -112,7 +127,11 @@ fn dead(base: Settlement, code: String, reason: String) -> Settlement {
 
 /// A result as text that jsonb takes: it has no NUL. An escaped backslash before `u0000` is not one.
 fn storable(value: &serde_json::Value) -> String {
-    let mut text = value.to_string();
+    without_nuls(value.to_string())
+}
+
+/// JSON text with its NULs replaced.
+pub(crate) fn without_nuls(mut text: String) -> String {
     for at in nuls(&text) {
         text.replace_range(at..at + 6, "\\ufffd");
     }
@@ -154,6 +173,12 @@ mod tests {
             token: tokio_util::sync::CancellationToken::new(),
             stop: cell,
             started: tokio::time::Instant::now(),
+            steps: crate::flow::StepVersions {
+                current: 1,
+                oldest: 1,
+            },
+            reached: std::sync::Mutex::default(),
+            progress_at: std::sync::Mutex::default(),
         }
     }
 

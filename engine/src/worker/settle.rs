@@ -10,8 +10,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::claim::outage_pause;
-use crate::fence::Fence;
-use crate::store::settle::{Settlement, settle, settled_before};
+use crate::store::settle::{Settled, Settlement, settle, settled_before};
 use crate::{Client, Entropy, Result, State};
 
 /// Rows a statement settles.
@@ -103,7 +102,7 @@ impl Settler {
         let mut failures = 0;
         loop {
             match self.try_write(batch, failures > 0).await {
-                Ok(refused) => return self.note(batch, &refused),
+                Ok(settled) => return self.note(batch, &settled),
                 Err(error) => {
                     failures += 1;
                     if !error.is_unavailable() && batch.len() > 1 {
@@ -125,7 +124,7 @@ impl Settler {
     async fn write_singly(&self, batch: &[Settlement]) {
         for one in batch {
             match self.try_write(std::slice::from_ref(one), true).await {
-                Ok(refused) => self.note(std::slice::from_ref(one), &refused),
+                Ok(settled) => self.note(std::slice::from_ref(one), &settled),
                 Err(error) => {
                     tracing::error!(%error, job.id = %one.fence.job_id, "could not settle job; it will be rescued");
                 }
@@ -133,20 +132,22 @@ impl Settler {
         }
     }
 
-    async fn try_write(&self, batch: &[Settlement], in_doubt: bool) -> Result<Vec<Fence>> {
+    async fn try_write(&self, batch: &[Settlement], in_doubt: bool) -> Result<Settled> {
         let mut conn = self.hot.acquire().await?;
-        let mut refused = settle(&mut conn, batch).await?;
-        if in_doubt && !refused.is_empty() {
+        let mut settled = settle(&mut conn, batch).await?;
+        if in_doubt && !settled.refused.is_empty() {
             // The first try may have committed and only its answer was lost.
-            let ours = settled_before(&mut conn, &refused, self.worker_id).await?;
-            refused.retain(|fence| !ours.contains(&(fence.job_id, fence.attempt)));
+            let ours = settled_before(&mut conn, &settled.refused, self.worker_id).await?;
+            settled
+                .refused
+                .retain(|fence| !ours.contains(&(fence.job_id, fence.attempt)));
         }
-        Ok(refused)
+        Ok(settled)
     }
 
-    fn note(&self, batch: &[Settlement], refused: &[Fence]) {
+    fn note(&self, batch: &[Settlement], settled: &Settled) {
         for one in batch {
-            if refused.contains(&one.fence) {
+            if settled.refused.contains(&one.fence) {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
                 metrics::counter!("lockstep_settles_refused_total").increment(1);
                 tracing::warn!(
@@ -158,14 +159,21 @@ impl Settler {
             self.counts.note(one);
             metrics::counter!("lockstep_attempts_total", "outcome" => one.outcome).increment(1);
         }
+        settled
+            .woken
+            .iter()
+            .for_each(|queue| self.client.wake(queue));
+        if batch.iter().any(|one| one.state == State::Cancelled) {
+            self.client.hub().abandoned();
+        }
         let mut put_back = batch
             .iter()
-            .filter(|one| one.state == State::Available)
+            .filter(|one| one.state == State::Available || one.wait.is_some())
             .peekable();
         if put_back.peek().is_some() {
             // Whoever waits for its next attempt may be the first of the future; whoever does not
             // wait may find all claimers of its queue asleep.
-            let at_once = put_back.any(|one| one.delay.is_zero());
+            let at_once = put_back.any(|one| one.delay.is_zero() && one.wait.is_none());
             self.client.hub().wake(if at_once {
                 super::wake::ALL
             } else {

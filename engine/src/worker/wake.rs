@@ -26,6 +26,7 @@ pub(crate) struct Hub {
     queues: Mutex<HashMap<String, Arc<Notify>>>,
     future: Notify,
     schedules: Notify,
+    abandoned: Notify,
     cancels: broadcast::Sender<Uuid>,
 }
 
@@ -35,6 +36,7 @@ impl Default for Hub {
             queues: Mutex::default(),
             future: Notify::new(),
             schedules: Notify::new(),
+            abandoned: Notify::new(),
             cancels: broadcast::channel(1_024).0,
         }
     }
@@ -76,6 +78,16 @@ impl Hub {
     /// Rings when the declared schedules have changed.
     pub(crate) async fn schedules(&self) {
         self.schedules.notified().await;
+    }
+
+    /// A job was cancelled that others may be parts of.
+    pub(crate) fn abandoned(&self) {
+        self.abandoned.notify_one();
+    }
+
+    /// Rings when a job was cancelled here.
+    pub(crate) async fn abandonment(&self) {
+        self.abandoned.notified().await;
     }
 
     pub(crate) fn cancel(&self, id: Uuid) {

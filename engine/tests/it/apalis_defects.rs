@@ -223,7 +223,9 @@ async fn a_lost_connection_does_not_end_the_worker() {
 async fn cut_all_but_mine(db: &Database) {
     let mut mine = Vec::new();
     let mut held = Vec::new();
-    while let Some(mut conn) = db.pool().try_acquire() {
+    // At least one, which may be on its way back to the pool just now.
+    let mut next = Some(db.pool().acquire().await.unwrap());
+    while let Some(mut conn) = next {
         mine.push(
             sqlx::query_scalar::<_, i32>("select pg_backend_pid()")
                 .fetch_one(&mut *conn)
@@ -231,6 +233,7 @@ async fn cut_all_but_mine(db: &Database) {
                 .unwrap(),
         );
         held.push(conn);
+        next = db.pool().try_acquire();
     }
     let cut: i64 = sqlx::query_scalar(
         "select count(*) from (select pg_terminate_backend(pid) from pg_stat_activity \

@@ -278,14 +278,13 @@ async fn number_of_policy(db: &Database, sql: &'static str) -> uuid::Uuid {
 #[tokio::test]
 async fn what_an_enqueue_says_is_kept() {
     let db = Database::new().await;
-    let (parent, batch) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    let parent = uuid::Uuid::now_v7();
     let rich = |job: NewJob| {
         job.tag("vip")
             .tag("north")
             .partition_key("company:7")
             .rate_key("remote")
             .parent(parent)
-            .batch(batch)
             .trace_context("00-1-2-01")
             .asked_by("ada")
             .timeout(Duration::from_millis(1_234))
@@ -300,7 +299,7 @@ async fn what_an_enqueue_says_is_kept() {
         let job = crate::support::job(db.client(), id).await;
         assert_eq!(job.tags, ["vip", "north"]);
         assert_eq!(job.partition_key.as_deref(), Some("company:7"));
-        assert_eq!((job.parent_id, job.batch_id), (Some(parent), Some(batch)));
+        assert_eq!(job.parent_id, Some(parent));
         assert_eq!(job.asked_by.as_deref(), Some("ada"));
         let (trace, timeout, rates): (Option<String>, Option<i64>, Option<Vec<String>>) =
             sqlx::query_as(

@@ -8,10 +8,12 @@
 mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
+mod batches;
 mod crash;
 mod enqueue;
 mod enqueue_sql;
 mod fence;
+mod flows;
 mod locks;
 mod outcomes;
 mod outcomes_more;

@@ -83,7 +83,7 @@ async fn give_up(cx: &Cx<Env>, progress: &Progress, error: &Error) {
     let is_final = match failure.again {
         Again::Never => true,
         Again::Backoff | Again::After(_) => cx.is_last_attempt() && !cx.is_stopped(),
-        Again::Uncounted(_) => false,
+        Again::Uncounted(_) | Again::Wait(_) => false,
     };
     if !is_final || matches!(error, Error::RunLost(_)) {
         return;

@@ -2,7 +2,6 @@
 
 pub(crate) mod adopt;
 pub(crate) mod classify;
-pub(crate) mod fan_out;
 pub(crate) mod fingerprint;
 pub(crate) mod quarantine;
 pub(crate) mod sweep;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use engine::{Cx, Job, JobFilter, Outcome, Policy, State};
+use engine::{Batch, Cx, Job, JobFilter, JobView, NewJob, Outcome, Policy, State};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::enqueue::part;
 use super::sync_zones::Summary;
-use crate::plan::fan_out::next_look;
-use crate::store::fan_out::FanOut;
 use crate::{Env, Error, store};
 
 /// Failed companies that the result names. All of them are in the list of dead jobs.
@@ -74,85 +74,42 @@ impl Job for SyncAll {
     }
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
-        let Some(fan_out) =
-            store::fan_out::get(&mut *cx.env().pool.acquire().await?, cx.job_id()).await?
-        else {
-            enqueue_children(&cx).await?;
-            return Ok(Outcome::Snooze(next_look(Duration::ZERO)));
+        let skipped = cx.step_in("skipped", |tx| Box::pin(skipped(tx))).await?;
+        let parent = cx.job_id();
+        let batch = cx
+            .children("companies", move |tx| Box::pin(parts(tx, parent)))
+            .await?;
+        let mut totals = Totals {
+            companies: batch.total,
+            companies_failed: batch.dead + batch.cancelled,
+            skipped,
+            ..Totals::default()
         };
-        let children = cx.client().children(cx.job_id()).await?;
-        if children.live > 0 || !twins_ended(&cx, &fan_out).await? {
-            return Ok(Outcome::Snooze(next_look(fan_out.waited)));
-        }
-        let mut totals = totals_of_children(&cx, &fan_out).await?;
-        totals.companies_failed =
-            i32::try_from(children.dead + children.cancelled).unwrap_or(i32::MAX);
-        add_twins(&cx, &fan_out, &mut totals).await?;
+        add_parts(&cx, &batch, &mut totals).await?;
+        add_twins(&cx, &batch, &mut totals).await?;
         totals.errors = totals.quarantined.saturating_add(totals.companies_failed);
         Ok(Outcome::done_with(totals)?)
     }
 }
 
-/// Writes the children and the fact that they are written in one transaction, so that a parent
-/// that is tried again finds them and never makes more.
-async fn enqueue_children(cx: &Cx<Env>) -> Result<(), Error> {
-    let attempt = cx.clone();
-    store::in_transaction(&cx.env().pool, move |tx| {
-        Box::pin(async move {
-            attempt.hold(tx).await?;
-            let (with, without): (Vec<_>, Vec<_>) = store::company::all(tx)
-                .await?
-                .into_iter()
-                .partition(|(_, has_account)| *has_account);
-            let parts: Vec<_> = with
-                .iter()
-                .map(|(id, _)| part(attempt.job_id(), *id))
-                .collect();
-            let enqueued = attempt.client().enqueue_in(tx, &parts).await?;
-            // A company that somebody else syncs just now: that job stands for the child.
-            let twins: Vec<(i64, Uuid)> = with
-                .iter()
-                .zip(parts.iter().zip(&enqueued))
-                .filter(|(_, (part, stands))| part.id() != stands.id)
-                .map(|((company_id, _), (_, stands))| (*company_id, stands.id))
-                .collect();
-            let (companies, skipped) = (count(with.len()), count(without.len()));
-            store::fan_out::insert(tx, attempt.job_id(), companies, skipped, &twins).await
-        })
-    })
-    .await
+async fn skipped(tx: &mut PgConnection) -> Result<i32, Error> {
+    let all = store::company::all(tx).await?;
+    Ok(count(
+        all.iter().filter(|(_, has_account)| !has_account).count(),
+    ))
 }
 
-/// Asks after the twins in their order, and remembers how far they have ended.
-async fn twins_ended(cx: &Cx<Env>, fan_out: &FanOut) -> Result<bool, Error> {
-    let mut ended = usize::try_from(fan_out.twins_ended).unwrap_or(0);
-    let before = ended;
-    while let Some((_, job_id)) = fan_out.twins.get(ended) {
-        // A twin that is no more has been pruned, long after its end.
-        if cx
-            .client()
-            .job(*job_id)
-            .await?
-            .is_some_and(|job| !job.state.is_terminal())
-        {
-            break;
-        }
-        ended += 1;
-    }
-    if ended > before {
-        let mut conn = cx.env().pool.acquire().await?;
-        store::fan_out::twins_ended(&mut conn, cx.job_id(), count(ended)).await?;
-    }
-    Ok(ended == fan_out.twins.len())
+async fn parts(tx: &mut PgConnection, parent: Uuid) -> Result<Vec<NewJob>, Error> {
+    let all = store::company::all(tx).await?;
+    Ok(all
+        .into_iter()
+        .filter(|(_, has_account)| *has_account)
+        .map(|(id, _)| part(parent, id))
+        .collect())
 }
 
-async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Error> {
-    let mut totals = Totals {
-        companies: fan_out.companies,
-        skipped: fan_out.skipped,
-        ..Totals::default()
-    };
-    for result in cx.client().child_results(cx.job_id()).await? {
+async fn add_parts(cx: &Cx<Env>, batch: &Batch, totals: &mut Totals) -> Result<(), Error> {
+    for result in cx.client().batch_results(batch.id).await? {
         if let Ok(summary) = serde_json::from_value(result) {
             totals.add(&summary);
         }
@@ -165,28 +122,21 @@ async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Er
             ..JobFilter::default()
         };
         for job in cx.client().jobs(&filter).await?.data {
-            let company_id = job
-                .args
-                .get("company_id")
-                .and_then(serde_json::Value::as_i64);
-            totals.name_failure(company_id.unwrap_or_default(), job.code);
+            totals.name_failure(&job);
         }
     }
-    Ok(totals)
+    Ok(())
 }
 
-/// The twins are no children, so nobody but us counts them.
-async fn add_twins(cx: &Cx<Env>, fan_out: &FanOut, totals: &mut Totals) -> Result<(), Error> {
-    for (company_id, job_id) in &fan_out.twins {
+/// Companies that somebody else synced just then.
+async fn add_twins(cx: &Cx<Env>, batch: &Batch, totals: &mut Totals) -> Result<(), Error> {
+    for job_id in &batch.twins {
         let Some(job) = cx.client().job(*job_id).await? else {
             continue;
         };
-        match job.result.map(serde_json::from_value) {
+        match job.result.clone().map(serde_json::from_value) {
             Some(Ok(summary)) => totals.add(&summary),
-            _ => {
-                totals.companies_failed += 1;
-                totals.name_failure(*company_id, job.code);
-            }
+            _ => totals.name_failure(&job),
         }
     }
     Ok(())
@@ -205,11 +155,12 @@ impl Totals {
         self.quarantined += summary.quarantined;
     }
 
-    fn name_failure(&mut self, company_id: i64, code: Option<String>) {
+    fn name_failure(&mut self, job: &JobView) {
         if self.failed.len() < NAMED_FAILURES {
+            let company_id = job.args.get("company_id").and_then(Value::as_i64);
             self.failed.push(FailedCompany {
-                company_id,
-                code: code.unwrap_or_else(|| "cancelled".into()),
+                company_id: company_id.unwrap_or_default(),
+                code: job.code.clone().unwrap_or_else(|| "cancelled".into()),
             });
         }
     }

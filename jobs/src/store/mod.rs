@@ -2,7 +2,6 @@
 //! caller owns the transaction.
 
 pub(crate) mod company;
-pub(crate) mod fan_out;
 pub(crate) mod migrate;
 pub(crate) mod page;
 pub(crate) mod quarantine;

@@ -13,6 +13,10 @@ impl House {
         assert_eq!(job.state, State::Completed, "{:?}", job.error);
         serde_json::from_value(job.result.unwrap()).unwrap()
     }
+
+    async fn batch(&self, owner: uuid::Uuid) -> Option<engine::Batch> {
+        self.engine().batches(owner).await.unwrap().pop()
+    }
 }
 
 #[tokio::test]
@@ -94,7 +98,10 @@ async fn a_parent_that_is_tried_again_has_its_children_once() {
     let parent = enqueue_sync_all(house.engine(), "test").await.unwrap();
     house
         .until("the children run", async || {
-            house.engine().children(parent.id).await.unwrap().completed == 1
+            house
+                .batch(parent.id)
+                .await
+                .is_some_and(|batch| batch.completed == 1)
                 && house.remote.stats().calls == 3
         })
         .await;
@@ -130,8 +137,14 @@ async fn a_sync_that_somebody_asked_for_stands_for_the_child_and_is_counted() {
     let job = house.end_of(parent).await;
 
     assert_eq!(asked.id, twice.id);
-    let children = house.engine().children(parent.id).await.unwrap();
-    assert_eq!(children.completed, 1, "the other company's job is not ours");
+    let batch = house.batch(parent.id).await.unwrap();
+    assert_eq!((batch.completed, batch.pending), (2, 0));
+    let filter = JobFilter {
+        parent_id: Some(parent.id),
+        ..JobFilter::default()
+    };
+    let children = house.engine().jobs(&filter).await.unwrap().data;
+    assert_eq!(children.len(), 1, "the other company's job is not ours");
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!((totals.companies, totals.synced, totals.errors), (2, 5, 0));
 }
@@ -149,7 +162,10 @@ async fn a_sync_that_somebody_waits_for_runs_before_the_children_of_a_bulk() {
     let bulk = engine::testing::run_worker(house.engine(), house.registry(), options.clone());
     house
         .until("the children are there", async || {
-            house.engine().children(parent.id).await.unwrap().live > 0
+            house
+                .batch(parent.id)
+                .await
+                .is_some_and(|batch| batch.pending > 0)
         })
         .await;
     let interactive = enqueue_sync(house.engine(), last, "test").await.unwrap();

@@ -1,0 +1,291 @@
+//! Flow: what others do with jobs that wait: tell them something, see how far they are, and enqueue
+//! batches with a finaliser and chains.
+
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::Client;
+use crate::control::Actor;
+use crate::flow::{Batch, MAX_STEP_NAME_BYTES, Progress, StepView, Told};
+use crate::job::{Enqueued, NewJob};
+use crate::store::{audit, batch, cancel, flow, signal, step};
+use crate::{Error, Result};
+
+/// Jobs a statement writes, so that none is long.
+const CHUNK: usize = 5_000;
+/// Members a transaction cancels.
+const CANCELS: i64 = 500;
+/// The largest payload of a signal, in bytes of JSON.
+const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
+
+impl Client {
+    /// Tells a job something, whether it waits for that already or will. The first word of a name
+    /// stands.
+    ///
+    /// # Errors
+    /// [`Error::NoJob`]; [`Error::Invalid`] for a name or payload that is too large.
+    pub async fn signal(
+        &self,
+        job_id: Uuid,
+        name: &str,
+        payload: Option<&Value>,
+        actor: &Actor,
+    ) -> Result<Told> {
+        check_signal(name, payload)?;
+        let (name, payload, actor) = (name.to_owned(), payload.cloned(), actor.clone());
+        let (told, woken) = self
+            .in_transaction(move |tx| {
+                Box::pin(async move {
+                    let (answer, woken) =
+                        signal::tell(tx, job_id, &name, payload.as_ref(), &actor.name).await?;
+                    let told = match answer.as_str() {
+                        "sent" => Told::Sent,
+                        "already" => Told::Already,
+                        "ended" => Told::Ended,
+                        _ => return Err(Error::NoJob(job_id)),
+                    };
+                    if told == Told::Sent {
+                        let detail = serde_json::json!({"signal": name});
+                        audit::record(tx, &actor, "job.signal", &job_id.to_string(), Some(detail))
+                            .await?;
+                    }
+                    Ok((told, woken))
+                })
+            })
+            .await?;
+        woken.iter().for_each(|queue| self.wake(queue));
+        Ok(told)
+    }
+
+    /// Enqueues jobs and one that runs once all of them have ended, however they did. Gives the batch;
+    /// its owner is the finaliser, which finds it with [`Client::batches`] of its own id.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`].
+    pub async fn enqueue_batch(&self, jobs: Vec<NewJob>, finaliser: NewJob) -> Result<Batch> {
+        let client = self.clone();
+        let batch = self
+            .in_transaction(move |tx| {
+                Box::pin(async move { client.enqueue_batch_in(tx, jobs, finaliser).await })
+            })
+            .await?;
+        Ok(batch)
+    }
+
+    /// [`Client::enqueue_batch`] in the caller's transaction.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`]; the transaction should then be rolled back.
+    pub async fn enqueue_batch_in(
+        &self,
+        tx: &mut PgConnection,
+        jobs: Vec<NewJob>,
+        mut finaliser: NewJob,
+    ) -> Result<Batch> {
+        let id = Uuid::now_v7();
+        if !jobs.is_empty() {
+            finaliser.waits_for = Some(id);
+        }
+        let owner = finaliser.id;
+        batch::insert(tx, id, owner, "batch", false).await?;
+        let parts = jobs.into_iter().map(|job| job.parent(owner)).collect();
+        let twins = self.fill(tx, id, parts).await?;
+        let finaliser = self.enqueue_in(tx, &[finaliser]).await?;
+        if finaliser.first().is_none_or(|one| one.id != owner) {
+            return Err(Error::Invalid(
+                "a finaliser must be a new job: its unique or idempotency key is taken".into(),
+            ));
+        }
+        // What stood for members may all have ended: then nobody else wakes the finaliser.
+        batch::look(tx, id).await?;
+        let batch = batch::get(tx, id).await?.ok_or(Error::NoJob(id))?;
+        Ok(Batch { twins, ..batch })
+    }
+
+    /// Enqueues jobs that run one after the other, each only if the one before it completed. When one
+    /// dies or is cancelled, those after it are cancelled.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`]; [`Error::Invalid`] when a unique or idempotency key is taken.
+    pub async fn enqueue_chain(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        let client = self.clone();
+        self.in_transaction(move |tx| {
+            Box::pin(async move { client.enqueue_chain_in(tx, jobs).await })
+        })
+        .await
+    }
+
+    /// [`Client::enqueue_chain`] in the caller's transaction.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue_chain`]; the transaction should then be rolled back.
+    pub async fn enqueue_chain_in(
+        &self,
+        tx: &mut PgConnection,
+        mut jobs: Vec<NewJob>,
+    ) -> Result<Vec<Enqueued>> {
+        for next in 1..jobs.len() {
+            let id = Uuid::now_v7();
+            batch::insert(tx, id, jobs[next].id, "chain", true).await?;
+            batch::add(tx, id, 1, 0).await?;
+            jobs[next].waits_for = Some(id);
+            jobs[next - 1].batch_id = Some(id);
+        }
+        let enqueued = self.enqueue_in(tx, &jobs).await?;
+        if enqueued
+            .iter()
+            .zip(&jobs)
+            .any(|(one, job)| one.id != job.id)
+        {
+            return Err(Error::Invalid(
+                "the jobs of a chain must be new: a unique or idempotency key is taken".into(),
+            ));
+        }
+        Ok(enqueued)
+    }
+
+    /// The batches a job waits or waited for, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn batches(&self, owner_id: Uuid) -> Result<Vec<Batch>> {
+        batch::owned(&mut *self.pool.acquire().await?, owner_id).await
+    }
+
+    /// One batch.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn batch(&self, id: Uuid) -> Result<Option<Batch>> {
+        batch::get(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// The results of the members that completed, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn batch_results(&self, id: Uuid) -> Result<Vec<Value>> {
+        batch::results(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// How far a job last said it was.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn progress(&self, job_id: Uuid) -> Result<Option<Progress>> {
+        flow::read_progress(&mut *self.pool.acquire().await?, job_id).await
+    }
+
+    /// The steps a job has behind it, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn steps(&self, job_id: Uuid) -> Result<Vec<StepView>> {
+        step::list(&mut *self.pool.acquire().await?, job_id).await
+    }
+
+    /// Makes a batch that `owner` waits for, with these members; gives its id and the jobs of others
+    /// that stand for some.
+    pub(crate) async fn enqueue_members(
+        &self,
+        tx: &mut PgConnection,
+        owner: Uuid,
+        name: &str,
+        parts: Vec<NewJob>,
+    ) -> Result<(Uuid, Vec<Uuid>)> {
+        let id = Uuid::now_v7();
+        batch::insert(tx, id, owner, name, false).await?;
+        let parts = parts.into_iter().map(|part| part.parent(owner)).collect();
+        let twins = self.fill(tx, id, parts).await?;
+        Ok((id, twins))
+    }
+
+    /// Enqueues the members of a batch.
+    async fn fill(
+        &self,
+        tx: &mut PgConnection,
+        id: Uuid,
+        mut parts: Vec<NewJob>,
+    ) -> Result<Vec<Uuid>> {
+        for part in &mut parts {
+            part.batch_id = Some(id);
+        }
+        let mut twins = Vec::new();
+        for chunk in parts.chunks(CHUNK) {
+            let enqueued = self.enqueue_in(tx, chunk).await?;
+            let (mut members, mut ended) = (0, 0);
+            for (stands, part) in enqueued.iter().zip(chunk) {
+                if stands.id == part.id {
+                    members += 1;
+                    continue;
+                }
+                twins.push(stands.id);
+                // One that has ended, and holds its key for a period, stands as it is.
+                if batch::watch(tx, id, stands.id).await? {
+                    members += 1;
+                } else {
+                    ended += 1;
+                }
+            }
+            batch::add(tx, id, members, ended).await?;
+        }
+        Ok(twins)
+    }
+
+    /// Cancels the members of batches whose owners were cancelled, until there are none left; gives how
+    /// many jobs it told.
+    pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
+        let mut told = 0;
+        loop {
+            let mut conn = self.pool.acquire().await?;
+            let Some(id) = batch::abandoned(&mut conn).await? else {
+                return Ok(told);
+            };
+            let members = batch::live_members(&mut conn, id, CANCELS).await?;
+            if members.is_empty() {
+                batch::settle_abandoned(&mut conn, id).await?;
+                continue;
+            }
+            drop(conn);
+            for member in members {
+                told += u64::from(self.cancel_member(member).await?);
+            }
+        }
+    }
+
+    async fn cancel_member(&self, id: Uuid) -> Result<bool> {
+        let done = self
+            .in_transaction(move |tx| {
+                Box::pin(async move {
+                    cancel::cancel(tx, id, "the job it is a part of was cancelled").await
+                })
+            })
+            .await?;
+        if done.as_ref().is_some_and(|done| done.requested) {
+            self.ask_to_stop(id);
+        }
+        Ok(done.is_some())
+    }
+}
+
+fn check_signal(name: &str, payload: Option<&Value>) -> Result<()> {
+    if name.is_empty() || name.len() > MAX_STEP_NAME_BYTES || name.contains('\0') {
+        return Err(Error::Invalid(format!(
+            "signal: expected a name of 1 to {MAX_STEP_NAME_BYTES} bytes"
+        )));
+    }
+    let text = payload.map(Value::to_string).unwrap_or_default();
+    if text.len() > MAX_PAYLOAD_BYTES {
+        return Err(Error::Invalid(format!(
+            "payload: {} bytes of JSON, at most {MAX_PAYLOAD_BYTES} are kept",
+            text.len()
+        )));
+    }
+    if !crate::admit::nuls(&text).is_empty() {
+        return Err(Error::Invalid(
+            "payload: holds a NUL character, which Postgres cannot keep".into(),
+        ));
+    }
+    Ok(())
+}

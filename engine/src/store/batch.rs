@@ -1,0 +1,174 @@
+//! Batch: jobs that one other job waits for, and their counts.
+
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::SHARD;
+use crate::Result;
+use crate::flow::Batch;
+
+type Row = (Uuid, Uuid, String, i32, i32, i32, i32, i32);
+
+/// Makes a batch whose members are all pending.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    id: Uuid,
+    owner_id: Uuid,
+    name: &str,
+    needs_all: bool,
+) -> Result<()> {
+    sqlx::query(
+        "insert into engine.batch (shard, id, owner_id, name, needs_all, total, pending) \
+         values ($1, $2, $3, $4, $5, 0, 0)",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .bind(owner_id)
+    .bind(name)
+    .bind(needs_all)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Adds members, before any can end, and some that have.
+pub(crate) async fn add(
+    conn: &mut PgConnection,
+    id: Uuid,
+    pending: usize,
+    completed: usize,
+) -> Result<()> {
+    sqlx::query(
+        "update engine.batch set total = total + $3 + $4, pending = pending + $3, completed = completed + $4 \
+         where shard = $1 and id = $2",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .bind(i32::try_from(pending).unwrap_or(i32::MAX))
+    .bind(i32::try_from(completed).unwrap_or(i32::MAX))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Waits with the batch for a job that holds a unique key; false when it holds none, having ended or
+/// holding it for a period. The enqueue that found the twin has the key's row locked.
+pub(crate) async fn watch(conn: &mut PgConnection, id: Uuid, job_id: Uuid) -> Result<bool> {
+    let watched = sqlx::query(
+        "update engine.key k set watchers = array_append(k.watchers, $2) \
+         from engine.job j \
+         where k.shard = $1 and k.kind = j.kind and k.key = 'unique:' || j.unique_key and k.job_id = $3 \
+             and j.shard = $1 and j.id = $3 and j.unique_scope = 'queued_or_running'",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .bind(job_id)
+    .execute(conn)
+    .await?;
+    Ok(watched.rows_affected() > 0)
+}
+
+/// Lets the owner go on if no member is pending.
+pub(crate) async fn look(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query("select engine.end_members($1, $2, 0, 0, 0)")
+        .bind(SHARD)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How it stands.
+pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Batch>> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, owner_id, name, total, pending, completed, cancelled, dead \
+         from engine.batch where shard = $1 and id = $2",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(read))
+}
+
+/// The batches a job waits or waited for, oldest first.
+pub(crate) async fn owned(conn: &mut PgConnection, owner_id: Uuid) -> Result<Vec<Batch>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, owner_id, name, total, pending, completed, cancelled, dead \
+         from engine.batch where shard = $1 and owner_id = $2 order by id",
+    )
+    .bind(SHARD)
+    .bind(owner_id)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// The results of the members that completed, in the order of their ids.
+pub(crate) async fn results(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Value>> {
+    let rows: Vec<Json<Value>> = sqlx::query_scalar(
+        "select e.result from engine.job j join engine.ended e on e.shard = j.shard and e.id = j.id \
+         where j.shard = $1 and j.batch_id = $2 and e.state = 'completed' and e.result is not null order by j.id",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|Json(value)| value).collect())
+}
+
+/// A batch whose owner was cancelled while members are live.
+pub(crate) async fn abandoned(conn: &mut PgConnection) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar(
+        "select id from engine.batch where shard = $1 and abandoned order by id limit 1",
+    )
+    .bind(SHARD)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// Members that are live and not yet asked to stop, at most `limit`.
+pub(crate) async fn live_members(
+    conn: &mut PgConnection,
+    id: Uuid,
+    limit: i64,
+) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar(
+        "select j.id from engine.job j where j.shard = $1 and j.batch_id = $2 and ( \
+             exists (select from engine.pending p where p.shard = j.shard and p.id = j.id) \
+             or exists (select from engine.running r where r.shard = j.shard and r.id = j.id and not r.cancel_requested)) \
+         order by j.id limit $3",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// All members have been told.
+pub(crate) async fn settle_abandoned(conn: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query("update engine.batch set abandoned = false where shard = $1 and id = $2")
+        .bind(SHARD)
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn read(row: Row) -> Batch {
+    let (id, owner_id, name, total, pending, completed, cancelled, dead) = row;
+    Batch {
+        id,
+        owner_id,
+        name,
+        total,
+        pending,
+        completed,
+        cancelled,
+        dead,
+        twins: Vec::new(),
+    }
+}
