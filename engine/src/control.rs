@@ -103,3 +103,18 @@ pub struct AuditEntry {
     /// More, where there is more.
     pub detail: Option<Value>,
 }
+
+/// An ordered partition that a dead job holds up.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartitionBlock {
+    /// Its key.
+    pub partition_key: String,
+    /// The dead job: retry it, or skip it.
+    pub job_id: uuid::Uuid,
+    /// Of which kind.
+    pub kind: String,
+    /// Since when.
+    pub blocked_at: jiff::Timestamp,
+    /// Jobs that wait behind it; 10,000 stands for more.
+    pub waiting: i64,
+}

@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) fence: Fence,
     pub(crate) kind: String,
     pub(crate) queue: String,
+    /// Its kind has limits, so that others may wait for it to end.
+    pub(crate) is_limited: bool,
     pub(crate) failed: u32,
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Backoff,

@@ -30,7 +30,7 @@ mod worker;
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
 pub use client::Client;
 pub use clock::Entropy;
-pub use control::{Actor, Alert, AuditEntry, Finding, Pause, PauseScope};
+pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
@@ -38,7 +38,7 @@ pub use flow::{Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepView, T
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
-pub use retry::{Backoff, LONGEST_RETRY_AFTER, Policy};
+pub use retry::{Backoff, LONGEST_RETRY_AFTER, Limits, PartitionOrder, Policy};
 pub use runtime::Registry;
 pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
 pub use state::{MOVES, Move, State};

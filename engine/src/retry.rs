@@ -52,7 +52,7 @@ impl Backoff {
 pub struct Policy {
     /// The lane it runs in.
     pub queue: String,
-    /// Lower runs first.
+    /// Lower runs first: each step is worth a minute of waiting.
     pub priority: i16,
     /// Attempts that may fail before the job is dead.
     pub max_attempts: u16,
@@ -60,6 +60,52 @@ pub struct Policy {
     pub timeout: Duration,
     /// How failed attempts are spaced.
     pub backoff: Backoff,
+    /// How many may run at a time over the whole fleet, and in what order.
+    pub limits: Limits,
+}
+
+/// What a kind may not exceed, over the whole fleet. Nothing unless said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Jobs of the kind that run at a time.
+    pub running: Option<u32>,
+    /// Jobs that run at a time for each partition key, of whatever kind they are.
+    pub per_partition: Option<u32>,
+    /// Jobs of a partition key run one after the other, in the order of their enqueue.
+    pub order: Option<PartitionOrder>,
+}
+
+/// What a dead job does to those behind it in its ordered partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionOrder {
+    /// They wait until a person has retried or skipped it.
+    Block,
+    /// They go on without it.
+    Skip,
+}
+
+impl Limits {
+    /// True when there is anything to hold to.
+    pub fn any(&self) -> bool {
+        *self != Limits::default()
+    }
+}
+
+impl PartitionOrder {
+    /// The word in configuration and database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PartitionOrder::Block => "block",
+            PartitionOrder::Skip => "skip",
+        }
+    }
+
+    /// The order of that name.
+    pub fn parse(word: &str) -> Option<PartitionOrder> {
+        [PartitionOrder::Block, PartitionOrder::Skip]
+            .into_iter()
+            .find(|order| order.as_str() == word)
+    }
 }
 
 impl Default for Policy {
@@ -70,6 +116,7 @@ impl Default for Policy {
             max_attempts: 8,
             timeout: Duration::from_secs(300),
             backoff: Backoff::default(),
+            limits: Limits::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod act;
 mod enqueue;
 mod flow;
+mod partition;
 mod read;
 pub(crate) mod schedule;
 mod token;

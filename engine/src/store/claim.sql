@@ -1,23 +1,72 @@
--- Takes up to $4 due jobs of one queue under a lease: they move from pending to running. The ready
--- index gives them in order; rows that another worker is taking are skipped, not waited for.
--- `= any(array(...))` keeps the probe by address whatever the planner thinks of the limit.
-with taken as (
+-- Takes up to $4 due jobs of one queue under a lease: they move from pending to running. Rows that
+-- another worker is taking are skipped, not waited for. Jobs without a partition key come in the order of
+-- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
+-- none waits for another's backlog. The first of each comes before any second, and jobs without a key
+-- are as one key among the others.
+with recursive allowed as materialized (
+    select array(
+        select kind from unnest($3::text[]) kind
+        where kind not in (select name from engine.pause where scope = 'kind')
+    ) as kinds
+    where not exists (select from engine.pause where scope = 'queue' and name = $2)
+),
+part as (
+    select (
+        select partition_key from engine.pending
+        where shard = $1 and queue = $2 and due and partition_key > $8
+        order by partition_key limit 1
+    ) as key, 1 as nth
+    union all
+    select (
+        select partition_key from engine.pending p
+        where p.shard = $1 and p.queue = $2 and p.due and p.partition_key > part.key
+        order by partition_key limit 1
+    ), nth + 1
+    from part
+    where part.key is not null and nth < $4
+),
+parts as materialized (
+    select count(key) as keys, max(key) as last from part
+),
+candidate as (
+    select p.address, p.rank_at, p.id, row_number() over () as place, false as keyed
+    from (
+        select ctid as address, rank_at, id
+        from engine.pending
+        where
+            shard = $1 and queue = $2 and due and partition_key is null
+            and kind = any((select kinds from allowed)::text[])
+        order by rank_at, id
+        limit $4
+        for update skip locked
+    ) p
+    union all
+    select p.address, p.rank_at, p.id, row_number() over (partition by part.key order by p.rank_at, p.id), true
+    from part
+    cross join lateral (
+        select ctid as address, rank_at, id
+        from engine.pending
+        where
+            shard = $1 and queue = $2 and due and partition_key = part.key
+            and kind = any((select kinds from allowed)::text[])
+        order by rank_at, id
+        limit greatest(1, $4 / (select keys from parts))
+        for update skip locked
+    ) p
+    where part.key is not null
+    union all
+    select a.address, a.rank_at, a.id, a.place, true
+    from unnest($9::text[], $10::integer[], $11::integer[], $12::boolean[]) k (kind, most, running, ordered)
+    cross join lateral engine.admit($1, $2, k.kind, k.most, k.running, k.ordered, $8, $4) a
+    where
+        k.kind not in (select name from engine.pause where scope = 'kind')
+        and not exists (select from engine.pause where scope = 'queue' and name = $2)
+),
+taken as (
+    -- By address: `= any(array(...))` keeps it a probe whatever the planner thinks of the limit.
     delete from engine.pending
     where
-        ctid = any(array(
-            select ctid
-            from engine.pending
-            where
-                shard = $1
-                and queue = $2
-                and due
-                and kind = any($3)
-                and not exists (select from engine.pause where scope = 'queue' and name = $2)
-                and kind <> all(array(select name from engine.pause where scope = 'kind'))
-            order by priority, run_at, id
-            limit $4
-            for update skip locked
-        ))
+        ctid = any(array(select address from candidate order by place, keyed, rank_at, id limit $4))
         and shard = $1
         and due
     returning *
@@ -35,15 +84,23 @@ begun as (
     from taken
 )
 select
-    t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts,
-    j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.trace_context,
-    case when t.unique_until_claim then engine.pass_key(t.shard, t.kind, t.unique_key, t.id)::text end as passed
-from taken t
-cross join lateral (
-    -- `offset 0` keeps this a probe of the primary key for each row.
-    select args, timeout_ms, backoff, parent_id, tags, trace_context
-    from engine.job
-    where shard = t.shard and id = t.id
-    offset 0
-) j
-order by t.priority, t.run_at, t.id
+    t.*,
+    -- Where the next claim goes on; null when there are no more keys.
+    (select case when keys >= $4 then last end from parts) as last_key,
+    (select keys > 0 from parts) as saw_keys
+from (select) always
+left join (
+    select
+        t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts, t.rank_at,
+        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.trace_context,
+        case when t.unique_until_claim then engine.pass_key(t.shard, t.kind, t.unique_key, t.id)::text end as passed
+    from taken t
+    cross join lateral (
+        -- `offset 0` keeps this a probe of the primary key for each row.
+        select args, timeout_ms, backoff, parent_id, tags, trace_context
+        from engine.job
+        where shard = t.shard and id = t.id
+        offset 0
+    ) j
+) t on true
+order by t.rank_at, t.id

@@ -38,9 +38,11 @@ asked as (
     returning shard, id, kind, queue, priority, run_at, max_attempts, partition_key, batch_id
 )
 insert into engine.pending (
-    shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id
+    shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id, rank_at, ordered
 )
 select
-    shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id
+    shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id,
+    run_at + priority * interval '1 minute',
+    partition_key is not null and exists (select from engine.kind k where k.name = asked.kind and k.partition_order is not null)
 from asked
 returning id, queue, due

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::millis;
 use crate::Result;
-use crate::retry::{Backoff, Policy};
+use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
 
 /// Writes the policies; rows that are already so are not rewritten.
 pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<()> {
@@ -21,6 +21,9 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .bind(i64::try_from(policy.backoff.base_ms).unwrap_or(i64::MAX))
             .bind(policy.backoff.factor)
             .bind(i64::try_from(policy.backoff.max_ms).unwrap_or(i64::MAX))
+            .bind(policy.limits.running.map(to_i32))
+            .bind(policy.limits.per_partition.map(to_i32))
+            .bind(policy.limits.order.map(PartitionOrder::as_str))
             .execute(&mut *conn)
             .await?;
     }
@@ -46,8 +49,26 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<(String, Policy)
                     factor: row.try_get("backoff_factor")?,
                     max_ms: span("backoff_max_ms")?,
                 },
+                limits: limits(row)?,
             };
             Ok((row.try_get("name")?, policy))
         })
         .collect()
+}
+
+fn limits(row: &PgRow) -> Result<Limits> {
+    let count = |column| {
+        row.try_get(column)
+            .map(|n: Option<i32>| n.map(i32::unsigned_abs))
+    };
+    let order: Option<&str> = row.try_get("partition_order")?;
+    Ok(Limits {
+        running: count("most_running")?,
+        per_partition: count("partition_running")?,
+        order: order.and_then(PartitionOrder::parse),
+    })
+}
+
+pub(super) fn to_i32(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -16,6 +16,7 @@ pub(crate) mod load;
 pub(crate) mod migration;
 #[cfg(test)]
 mod model_tests;
+pub(crate) mod partition;
 pub(crate) mod pause;
 pub(crate) mod pool;
 pub(crate) mod promote;

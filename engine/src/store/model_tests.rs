@@ -12,13 +12,13 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::claim::{Ask, claim};
+use super::claim::{Ask, Kinds, claim};
 use super::settle::{Settlement, settle};
 use super::{cancel, enqueue, heartbeat, promote, rescue, retry};
 use crate::flow::Wait;
 use crate::state::{Move, State};
 use crate::testing::Database;
-use crate::{Error, Fence, NewJob, When};
+use crate::{Error, Fence, NewJob, Policy, When};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const POISON_AFTER: i16 = 3;
@@ -356,7 +356,8 @@ impl Engine {
         self.nonce += 2;
         let ask = Ask {
             queue: &format!("queue {job}"),
-            kinds: &["test.model".to_owned()],
+            kinds: &Kinds::of(&[("test.model".to_owned(), Policy::default())]),
+            after: "",
             limit: 10,
             nonce: self.nonce,
             worker_id: Uuid::nil(),
@@ -365,6 +366,7 @@ impl Engine {
         for claimed in claim(&mut self.pool.acquire().await.unwrap(), &ask)
             .await
             .unwrap()
+            .jobs
         {
             assert_eq!(claimed.fence.job_id, self.ids[job]);
             self.fences.entry(job).or_default().push(claimed.fence);
@@ -447,6 +449,7 @@ fn settlement(fence: Fence, end: End) -> Settlement {
         code: None,
         error: None,
         result: None,
+        frees: None,
         wait: (end == End::Wait).then(|| Wait::Signal("go".into(), None)),
     }
 }

@@ -39,11 +39,12 @@ ended as (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts,
-        unique_key, partition_key, batch_id
+        unique_key, partition_key, batch_id, rank_at, ordered
     )
     select
         shard, id, kind, queue, true, priority, now(), attempt, failed + 1, crashes + 1,
-        max_attempts, unique_key, partition_key, batch_id
+        max_attempts, unique_key, partition_key, batch_id, now() + priority * interval '1 minute',
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
     from removed
     where state = 'available'
 ),
@@ -64,6 +65,10 @@ select
         then engine.pass_key(shard, kind, unique_key, id, state)::text
     end as passed,
     case when state = 'cancelled' then engine.abandon(shard, id)::text end as abandoned,
+    case
+        when state = 'dead' and partition_key is not null
+        then engine.block_partition(shard, partition_key, id, kind)::text
+    end as blocked,
     case
         when batch_id is not null and state <> 'available'
         then engine.end_members(shard, batch_id, 0, (state = 'cancelled')::integer, (state = 'dead')::integer)

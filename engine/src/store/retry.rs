@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::{SHARD, read};
+use super::{SHARD, partition, read};
 use crate::{Error, Result};
 
 /// Moves the job back among the available and returns its queue. Runs in a transaction, which the
@@ -34,6 +34,7 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
             return Err(Error::UniqueKeyTaken { id, twin });
         }
     }
+    partition::unblock_by(conn, id).await?;
     if let Some(batch_id) = batch_id {
         sqlx::query("select engine.reopen_member($1, $2, $3::engine.job_state)")
             .bind(SHARD)
@@ -48,7 +49,7 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
 /// A job that waits for its time, or for its next attempt, need not wait.
 async fn hasten(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
-        "update engine.pending set due = true, run_at = now() \
+        "update engine.pending set due = true, run_at = now(), rank_at = least(rank_at, now() + priority * interval '1 minute') \
          where shard = $1 and id = $2 and state = 'available' returning queue",
     )
     .bind(SHARD)

@@ -24,6 +24,8 @@ pub(crate) struct Settlement {
     pub(crate) error: Option<String>,
     /// JSON text.
     pub(crate) result: Option<String>,
+    /// The queue whose claimers may find work by the end of this attempt, since a limit kept it back.
+    pub(crate) frees: Option<String>,
     /// What it waits for, when it does.
     pub(crate) wait: Option<Wait>,
 }

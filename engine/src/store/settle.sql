@@ -50,11 +50,13 @@ ended as (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, state, due, priority, run_at, attempt, failed, crashes,
-        max_attempts, unique_key, partition_key, waiting_for, batch_id
+        max_attempts, unique_key, partition_key, waiting_for, batch_id, rank_at, ordered
     )
     select
         shard, id, kind, queue, state, state = 'available' and delay_ms <= 0, priority, next_run_at,
-        attempt, failed_now, crashes, max_attempts, unique_key, partition_key, waiting_for, batch_id
+        attempt, failed_now, crashes, max_attempts, unique_key, partition_key, waiting_for, batch_id,
+        case when delay_ms < 0 then now() else next_run_at end + priority * interval '1 minute',
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
     from removed
     where state in ('available', 'waiting')
     returning shard, id, waiting_for
@@ -95,6 +97,10 @@ union all
 select id, attempt, nonce, coalesce(engine.abandon(shard, id)::text, ''), null
 from removed
 where state = 'cancelled'
+union all
+select id, attempt, nonce, coalesce(engine.block_partition(shard, partition_key, id, kind)::text, ''), null
+from removed
+where state = 'dead' and partition_key is not null
 union all
 select null, null, null, '', engine.end_members($1, batch_id, completed, cancelled, dead)
 from (

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::running::Running;
 use crate::cx::Attempt;
 use crate::runtime::{Registry, Work};
-use crate::store::claim::{Ask, Claimed, claim};
+use crate::store::claim::{Ask, Claimed, Kinds, Taken, claim};
 use crate::{Client, Entropy, QueueOptions, WorkerOptions};
 
 /// More rows than this in one statement gain nothing and hold locks longer.
@@ -36,7 +36,8 @@ impl Claimer {
     pub(crate) async fn run(self, work: mpsc::UnboundedSender<Work>, stop: CancellationToken) {
         let slots = Arc::new(Semaphore::new(self.queue.concurrency));
         let bell = self.client.hub().bell(&self.queue.name);
-        let kinds = self.registry.kinds();
+        let kinds = Kinds::of(&self.registry.policies());
+        let mut keys = Keys::default();
         let mut failures = 0;
         loop {
             let permits = tokio::select! {
@@ -44,11 +45,11 @@ impl Claimer {
                 permits = self.take_slots(&slots) => permits,
             };
             let asked = permits.len();
-            match self.claim(&kinds, asked).await {
-                Ok(claimed) => {
+            match self.claim(&kinds, &keys.after, asked).await {
+                Ok(taken) => {
                     failures = 0;
-                    let drained = claimed.len() < asked;
-                    for (claimed, permit) in claimed.into_iter().zip(permits) {
+                    let drained = keys.drained(&taken, asked);
+                    for (claimed, permit) in taken.jobs.into_iter().zip(permits) {
                         // The runtime ends only after all claimers have.
                         let _ = work.send(self.begin(claimed, permit));
                     }
@@ -97,10 +98,11 @@ impl Claimer {
         permits
     }
 
-    async fn claim(&self, kinds: &[String], limit: usize) -> crate::Result<Vec<Claimed>> {
+    async fn claim(&self, kinds: &Kinds, after: &str, limit: usize) -> crate::Result<Taken> {
         let ask = Ask {
             queue: &self.queue.name,
             kinds,
+            after,
             limit,
             nonce: self.entropy.nonce(),
             worker_id: self.worker_id,
@@ -117,6 +119,7 @@ impl Claimer {
             fence: claimed.fence,
             kind: claimed.kind,
             queue: claimed.queue,
+            is_limited: policy.limits.any(),
             failed: claimed.failed,
             max_attempts: claimed.max_attempts,
             backoff: claimed.backoff.unwrap_or(policy.backoff),
@@ -136,6 +139,35 @@ impl Claimer {
             attempt,
             args: claimed.args,
             permit,
+        }
+    }
+}
+
+/// How far a claimer has looked through the partition keys, round and round.
+#[derive(Debug, Default)]
+struct Keys {
+    after: String,
+    /// Jobs were found since the round began.
+    found: bool,
+}
+
+impl Keys {
+    /// Moves on; true when a whole round has found nothing that is left, so that there is nothing to do
+    /// but wait. Keys give only their share each time, so a round that found some may have left some.
+    fn drained(&mut self, taken: &Taken, asked: usize) -> bool {
+        if self.after.is_empty() {
+            self.found = false;
+        }
+        self.found |= taken.jobs.len() == asked || (taken.saw_keys && !taken.jobs.is_empty());
+        match &taken.last_key {
+            Some(key) => {
+                self.after.clone_from(key);
+                false
+            }
+            None => {
+                self.after.clear();
+                !self.found
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn conclude(
         error: None,
         result: None,
         wait: None,
+        frees: attempt.is_limited.then(|| attempt.queue.clone()),
     };
     Some(match answer {
         Ok(Outcome::Settled) => return None,
@@ -159,6 +160,7 @@ mod tests {
             },
             kind: "a.b".into(),
             queue: "default".into(),
+            is_limited: false,
             failed,
             max_attempts: 3,
             backoff: Backoff {

@@ -1,6 +1,7 @@
 //! The settler: gathers how attempts ended and writes it in batches, every row under its fence.
 //! While one statement is under way the next batch gathers by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -159,10 +160,10 @@ impl Settler {
             self.counts.note(one);
             metrics::counter!("lockstep_attempts_total", "outcome" => one.outcome).increment(1);
         }
-        settled
-            .woken
-            .iter()
-            .for_each(|queue| self.client.wake(queue));
+        let freed: BTreeSet<&String> = batch.iter().filter_map(|one| one.frees.as_ref()).collect();
+        for queue in settled.woken.iter().chain(freed) {
+            self.client.wake(queue);
+        }
         if batch.iter().any(|one| one.state == State::Cancelled) {
             self.client.hub().abandoned();
         }

@@ -14,6 +14,7 @@ mod enqueue;
 mod enqueue_sql;
 mod fence;
 mod flows;
+mod limits;
 mod locks;
 mod outcomes;
 mod outcomes_more;

@@ -1,0 +1,49 @@
+//! Partition: ordered keys that a dead job holds up, and letting them go on without it.
+
+use uuid::Uuid;
+
+use super::Client;
+use crate::control::{Actor, PartitionBlock};
+use crate::store::{audit, partition};
+use crate::worker::wake::ALL;
+use crate::{Error, Result};
+
+/// Rows of the list; whoever has more has another problem.
+const MOST: i64 = 1_000;
+
+impl Client {
+    /// Ordered partitions that a dead job holds up, the longest first; 1,000 at the most.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn blocked_partitions(&self) -> Result<Vec<PartitionBlock>> {
+        partition::blocked(&mut *self.pool.acquire().await?, MOST).await
+    }
+
+    /// Lets an ordered partition go on without the dead job that holds it up, and says which that was.
+    /// The job stays a dead letter. To let it try on instead, retry it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when nothing holds up a partition of this key.
+    pub async fn skip_dead(&self, key: &str, actor: &Actor, reason: Option<&str>) -> Result<Uuid> {
+        let (subject, actor, reason) = (key.to_owned(), actor.clone(), reason.map(str::to_owned));
+        let skipped = self
+            .in_transaction(move |tx| {
+                Box::pin(async move {
+                    let job_id =
+                        partition::skip(tx, &subject)
+                            .await?
+                            .ok_or_else(|| Error::NoSuch {
+                                what: "blocked partition",
+                                name: subject.clone(),
+                            })?;
+                    let detail = serde_json::json!({"skipped": job_id, "reason": reason});
+                    audit::record(tx, &actor, "partition.skip", &subject, Some(detail)).await?;
+                    Ok(job_id)
+                })
+            })
+            .await?;
+        self.wake(ALL);
+        Ok(skipped)
+    }
+}
