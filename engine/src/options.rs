@@ -54,7 +54,8 @@ pub struct WorkerOptions {
     pub lease: Duration,
     /// How often leases are renewed; a third of the lease leaves room for two misses.
     pub heartbeat: Duration,
-    /// How long an idle worker goes without asking, should every hint be lost.
+    /// How long an idle worker goes without asking while it gets no hints; five times as long while it
+    /// does.
     pub poll: Duration,
     /// How often a service round (rescue) comes.
     pub service: Duration,
@@ -74,7 +75,8 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(15),
             heartbeat: Duration::from_secs(5),
             poll: Duration::from_secs(1),
-            service: Duration::from_secs(1),
+            // What a lease may outlast its end by is two seconds; the jitter is a tenth.
+            service: Duration::from_millis(1_500),
             grace: Duration::from_secs(5),
             shutdown: Duration::from_secs(20),
             retention: Retention::default(),

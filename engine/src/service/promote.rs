@@ -32,7 +32,9 @@ fn next_pause(service: &Service, found: &Promoted) -> Duration {
     if found.promoted >= promote::BATCH {
         return Duration::ZERO;
     }
-    let cap = service.entropy.jittered(service.options.poll);
+    let cap = service
+        .entropy
+        .jittered(service.client.hub().poll(service.options.poll));
     let next = found
         .next_in_ms
         .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));

@@ -14,7 +14,7 @@ use crate::store::schedule::{self as store, Decision, Due};
 use crate::{NewJob, Result};
 
 /// An idle scheduler looks this often, in case another process has declared something.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(service: Service) {
     let mut pause = Duration::ZERO;

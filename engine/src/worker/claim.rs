@@ -56,7 +56,9 @@ impl Claimer {
                     if !drained {
                         continue;
                     }
-                    let pause = self.entropy.jittered(self.options.poll);
+                    let pause = self
+                        .entropy
+                        .jittered(self.client.hub().poll(self.options.poll));
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = bell.notified() => {}

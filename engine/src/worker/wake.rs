@@ -1,7 +1,9 @@
 //! Wake: who learns when that there may be work. Inside the process at once, between processes by
-//! NOTIFY. Both are hints: whoever waits also polls, so a lost hint costs a poll interval at most.
+//! NOTIFY. Both are hints: whoever waits also polls, so a lost hint costs a poll interval at most. A
+//! process that knows hints to get through asks less often, so that an idle fleet costs next to nothing.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +19,10 @@ use crate::store::wake::{CANCEL_CHANNEL, WAKE_CHANNEL, notify};
 pub(crate) const ALL: &str = "*";
 /// A job waits for its time.
 pub(crate) const FUTURE: &str = "!";
+/// Says nothing but that it was heard. A pooler may take LISTEN and never deliver.
+const ECHO: &str = "?";
+/// How much less often to ask while hints get through.
+const HEARING_POLLS: u32 = 5;
 /// The least time between two NOTIFY transactions of one process.
 const GAP: Duration = Duration::from_millis(1);
 
@@ -27,6 +33,8 @@ pub(crate) struct Hub {
     future: Notify,
     schedules: Notify,
     abandoned: Notify,
+    /// Hints of other processes get through: one of ours came back.
+    hearing: AtomicBool,
     cancels: broadcast::Sender<Uuid>,
 }
 
@@ -37,6 +45,7 @@ impl Default for Hub {
             future: Notify::new(),
             schedules: Notify::new(),
             abandoned: Notify::new(),
+            hearing: AtomicBool::new(false),
             cancels: broadcast::channel(1_024).0,
         }
     }
@@ -49,8 +58,22 @@ impl Hub {
         queues.entry(queue.to_owned()).or_default().clone()
     }
 
+    /// How long to wait before asking the database without a hint, when `poll` is right for a process
+    /// that gets none.
+    pub(crate) fn poll(&self, poll: Duration) -> Duration {
+        if self.hearing.load(Relaxed) {
+            poll * HEARING_POLLS
+        } else {
+            poll
+        }
+    }
+
     /// Rings what a payload names.
     pub(crate) fn wake(&self, payload: &str) {
+        if payload == ECHO {
+            self.hearing.store(true, Relaxed);
+            return;
+        }
         if payload == FUTURE {
             return self.future.notify_one();
         }
@@ -172,6 +195,7 @@ pub(crate) async fn listen(pool: PgPool, hub: Arc<Hub>, stop: CancellationToken)
         tokio::select! {
             () = stop.cancelled() => return,
             result = hear(&pool, &hub) => {
+                hub.hearing.store(false, Relaxed);
                 if let Err(error) = result {
                     tracing::warn!(%error, "lost the listening connection; polling until it is back");
                 }
@@ -188,6 +212,13 @@ async fn hear(pool: &PgPool, hub: &Hub) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen_all([WAKE_CHANNEL, CANCEL_CHANNEL]).await?;
     hub.wake(ALL);
+    notify(
+        &mut *pool.acquire().await?,
+        WAKE_CHANNEL,
+        &[ECHO.to_owned()],
+    )
+    .await
+    .map_err(std::io::Error::other)?;
     loop {
         match listener.try_recv().await? {
             Some(heard) if heard.channel() == CANCEL_CHANNEL => {
