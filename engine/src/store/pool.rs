@@ -15,21 +15,24 @@ pub(crate) fn pool_options(connections: u32) -> PgPoolOptions {
 /// address, or walk an index in its order, and must go on to: a plan that was cached while a table
 /// was nearly empty, or that trusts old statistics, must not scan or sort it when it has grown.
 pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
-    let options = (*like.connect_options()).clone().options([
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
-        ("enable_mergejoin", "off"),
-        // Probes are lateral and stay; what is left are joins of a batch with itself.
-        ("enable_nestloop", "off"),
-        ("enable_sort", "off"),
-        // A row whose address is known is fetched by it: next to the shard's whole index, which looks
-        // cheap for as long as the table looks empty, the price of an index entry decides.
-        ("cpu_index_tuple_cost", "1000"),
-        ("jit", "off"),
-        ("plan_cache_mode", "force_generic_plan"),
-    ]);
+    let options = (*like.connect_options()).clone().options(HOT_SETTINGS);
     bare(connections).connect_lazy_with(options)
 }
+
+/// What the sessions of a hot pool may plan.
+pub(crate) const HOT_SETTINGS: [(&str, &str); 8] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_mergejoin", "off"),
+    // Probes are lateral and stay; what is left are joins of a batch with itself.
+    ("enable_nestloop", "off"),
+    ("enable_sort", "off"),
+    // A row whose address is known is fetched by it: next to the shard's whole index, which looks
+    // cheap for as long as the table looks empty, the price of an index entry decides.
+    ("cpu_index_tuple_cost", "1000"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
 
 /// A pool for work of one statement, which leaves no transaction open whenever it is dropped: its
 /// connections need not be asked when they come back, which saves a busy producer a round trip a job.

@@ -6,3 +6,8 @@ mod guard;
 
 pub use database::Database;
 pub use guard::{WorkerGuard, run_worker};
+
+/// The settings of the sessions that claim and settle, as name and value.
+pub fn hot_settings() -> Vec<(&'static str, &'static str)> {
+    crate::store::pool::HOT_SETTINGS.to_vec()
+}

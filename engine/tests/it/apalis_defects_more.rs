@@ -6,6 +6,7 @@ use engine::testing::{Database, run_worker};
 use engine::{Again, Failure, NewJob, Outcome, Retention, State, WorkerOptions};
 use tokio::time::Instant;
 
+use crate::plans;
 use crate::support::*;
 
 /// No. 9: a graceful stop burnt an attempt of every job that had not even begun.
@@ -130,84 +131,23 @@ async fn retry_after_is_obeyed() {
     worker.stop().await;
 }
 
-/// What misleads the planner: nothing is known, everything is due, nothing of it is.
-const STATES: &[(&str, &str, &str)] = &[
-    ("analysed while empty", "select 1", "true"),
-    ("analysed when all was due", "insert", "true"),
-    ("analysed when nothing was due", "insert", "false"),
-];
-
-const ROWS: &str = "with j as ( \
-    insert into engine.job (shard, id, kind, args, queue, priority, run_at, max_attempts) \
-    select 0, gen_random_uuid(), 'test.act', '{}', 'default', n % 10, now(), 8 from generate_series(1, 60000) n \
-    returning *) \
-    insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts) \
-    select shard, id, kind, queue, true, priority, run_at, max_attempts from j";
-
 /// No. 11: a fetch of ten read the whole table, 250 ms at 704,000 rows.
 #[tokio::test]
 async fn the_claim_does_not_scan_the_table() {
-    for (name, first, due) in STATES {
+    for told in plans::MISLED {
         let db = Database::new().await;
-        if *first == "insert" {
-            meddle(&db, ROWS).await;
-        }
-        if *due == "false" {
-            meddle(&db, "update engine.pending set due = false").await;
-        }
-        meddle(&db, "analyze engine.job").await;
-        meddle(&db, "analyze engine.pending").await;
-        meddle(&db, "analyze engine.running").await;
-        if *first != "insert" {
-            meddle(&db, ROWS).await;
-        }
-        if *due == "false" {
-            meddle(&db, "update engine.pending set due = true").await;
-        }
-        for mode in ["force_generic_plan", "force_custom_plan"] {
-            let plan = plan_of_claim(&db, mode).await;
+        plans::fill(&db, told).await;
 
-            for table in ["pending", "job", "running"] {
-                assert!(
-                    !plan.contains(&format!("Seq Scan on {table}")),
-                    "{name}, {mode}: scans {table}\n{plan}"
-                );
-            }
-            assert!(
-                plan.contains("pending_ready"),
-                "{name}, {mode}: not by the ready index\n{plan}"
-            );
-        }
+        let claimed = plans::explain(&db, plans::CLAIM).await;
+
+        claimed.reads_only(&["pending_ready", "pending_fair", "job_pkey"], told.name);
+        assert!(
+            claimed.pages < 400,
+            "{}: {} pages for twenty jobs",
+            told.name,
+            claimed.pages
+        );
     }
-}
-
-/// What workers set on the connections they claim over (`client::hot_pool`).
-const HOT: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_nestloop = off; \
-    set enable_mergejoin = off; set enable_sort = off; set jit = off;";
-
-/// The plan of the statement that workers send, for twenty jobs.
-async fn plan_of_claim(db: &Database, mode: &str) -> String {
-    let claim = include_str!("../../src/store/claim.sql");
-    let statements = format!(
-        "{HOT} set plan_cache_mode = {mode}; \
-         prepare claim (smallint, text, text[], bigint, bigint, uuid, bigint) as {claim}"
-    );
-    let mut conn = db.pool().acquire().await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-        .execute(&mut *conn)
-        .await
-        .unwrap();
-    let lines: Vec<String> = sqlx::query_scalar(
-        "explain execute claim (0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000)",
-    )
-    .fetch_all(&mut *conn)
-    .await
-    .unwrap();
-    sqlx::raw_sql("deallocate claim; reset all")
-        .execute(&mut *conn)
-        .await
-        .unwrap();
-    lines.join("\n")
 }
 
 /// No. 12: what did not match was dropped without a word, and a late message could steal a job.

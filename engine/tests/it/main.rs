@@ -19,6 +19,7 @@ mod locks;
 mod outcomes;
 mod outcomes_more;
 mod pauses;
+mod plans;
 mod proxy;
 mod schedules;
 mod support;

@@ -1,0 +1,230 @@
+//! The plans of the hot statements, on tables large enough to matter, with statistics that mislead: what
+//! they touch must follow from what they are asked for, and not from how full the tables are.
+
+use engine::testing::{Database, hot_settings};
+
+use crate::support::*;
+
+/// What the planner was told last, before the tables came to be as they are.
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    filled_first: bool,
+    due_then: bool,
+}
+
+pub(crate) const MISLED: &[Told] = &[
+    Told {
+        name: "analysed while empty",
+        filled_first: false,
+        due_then: true,
+    },
+    Told {
+        name: "analysed when all was due",
+        filled_first: true,
+        due_then: true,
+    },
+    Told {
+        name: "analysed when nothing was due",
+        filled_first: true,
+        due_then: false,
+    },
+];
+
+/// 60,000 jobs due, one in ten with one of 300 partition keys, as many to come and as many running.
+const ROWS: &[&str] = &[
+    "insert into engine.job (shard, id, kind, args, queue, priority, run_at, max_attempts) \
+     select 0, lpad(to_hex(n), 32, '0')::uuid, 'test.act', '{}', 'default', n % 10, now(), 8 from generate_series(1, 180000) n",
+    "insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key) \
+     select 0, lpad(to_hex(n), 32, '0')::uuid, 'test.act', 'default', n <= 60000, n % 10, \
+            case when n <= 60000 then now() else now() + interval '1 day' end, 8, \
+            case when n % 10 = 0 then 'key ' || n % 3000 end \
+     from generate_series(1, 120000) n",
+    "insert into engine.running (shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, nonce, worker_id, started_at, lease_until) \
+     select 0, lpad(to_hex(n), 32, '0')::uuid, 'test.act', 'default', 0, 1, 0, 0, 8, 7, gen_random_uuid(), now(), now() + interval '1 hour' \
+     from generate_series(120001, 180000) n",
+];
+
+const TABLES: &[&str] = &[
+    "job", "pending", "running", "ended", "attempt", "pause", "batch",
+];
+
+/// Makes the tables as they are, and the planner believe otherwise.
+pub(crate) async fn fill(db: &Database, told: &Told) {
+    if told.filled_first {
+        fill_rows(db).await;
+    }
+    if !told.due_then {
+        meddle(db, "update engine.pending set due = false").await;
+    }
+    analyze(db).await;
+    if !told.filled_first {
+        fill_rows(db).await;
+    }
+    if !told.due_then {
+        meddle(db, "update engine.pending set due = run_at <= now()").await;
+        // What the two updates left dead is not what is asked about.
+        meddle(db, "vacuum engine.pending").await;
+    }
+}
+
+async fn fill_rows(db: &Database) {
+    for rows in ROWS {
+        meddle(db, rows).await;
+    }
+}
+
+async fn analyze(db: &Database) {
+    for table in TABLES {
+        let statement = format!("analyze engine.{table}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(db.pool())
+            .await
+            .unwrap();
+    }
+}
+
+/// A statement as workers send it, with what they ask for.
+pub(crate) struct Hot {
+    sql: &'static str,
+    types: &'static str,
+    /// `IDS` stands for two hundred that run.
+    args: &'static str,
+}
+
+/// Twenty jobs.
+pub(crate) const CLAIM: Hot = Hot {
+    sql: include_str!("../../src/store/claim.sql"),
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[]",
+    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}'",
+};
+
+/// Two hundred attempts that are done.
+const COMPLETE: Hot = Hot {
+    sql: include_str!("../../src/store/complete.sql"),
+    types: "smallint, uuid[], integer[], bigint[], text[]",
+    args: "0, IDS, \
+           array_fill(1, array[200]), array_fill(7::bigint, array[200]), array_fill(null::text, array[200])",
+};
+
+/// Two hundred attempts that are tried again.
+const SETTLE: Hot = Hot {
+    sql: include_str!("../../src/store/settle.sql"),
+    types: "smallint, uuid[], integer[], bigint[], text[], text[], bigint[], text[], text[], text[], text[]",
+    args: "0, IDS, \
+           array_fill(1, array[200]), array_fill(7::bigint, array[200]), array_fill('available'::text, array[200]), \
+           array_fill('retry'::text, array[200]), array_fill(1000::bigint, array[200]), array_fill('x'::text, array[200]), \
+           array_fill('x'::text, array[200]), array_fill(null::text, array[200]), array_fill(null::text, array[200])",
+};
+
+/// Two hundred leases.
+const HEARTBEAT: Hot = Hot {
+    sql: include_str!("../../src/store/heartbeat.sql"),
+    types: "smallint, uuid[], integer[], bigint[], bigint",
+    args: "0, IDS, \
+           array_fill(1, array[200]), array_fill(7::bigint, array[200]), 15000",
+};
+
+/// Whatever has come due: nothing.
+const PROMOTE: Hot = Hot {
+    sql: include_str!("../../src/store/promote.sql"),
+    types: "smallint, bigint",
+    args: "0, 5000",
+};
+
+/// What a statement did when it was run.
+pub(crate) struct Explained {
+    plan: String,
+    /// Pages it touched, one as often as it was touched.
+    pub(crate) pages: u64,
+}
+
+impl Explained {
+    /// Fails when it scanned a table, or took another index to read by than these.
+    pub(crate) fn reads_only(&self, indexes: &[&str], case: &str) {
+        for table in TABLES {
+            let scan = format!("Seq Scan on {table} ");
+            assert!(
+                !self.plan.contains(&scan),
+                "{case}: scans {table}\n{}",
+                self.plan
+            );
+        }
+        for line in self.plan.lines().filter(|line| line.contains("Index")) {
+            let Some((_, rest)) = line.split_once(" using ") else {
+                continue;
+            };
+            let index = rest.split(' ').next().unwrap_or_default();
+            let known = indexes.contains(&index)
+                || !index.starts_with(|c| "pjre".contains(c))
+                || index.starts_with("pause");
+            assert!(known, "{case}: reads by {index}\n{}", self.plan);
+        }
+    }
+}
+
+/// Runs a hot statement as a worker's session would, takes it back, and says what it did.
+pub(crate) async fn explain(db: &Database, hot: Hot) -> Explained {
+    let mut statements = String::new();
+    for (name, value) in hot_settings() {
+        statements.push_str(&format!("set {name} = {value}; "));
+    }
+    statements.push_str(&format!("prepare hot ({}) as {}", hot.types, hot.sql));
+    let mut conn = db.pool().acquire().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut conn = conn.detach();
+    sqlx::raw_sql("begin").execute(&mut conn).await.unwrap();
+    let ids: Vec<String> = (120_001..=120_200).map(|n| format!("{n:032x}")).collect();
+    let args = hot.args.replace("IDS", &format!("'{{{}}}'", ids.join(",")));
+    let run = format!("explain (analyze, buffers, timing off) execute hot ({args})");
+    let lines: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(run))
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+    sqlx::raw_sql("rollback").execute(&mut conn).await.unwrap();
+    let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
+    Explained {
+        plan: lines.join("\n"),
+        pages,
+    }
+}
+
+/// `Buffers: shared hit=12 read=3 dirtied=1`: what was hit and what was read.
+fn pages(line: &str) -> Option<u64> {
+    let (_, counts) = line.split_once("Buffers: shared ")?;
+    let number = |word: &str| {
+        let (_, rest) = counts.split_once(word)?;
+        rest.split(' ').next()?.parse::<u64>().ok()
+    };
+    Some(number("hit=").unwrap_or(0) + number("read=").unwrap_or(0))
+}
+
+#[tokio::test]
+async fn what_a_hot_statement_touches_follows_from_what_it_is_asked_for() {
+    for told in MISLED {
+        let db = Database::new().await;
+        fill(&db, told).await;
+        // Pages for each of two hundred rows: an index's depth, the row, and what is written.
+        let cases = [
+            ("complete", COMPLETE, vec!["running_pkey"], 200 * 25),
+            ("settle", SETTLE, vec!["running_pkey"], 200 * 30),
+            ("heartbeat", HEARTBEAT, vec!["running_pkey"], 200 * 15),
+            ("promote", PROMOTE, vec!["pending_timed"], 50),
+        ];
+        for (name, hot, indexes, most) in cases {
+            let case = format!("{name}, {}", told.name);
+
+            let done = explain(&db, hot).await;
+
+            done.reads_only(&indexes, &case);
+            assert!(
+                done.pages <= most,
+                "{case}: {} pages\n{}",
+                done.pages,
+                done.plan
+            );
+        }
+    }
+}
