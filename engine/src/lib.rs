@@ -8,9 +8,11 @@ mod admit;
 mod client;
 mod clock;
 mod control;
+mod cursor;
 mod cx;
 mod error;
 mod fence;
+mod filter;
 mod job;
 mod options;
 mod outcome;
@@ -27,12 +29,17 @@ mod view;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
-pub use client::Client;
+pub use client::{Client, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, Pause, PauseScope};
+pub use cursor::{BadCursor, Cursor};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
+pub use filter::{
+    Compare, CountKey, Filter, FilterFault, FilterFaults, IdKey, Label, MAX_FILTER_BYTES, MAX_PATH,
+    MAX_TERMS, MAX_VALUE_CHARS, MAX_VALUES, SpanKey, Term, Test, TextKey,
+};
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
@@ -42,7 +49,7 @@ pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView}
 pub use state::{MOVES, Move, State};
 pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{
-    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
+    AttemptView, Children, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,
 };
 pub use worker::{Counts, Worker};
 

@@ -6,6 +6,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::State;
+use crate::cursor::Cursor;
+use crate::filter::Filter;
 
 /// A job with where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,6 +52,8 @@ pub struct JobView {
     pub code: Option<String>,
     /// The failure with its causes.
     pub error: Option<String>,
+    /// The group of a dead letter, once it is in one.
+    pub fingerprint: Option<String>,
     /// What the handler answered.
     pub result: Option<Value>,
     /// Its input.
@@ -97,32 +101,45 @@ pub struct AttemptView {
     pub next_run_at: Option<Timestamp>,
 }
 
-/// Which jobs a list shows. What is not said does not restrict.
+/// Which jobs a list shows, and which part of it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct JobFilter {
-    /// In this state.
-    pub state: Option<State>,
-    /// Of this kind, or of all kinds of a system with `system.*`.
-    pub kind: Option<String>,
-    /// In this queue.
-    pub queue: Option<String>,
-    /// With this tag.
-    pub tag: Option<String>,
-    /// Parts of this job.
-    pub parent_id: Option<Uuid>,
-    /// Older than this job: the cursor of the next page.
-    pub before: Option<Uuid>,
+pub struct JobQuery {
+    /// Those that meet this.
+    pub filter: Filter,
+    /// Behind this place: `next` of the page before.
+    pub before: Option<Cursor>,
     /// At most this many, 500 at the most; 50 unless said.
     pub limit: Option<u16>,
 }
 
+impl From<Filter> for JobQuery {
+    fn from(filter: Filter) -> JobQuery {
+        JobQuery {
+            filter,
+            ..JobQuery::default()
+        }
+    }
+}
+
 /// One page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page<T> {
+#[serde(bound(serialize = "T: Serialize, K: std::fmt::Display"))]
+pub struct Page<T, K = Uuid> {
     /// The rows.
     pub data: Vec<T>,
     /// Where the next page starts; none at the end.
-    pub next: Option<Uuid>,
+    pub next: Option<Cursor<K>>,
+    /// Set when the search was stopped before the page was full; `next` looks on from there.
+    pub searched: Option<Searched>,
+}
+
+/// How far a list was searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Searched {
+    /// So many rows were looked at.
+    pub rows: u64,
+    /// What makes the search shorter.
+    pub help: &'static str,
 }
 
 /// A queue with what it holds now.

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use engine::Filter;
 use uuid::Uuid;
 
 use super::change::Moved;
@@ -24,7 +25,9 @@ pub(super) async fn list(
     State(front): State<FrontState>,
     Params(wanted): Params<Wanted>,
 ) -> Result<(HeaderMap, Json<Listed<Job>>), Problem> {
-    job::list_of(&front, "/dead-letters", wanted, Some(engine::State::Dead)).await
+    wanted.check_state("dead")?;
+    let dead = Filter::new().state(engine::State::Dead);
+    job::list_of(&front, "/dead-letters", wanted, dead).await
 }
 
 /// Shows a dead letter with its attempts.

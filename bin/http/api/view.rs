@@ -68,6 +68,8 @@ mirror! {
         code: Option<String>,
         /// The failure with its causes.
         error: Option<String>,
+        /// The group of a dead letter, once it is in one.
+        fingerprint: Option<String>,
         /// What the handler answered.
         result: Option<Value>,
         /// Its input.

@@ -4,6 +4,7 @@ mod act;
 mod enqueue;
 mod read;
 pub(crate) mod schedule;
+mod seed;
 mod token;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
+
+pub use seed::Seed;
 
 /// A handle on the engine's database.
 #[derive(Clone)]

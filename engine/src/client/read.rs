@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
-use crate::store::{alert, audit, load, pause, read, verify};
+use crate::store::{alert, audit, list, load, pause, read, verify};
 use crate::view::{
-    AttemptView, Children, JobFilter, JobView, Page, QueueView, ServerView, WorkerView,
+    AttemptView, Children, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
 };
 use crate::{Error, Result, State};
 
@@ -25,23 +25,18 @@ impl Client {
         read::job(&mut *self.pool.acquire().await?, id).await
     }
 
-    /// A page of jobs, newest first.
-    pub async fn jobs(&self, filter: &JobFilter) -> Result<Page<JobView>> {
-        let limit = filter.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
-        let mut data = read::jobs(
-            &mut *self.pool.acquire().await?,
-            filter,
-            i64::from(limit) + 1,
-        )
-        .await?;
-        let more = data.len() > usize::from(limit);
-        data.truncate(usize::from(limit));
-        let next = if more {
-            data.last().map(|job| job.id)
-        } else {
-            None
-        };
-        Ok(Page { data, next })
+    /// A page of the jobs that meet a filter, newest first: by their end where all are dead or
+    /// cancelled, else by their id, which is the time of creation.
+    ///
+    /// # Errors
+    /// [`Error::TooBroad`] when it would take too long; [`Error::Invalid`] for a place in another list.
+    pub async fn jobs(&self, query: impl Into<JobQuery>) -> Result<Page<JobView>> {
+        let query = query.into();
+        let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
+        self.in_transaction(move |conn| {
+            Box::pin(async move { list::page(conn, &query.filter, query.before, limit).await })
+        })
+        .await
     }
 
     /// The attempts of a job, oldest first.

@@ -10,6 +10,7 @@ pub(crate) mod enqueue;
 pub(crate) mod fence;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
+pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod migration;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) mod rescue;
 pub(crate) mod retry;
 mod row;
 pub(crate) mod schedule;
+pub(crate) mod seed;
 pub(crate) mod settle;
 pub(crate) mod token;
 pub(crate) mod verify;

@@ -12,6 +12,7 @@ mod crash;
 mod enqueue;
 mod enqueue_sql;
 mod fence;
+mod lists;
 mod locks;
 mod outcomes;
 mod outcomes_more;

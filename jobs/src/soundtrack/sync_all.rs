@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{Cx, Job, JobFilter, Outcome, Policy, State};
+use engine::{Cx, Filter, Job, JobQuery, Outcome, Policy, State};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -158,13 +158,11 @@ async fn totals_of_children(cx: &Cx<Env>, fan_out: &FanOut) -> Result<Totals, Er
         }
     }
     for state in [State::Dead, State::Cancelled] {
-        let filter = JobFilter {
-            state: Some(state),
-            parent_id: Some(cx.job_id()),
+        let query = JobQuery {
             limit: u16::try_from(NAMED_FAILURES).ok(),
-            ..JobFilter::default()
+            ..Filter::new().parent(cx.job_id()).state(state).into()
         };
-        for job in cx.client().jobs(&filter).await?.data {
+        for job in cx.client().jobs(query).await?.data {
             let company_id = job
                 .args
                 .get("company_id")

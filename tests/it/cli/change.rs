@@ -74,7 +74,7 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
 async fn everything(database: &Database) -> String {
     let client = database.client();
     let jobs = client
-        .jobs(&engine::JobFilter::default())
+        .jobs(engine::JobQuery::default())
         .await
         .expect("jobs")
         .data;
