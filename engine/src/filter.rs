@@ -293,7 +293,7 @@ fn write_value(f: &mut fmt::Formatter<'_>, value: &str, plain: bool) -> fmt::Res
 fn spanned(span: Duration) -> String {
     let seconds = span.as_secs();
     for (unit, length) in value::UNITS {
-        if seconds > 0 && seconds % length == 0 {
+        if seconds > 0 && seconds.is_multiple_of(length) {
             return format!("{}{unit}", seconds / length);
         }
     }

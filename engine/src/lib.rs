@@ -13,6 +13,7 @@ mod cx;
 mod error;
 mod fence;
 mod filter;
+mod fingerprint;
 mod job;
 mod options;
 mod outcome;
@@ -26,6 +27,7 @@ mod store;
 pub mod testing;
 mod token;
 mod view;
+mod why;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
@@ -40,6 +42,7 @@ pub use filter::{
     Compare, CountKey, Filter, FilterFault, FilterFaults, IdKey, Label, MAX_FILTER_BYTES, MAX_PATH,
     MAX_TERMS, MAX_VALUE_CHARS, MAX_VALUES, SpanKey, Term, Test, TextKey,
 };
+pub use fingerprint::{FINGERPRINT_VERSION, fingerprint, mask};
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
@@ -49,8 +52,10 @@ pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView}
 pub use state::{MOVES, Move, State};
 pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{
-    AttemptView, Children, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,
+    AttemptView, Children, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView,
+    WorkerView,
 };
+pub use why::{BusyWorker, Why, WhyView};
 pub use worker::{Counts, Worker};
 
 /// The engine's result.

@@ -142,6 +142,35 @@ pub struct Searched {
     pub help: &'static str,
 }
 
+/// Dead letters of one cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadGroup {
+    /// The cause: the filter term `fingerprint:` finds its letters.
+    pub fingerprint: String,
+    /// Of the rule that made the fingerprint.
+    pub version: i16,
+    /// Which handler.
+    pub kind: String,
+    /// The failure's stable word.
+    pub code: Option<String>,
+    /// What the letters' errors have in common.
+    pub message: String,
+    /// The newest letter.
+    pub sample_job_id: Uuid,
+    /// Its error, as it is.
+    pub sample_error: String,
+    /// The first death.
+    pub first_seen_at: Timestamp,
+    /// The last death.
+    pub last_seen_at: Timestamp,
+    /// Deaths ever, those of jobs that were retried and died again too.
+    pub deaths: i64,
+    /// Letters now.
+    pub dead: i64,
+    /// Deaths in each of the last 24 hours, this one last.
+    pub trend: Vec<i64>,
+}
+
 /// A queue with what it holds now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueueView {

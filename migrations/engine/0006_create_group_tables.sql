@@ -2,11 +2,11 @@
 -- faults. Locks: the new column is instant; the three indexes hold off writers of their table while
 -- they are built (about a second a million rows); the trigger waits for running writers of engine.ended.
 
--- The group of a dead letter; null until the group service has looked at it, which is about a second,
--- and for all that did not die. A hash of the rule's version, kind, code and masked message.
+-- The group of a dead letter; null until the group service has looked at it, a few seconds later, and
+-- for all that did not die. A hash of the rule's version, kind, code and masked message.
 alter table engine.ended add column fingerprint text;
 
--- What the group service has still to look at: empty but for the last second.
+-- What the group service has still to look at: empty but for the last seconds.
 create index ended_ungrouped on engine.ended (shard, ended_at, id) where state = 'dead' and fingerprint is null;
 -- The letters of a group in the order in which they are listed.
 create index ended_by_group on engine.ended (shard, fingerprint, ended_at, id) where state = 'dead' and fingerprint is not null;
@@ -71,3 +71,10 @@ end $$;
 create trigger letters_leave_their_group after delete on engine.ended
     referencing old table as gone
     for each statement execute function engine.leave_group();
+
+-- How many jobs of each of its queues a worker runs at a time, in the order of `queues`: what tells a
+-- queue that is busy from one that nobody serves.
+alter table engine.worker add column slots integer[];
+
+-- Who cancelled this job, and what else was done to it.
+create index audit_by_target on engine.audit (target, id);

@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
-use crate::store::{alert, audit, list, load, pause, read, verify};
+use crate::cursor::Cursor;
+use crate::store::{alert, audit, group, list, load, pause, read, verify, why};
 use crate::view::{
-    AttemptView, Children, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
+    AttemptView, Children, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
 };
+use crate::why::WhyView;
 use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
@@ -37,6 +39,42 @@ impl Client {
             Box::pin(async move { list::page(conn, &query.filter, query.before, limit).await })
         })
         .await
+    }
+
+    /// A page of the groups of dead letters, the newest letter first. A letter is in its group a few
+    /// seconds after its death.
+    pub async fn dead_groups(
+        &self,
+        before: Option<&Cursor<String>>,
+        limit: u16,
+    ) -> Result<Page<DeadGroup, String>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let mut conn = self.pool.acquire().await?;
+        let mut data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
+        let more = data.len() > usize::from(limit);
+        data.truncate(usize::from(limit));
+        let next = data.last().filter(|_| more).map(|last| Cursor {
+            at: Some(last.last_seen_at),
+            key: last.fingerprint.clone(),
+        });
+        Ok(Page {
+            data,
+            next,
+            searched: None,
+        })
+    }
+
+    /// One group of dead letters, also when all of them were replayed.
+    pub async fn dead_group(&self, fingerprint: &str) -> Result<Option<DeadGroup>> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(group::list(&mut conn, Some(fingerprint), None, 1)
+            .await?
+            .pop())
+    }
+
+    /// Why a job stands where it stands, and what happens next; none when there is no such job.
+    pub async fn why(&self, id: Uuid) -> Result<Option<WhyView>> {
+        why::why(&mut *self.pool.acquire().await?, id).await
     }
 
     /// The attempts of a job, oldest first.

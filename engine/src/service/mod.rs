@@ -1,6 +1,7 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! prune what is old. Safe with any number of processes at once; none of them leads.
+//! prune what is old, group what died. Safe with any number of processes at once; none of them leads.
 
+mod group;
 mod promote;
 mod prune;
 mod rescue;
@@ -28,6 +29,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(rescue::run(service.clone()));
     tasks.spawn(schedule::run(service.clone()));
     tasks.spawn(prune::run(service.clone()));
+    tasks.spawn(group::run(service.clone()));
 }
 
 impl Service {

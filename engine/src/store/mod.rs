@@ -8,6 +8,7 @@ pub(crate) mod claim;
 pub(crate) mod delete;
 pub(crate) mod enqueue;
 pub(crate) mod fence;
+pub(crate) mod group;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
 pub(crate) mod list;
@@ -29,6 +30,7 @@ pub(crate) mod settle;
 pub(crate) mod token;
 pub(crate) mod verify;
 pub(crate) mod wake;
+pub(crate) mod why;
 pub(crate) mod worker;
 
 /// The one shard of an install that was not told otherwise. Every hot statement takes the shard as

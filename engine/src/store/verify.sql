@@ -37,5 +37,14 @@ select 'attempt_from_the_future', a.job_id::text, 'attempt ' || a.attempt || ' i
 from engine.attempt a
 join engine.ended e on e.shard = a.shard and e.id = a.job_id
 where a.attempt > e.attempt
+union all
+select 'group_miscounted', g.fingerprint, 'the group says ' || g.dead || ' dead letters and has ' || l.letters
+from engine.dead_group g
+cross join lateral (
+    select count(*) as letters
+    from engine.ended e
+    where e.shard = g.shard and e.fingerprint = g.fingerprint and e.state = 'dead'
+) l
+where g.dead <> l.letters
 order by finding, subject
 limit 1000
