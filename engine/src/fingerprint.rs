@@ -94,27 +94,21 @@ fn quotation(rest: &str, before: Option<char>) -> Option<usize> {
 }
 
 fn push_word(masked: &mut String, word: &str, before: &str) {
-    let has_digit = word.chars().any(|c| c.is_ascii_digit());
-    let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let all = |wanted: fn(char) -> bool| word.chars().all(wanted);
+    let is_status = word.len() == 3
+        && all(|c| c.is_ascii_digit())
+        && matches!(before, "status" | "http" | "code");
+    let is_hex =
+        word.len() >= 8 && all(|c| c.is_ascii_hexdigit()) && word.chars().any(char::is_alphabetic);
     if word.contains('@') {
         masked.push_str("<mail>");
-    } else if !has_digit {
+    } else if is_status || !word.chars().any(|c| c.is_ascii_digit()) {
         masked.push_str(word);
-    } else if word.len() == 3
-        && word.chars().all(|c| c.is_ascii_digit())
-        && matches!(before, "status" | "http" | "code")
-    {
-        masked.push_str(word);
-    } else if word.len() >= 32 && word.chars().all(is_hex) {
+    } else if word.len() >= 32 && all(|c| c.is_ascii_hexdigit() || c == '-') {
         masked.push_str("<id>");
-    } else if word.starts_with("0x") {
+    } else if word.starts_with("0x") || is_hex {
         masked.push_str("<hex>");
-    } else if word.len() >= 8
-        && word.chars().all(|c| c.is_ascii_hexdigit())
-        && word.chars().any(char::is_alphabetic)
-    {
-        masked.push_str("<hex>");
-    } else if word.len() >= 16 && word.chars().all(char::is_alphanumeric) {
+    } else if word.len() >= 16 && all(char::is_alphanumeric) {
         // Letters and digits at such length are a token.
         masked.push_str("<id>");
     } else {

@@ -55,7 +55,7 @@ pub use view::{
     AttemptView, Children, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView,
     WorkerView,
 };
-pub use why::{BusyWorker, Why, WhyView};
+pub use why::{BusyWorker, Cause, Why, WhyView};
 pub use worker::{Counts, Worker};
 
 /// The engine's result.

@@ -3,7 +3,8 @@
 -- they are built (about a second a million rows); the trigger waits for running writers of engine.ended.
 
 -- The group of a dead letter; null until the group service has looked at it, a few seconds later, and
--- for all that did not die. A hash of the rule's version, kind, code and masked message.
+-- for all that did not die. The one column that is written after the end: how a job ended never changes.
+-- A hash of the rule's version, kind, code and masked message.
 alter table engine.ended add column fingerprint text;
 
 -- What the group service has still to look at: empty but for the last seconds.

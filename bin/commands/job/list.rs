@@ -1,5 +1,7 @@
 //! Which jobs a command means: a filter, or flags that are short for terms of one.
 
+use std::fmt::Display;
+
 use clap::Args;
 use engine::{Cursor, Filter, JobQuery, JobView, Label, Page, State, TextKey};
 use uuid::Uuid;
@@ -96,8 +98,8 @@ pub(super) async fn run(app: &App, session: &Session, list: List) -> anyhow::Res
 }
 
 /// Says where the list goes on, and how far it was searched when it could not be filled.
-pub(in crate::commands) fn more<T>(app: &App, page: &Page<T>) {
-    let Some(next) = page.next else { return };
+pub(in crate::commands) fn more<T, K: Display>(app: &App, page: &Page<T, K>) {
+    let Some(next) = &page.next else { return };
     match &page.searched {
         Some(searched) => app.out.note(&format!(
             "Searched {} rows and stopped. Search on with --before {next}, or {}.",

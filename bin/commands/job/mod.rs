@@ -2,6 +2,7 @@
 
 pub(super) mod list;
 mod view;
+mod why;
 
 use clap::{Args, Subcommand};
 use engine::{JobView, State};
@@ -27,6 +28,9 @@ pub(crate) enum Job {
     /// Show one job with its attempts
     #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Show(Show),
+    /// Say why a job stands where it stands, and what happens next
+    #[command(before_help = "Examples:\n  lockstep job why 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
+    Why(One),
     /// List the attempts of a job, oldest first
     Attempts(One),
     /// End queued jobs at once, and ask running ones to stop
@@ -87,6 +91,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
     let exit = match job {
         Job::List(list) => list::run(app, &session, list).await,
         Job::Show(one) => show(app, &session, one.id).await,
+        Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Cancel(many) => cancel(app, &session, &many).await,
         Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,

@@ -120,6 +120,36 @@ mirror! {
 }
 
 mirror! {
+    /// Dead letters of one cause.
+    DeadGroup of engine::DeadGroup {
+        /// The cause: the filter term `fingerprint:` finds its letters.
+        fingerprint: String,
+        /// Of the rule that made the fingerprint.
+        version: i16,
+        /// Which handler.
+        kind: String,
+        /// The failure's stable word.
+        code: Option<String>,
+        /// What the letters' errors have in common.
+        message: String,
+        /// The newest letter.
+        sample_job_id: Uuid,
+        /// Its error, as it is.
+        sample_error: String,
+        /// The first death.
+        first_seen_at: Timestamp,
+        /// The last death.
+        last_seen_at: Timestamp,
+        /// Deaths ever, those of jobs that were retried and died again too.
+        deaths: i64,
+        /// Letters now.
+        dead: i64,
+        /// Deaths in each of the last 24 hours, this one last.
+        trend: Vec<i64>,
+    }
+}
+
+mirror! {
     /// A queue with what it holds now.
     Queue of engine::QueueView {
         /// Its name.

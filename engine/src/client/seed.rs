@@ -1,7 +1,9 @@
 //! Seed: full tables for measurements of reading. Not for databases with work in them.
 
+use futures::FutureExt;
+
 use super::Client;
-use crate::store::seed;
+use crate::store::{group, seed};
 use crate::{Result, State};
 
 /// How many jobs are invented.
@@ -34,6 +36,11 @@ impl Client {
             seed::seed(&mut conn, state, numbers, count, total).await?;
             numbers += count;
         }
+        while self
+            .in_transaction(|conn| group::group(conn).boxed())
+            .await?
+            > 0
+        {}
         seed::analyze(&mut conn).await
     }
 }

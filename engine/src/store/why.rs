@@ -10,7 +10,7 @@ use super::row::{instant, instant_or_none};
 use super::{SHARD, read};
 use crate::control::PauseScope;
 use crate::view::JobView;
-use crate::why::{BusyWorker, Why, WhyView};
+use crate::why::{BusyWorker, Cause, Why, WhyView};
 use crate::{Result, State};
 
 /// Counting those ahead stops here.
@@ -33,7 +33,7 @@ pub(crate) async fn why(conn: &mut PgConnection, id: Uuid) -> Result<Option<WhyV
         id,
         state: job.state,
         label: job.label,
-        causes,
+        causes: causes.into_iter().map(|why| Cause::of(why, id)).collect(),
     }))
 }
 

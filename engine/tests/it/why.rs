@@ -12,14 +12,16 @@ use crate::support::*;
 
 async fn why(client: &Client, id: Uuid) -> Vec<Why> {
     let view = client.why(id).await.unwrap().unwrap();
-    for cause in &view.causes {
+    let mut causes = Vec::new();
+    for cause in view.causes {
         // Every cause has its two sentences.
         assert!(
-            !cause.said().is_empty() && !cause.next(id).is_empty(),
+            !cause.said.is_empty() && !cause.next.is_empty(),
             "{cause:?}"
         );
+        causes.push(cause.why);
     }
-    view.causes
+    causes
 }
 
 async fn queued(db: &Database, job: NewJob) -> Uuid {
@@ -34,12 +36,7 @@ async fn a_worker_of(db: &Database, kinds: &[&str], slots: i32) {
         "insert into engine.worker (id, label, version, queues, kinds, slots) \
          values (gen_random_uuid(), 'other', '1', array['default'], $1, array[$2::integer])",
     )
-    .bind(
-        kinds
-            .iter()
-            .map(|kind| kind.to_string())
-            .collect::<Vec<_>>(),
-    )
+    .bind(kinds)
     .bind(slots)
     .execute(db.pool())
     .await

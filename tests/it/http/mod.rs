@@ -8,6 +8,7 @@ mod input;
 mod job;
 mod limits;
 mod operations;
+mod reading;
 mod sync;
 
 use std::time::Duration;

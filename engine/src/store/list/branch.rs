@@ -64,27 +64,32 @@ pub(super) fn push(
         }
         Branch::Job(_) | Branch::Parent(_) | Branch::Batch(_) | Branch::Key(_) | Branch::All => {
             of = "job";
-            query.push(
-                // The id of the walked row itself: only of that is the order known.
-                "select job.id, null::timestamptz as at, s.kind, s.queue, s.state, s.priority, s.run_at, s.attempt, \
-                 s.failed, s.crashes, s.ended_at, s.code, s.error, s.fingerprint \
-                 from engine.job job cross join lateral (",
-            );
-            push_places(query, filter);
-            query.push(") s where job.shard = ").push_bind(SHARD);
-            match branch {
-                Branch::Job(id) => query.push(" and job.id = ").push_bind(*id),
-                Branch::Parent(id) => query.push(" and job.parent_id = ").push_bind(*id),
-                Branch::Batch(id) => query.push(" and job.batch_id = ").push_bind(*id),
-                Branch::Key(key) => query.push(" and job.unique_key = ").push_bind(key.clone()),
-                _ => query,
-            };
+            push_of_job(query, branch, filter);
         }
     }
     if let Some(before) = before {
         query.push(format!(" and {of}.id < ")).push_bind(before.key);
     }
     query.push(format!(" order by {of}.id desc limit {WALK}"));
+}
+
+/// Jobs of `engine.job`, each with its place.
+fn push_of_job(query: &mut QueryBuilder<Postgres>, branch: &Branch, filter: &Filter) {
+    query.push(
+        // The id of the walked row itself: only of that is the order known.
+        "select job.id, null::timestamptz as at, s.kind, s.queue, s.state, s.priority, s.run_at, s.attempt, \
+         s.failed, s.crashes, s.ended_at, s.code, s.error, s.fingerprint \
+         from engine.job job cross join lateral (",
+    );
+    push_places(query, filter);
+    query.push(") s where job.shard = ").push_bind(SHARD);
+    match branch {
+        Branch::Job(id) => query.push(" and job.id = ").push_bind(*id),
+        Branch::Parent(id) => query.push(" and job.parent_id = ").push_bind(*id),
+        Branch::Batch(id) => query.push(" and job.batch_id = ").push_bind(*id),
+        Branch::Key(key) => query.push(" and job.unique_key = ").push_bind(key.clone()),
+        _ => query,
+    };
 }
 
 /// Wherever the job stands.

@@ -70,29 +70,7 @@ fn push_term(query: &mut QueryBuilder<Postgres>, term: &Term) {
     match &term.test {
         Test::State(_) => {}
         Test::Kind(kinds) => push_kinds(query, kinds),
-        Test::Text(TextKey::Error, values) => {
-            let patterns: Vec<String> = values.iter().map(|v| format!("%{}%", escape(v))).collect();
-            query
-                .push("w.error ilike any(")
-                .push_bind(patterns)
-                .push(")");
-        }
-        Test::Text(TextKey::Tag, values) => {
-            query.push("j.tags && ").push_bind(values.clone());
-        }
-        Test::Text(key, values) => {
-            let column = match key {
-                TextKey::Queue => "w.queue",
-                TextKey::Code => "w.code",
-                TextKey::Fingerprint => "w.fingerprint",
-                TextKey::Key => "j.unique_key",
-                TextKey::Partition => "j.partition_key",
-                TextKey::Tag => "j.tags",
-                TextKey::Error => "w.error",
-            };
-            query.push(format!("{column} = any("));
-            query.push_bind(values.clone()).push(")");
-        }
+        Test::Text(key, values) => push_text(query, *key, values),
         Test::Id(key, ids) => {
             let column = match key {
                 IdKey::Id => "w.id",
@@ -130,6 +108,34 @@ fn push_term(query: &mut QueryBuilder<Postgres>, term: &Term) {
             query.push("j.args #> ").push_bind(path.clone());
             query.push(" = any(").push_bind(either_way(values));
             query.push("::text[]::jsonb[])");
+        }
+    }
+}
+
+fn push_text(query: &mut QueryBuilder<Postgres>, key: TextKey, values: &[String]) {
+    match key {
+        TextKey::Error => {
+            let patterns: Vec<String> = values.iter().map(|v| format!("%{}%", escape(v))).collect();
+            query
+                .push("w.error ilike any(")
+                .push_bind(patterns)
+                .push(")");
+        }
+        TextKey::Tag => {
+            query.push("j.tags && ").push_bind(values.to_vec());
+        }
+        _ => {
+            let column = match key {
+                TextKey::Queue => "w.queue",
+                TextKey::Code => "w.code",
+                TextKey::Fingerprint => "w.fingerprint",
+                TextKey::Key => "j.unique_key",
+                TextKey::Partition => "j.partition_key",
+                TextKey::Tag => "j.tags",
+                TextKey::Error => "w.error",
+            };
+            query.push(format!("{column} = any("));
+            query.push_bind(values.to_vec()).push(")");
         }
     }
 }

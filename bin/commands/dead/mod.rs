@@ -1,5 +1,7 @@
 //! `lockstep dead`: what was given up, why, and trying it once more.
 
+mod groups;
+
 use clap::{Args, Subcommand};
 use engine::{JobView, State};
 use serde_json::json;
@@ -21,6 +23,11 @@ pub(crate) enum Dead {
         visible_alias = "ls"
     )]
     List(List),
+    /// List groups of dead letters of one cause, the newest letter first
+    #[command(
+        before_help = "Examples:\n  lockstep dead groups\n  lockstep dead replay --all --filter fingerprint:5f0c1d2e3a4b5c6d --dry-run"
+    )]
+    Groups(groups::Groups),
     /// Show one dead letter with its attempts
     Show(Show),
     /// Let dead letters try on
@@ -71,6 +78,7 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let exit = match dead {
         Dead::List(list) => self::list(app, &session, list).await,
+        Dead::Groups(which) => groups::run(app, &session, &which).await,
         Dead::Show(one) => show_dead(app, &session, one.id).await,
         Dead::Replay(replay) if replay.all => replay_all(app, &session, &replay).await,
         Dead::Replay(replay) => replay_some(app, &session, &replay).await,
