@@ -109,6 +109,13 @@ async fn show_dead(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exi
 }
 
 async fn replay_some(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
+    if !replay.terms.filter().terms().is_empty() {
+        let fault = Fault::new(
+            Exit::Usage,
+            "a filter chooses among all, and ids were given",
+        );
+        return Err(fault.fix("add --all, or leave out the filter").into());
+    }
     each(app, &replay.ids, async |id| {
         let job = found(session, id).await?;
         if job.state != State::Dead {
