@@ -34,6 +34,27 @@ pub(crate) struct PageInfo {
     pub(crate) next: Option<String>,
     /// True when there is a next page.
     pub(crate) has_more: bool,
+    /// Set when the search was stopped before the page was full; the next page looks on from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) searched: Option<Searched>,
+}
+
+/// How far a list was searched.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Searched {
+    /// So many rows were looked at.
+    rows: u64,
+    /// What makes the search shorter.
+    help: &'static str,
+}
+
+impl From<engine::Searched> for Searched {
+    fn from(of: engine::Searched) -> Searched {
+        Searched {
+            rows: of.rows,
+            help: of.help,
+        }
+    }
 }
 
 /// All there is of a short list.
@@ -99,6 +120,7 @@ pub(crate) fn page<T, K: Display>(
     let page = PageInfo {
         has_more: next.is_some(),
         next,
+        searched: None,
     };
     (headers, axum::Json(Listed { data, page }))
 }

@@ -30,6 +30,8 @@ macro_rules! sorts {
 sorts! {
     BAD_JSON = "bad_json" 400 "The body is not JSON" "Send one JSON value, at most 128 levels deep, numbers within a double's range.";
     BAD_PARAMETER = "bad_parameter" 400 "A path or query parameter cannot be read" "Compare the parameters with /api/v1/openapi.json.";
+    BAD_FILTER = "bad_filter" 400 "The filter cannot be read" "The entries of `errors` say where and what; the language is in docs/filter.md.";
+    TOO_BROAD = "too_broad" 422 "The list would take too long" "Narrow the filter as the detail says.";
     BAD_HEADER = "bad_header" 400 "A header cannot be read" "Compare the header with /api/v1/openapi.json.";
     BAD_CURSOR = "bad_cursor" 400 "The cursor is not one of ours" "Take the cursor from page.next or the Link header, unchanged.";
     CURSOR_MISMATCH = "cursor_mismatch" 400 "The cursor belongs to another filter" "Keep the filter while you turn pages, or start again without a cursor.";
@@ -230,6 +232,11 @@ impl From<engine::Error> for Problem {
             E::Invalid(_) | E::Encode { .. } | E::BadSchedule { .. } => {
                 Problem::new(INVALID, detail)
             }
+            E::BadFilter(faults) => Problem {
+                flaws: faults.faults.iter().map(flaw_of_filter).collect(),
+                ..Problem::new(BAD_FILTER, detail)
+            },
+            E::TooBroad { .. } => Problem::new(TOO_BROAD, detail),
             E::NoJob(_) | E::NoSuch { .. } => Problem::new(NOT_FOUND, detail),
             E::WrongState { .. } => Problem::new(WRONG_STATE, detail),
             E::UniqueKeyTaken { twin, .. } => Problem::new(UNIQUE_KEY_TAKEN, detail).related(*twin),
@@ -268,6 +275,11 @@ impl From<jobs::Error> for Problem {
             error => Problem::new(INTERNAL, "the request failed").because(causes(&error)),
         }
     }
+}
+
+fn flaw_of_filter(fault: &engine::FilterFault) -> Flaw {
+    let place = format!("filter:{}-{}", fault.span.start, fault.span.end);
+    Flaw::new(place, fault.said())
 }
 
 /// True when Postgres refused a value: class 22 (data), 23514 (a named check). The extractors refuse

@@ -153,7 +153,10 @@ fn verdict(error: &anyhow::Error) -> (Exit, Option<String>) {
 fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
     let fix = |text: &str| Some(text.to_owned());
     match error {
-        engine::Error::Invalid(_) | engine::Error::Encode { .. } => (Exit::Usage, None),
+        engine::Error::Invalid(_)
+        | engine::Error::Encode { .. }
+        | engine::Error::BadFilter(_)
+        | engine::Error::TooBroad { .. } => (Exit::Usage, None),
         engine::Error::BadSchedule { .. } => (Exit::BadConfig, fix("lockstep check")),
         engine::Error::NoJob(_) => (Exit::NotFound, fix("lockstep job list")),
         engine::Error::NoSuch { what, .. } if *what == "schedule" => {

@@ -78,6 +78,17 @@ pub enum Error {
         /// What this build begins jobs with.
         current: u32,
     },
+    /// A filter that cannot be read; every fault is told with its place.
+    #[error(transparent)]
+    BadFilter(#[from] crate::FilterFaults),
+    /// A list that would take too long.
+    #[error("the list took longer than {seconds} s: {help}")]
+    TooBroad {
+        /// How long it was given.
+        seconds: u64,
+        /// What makes it shorter.
+        help: String,
+    },
     /// A cron line, time zone or policy that cannot be used.
     #[error("schedule {name:?}: {problem}")]
     BadSchedule {
@@ -107,6 +118,8 @@ impl Error {
             Error::LeaseLost { .. } => "lease_lost",
             Error::Waiting(_) => "waiting",
             Error::Steps { .. } => "steps_unknown",
+            Error::BadFilter(_) => "bad_filter",
+            Error::TooBroad { .. } => "too_broad",
             Error::BadSchedule { .. } => "bad_schedule",
             Error::Migrate(_) => "migrate",
             Error::Database(_) => "database",

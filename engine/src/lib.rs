@@ -8,9 +8,12 @@ mod admit;
 mod client;
 mod clock;
 mod control;
+mod cursor;
 mod cx;
 mod error;
 mod fence;
+mod filter;
+mod fingerprint;
 mod flow;
 mod job;
 mod options;
@@ -25,15 +28,22 @@ mod store;
 pub mod testing;
 mod token;
 mod view;
+mod why;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
-pub use client::Client;
+pub use client::{Client, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
+pub use cursor::{BadCursor, Cursor};
 pub use cx::Cx;
 pub use error::Error;
 pub use fence::Fence;
+pub use filter::{
+    Compare, CountKey, Filter, FilterFault, FilterFaults, IdKey, Label, MAX_FILTER_BYTES, MAX_PATH,
+    MAX_TERMS, MAX_VALUE_CHARS, MAX_VALUES, SpanKey, Term, Test, TextKey,
+};
+pub use fingerprint::{FINGERPRINT_VERSION, fingerprint, mask};
 pub use flow::{Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepView, Told, Wait};
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
@@ -43,7 +53,10 @@ pub use runtime::Registry;
 pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
 pub use state::{MOVES, Move, State};
 pub use token::{LiveToken, NewToken, TokenView};
-pub use view::{AttemptView, JobFilter, JobView, Page, QueueView, ServerView, WorkerView};
+pub use view::{
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,
+};
+pub use why::{BusyWorker, Cause, Why, WhyView};
 pub use worker::{Counts, Worker};
 
 /// The engine's result.

@@ -6,6 +6,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::State;
+use crate::cursor::Cursor;
+use crate::filter::Filter;
 
 /// A job with where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,6 +52,8 @@ pub struct JobView {
     pub code: Option<String>,
     /// The failure with its causes.
     pub error: Option<String>,
+    /// The group of a dead letter, once it is in one.
+    pub fingerprint: Option<String>,
     /// What the handler answered.
     pub result: Option<Value>,
     /// Its input.
@@ -97,32 +101,74 @@ pub struct AttemptView {
     pub next_run_at: Option<Timestamp>,
 }
 
-/// Which jobs a list shows. What is not said does not restrict.
+/// Which jobs a list shows, and which part of it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct JobFilter {
-    /// In this state.
-    pub state: Option<State>,
-    /// Of this kind, or of all kinds of a system with `system.*`.
-    pub kind: Option<String>,
-    /// In this queue.
-    pub queue: Option<String>,
-    /// With this tag.
-    pub tag: Option<String>,
-    /// Parts of this job.
-    pub parent_id: Option<Uuid>,
-    /// Older than this job: the cursor of the next page.
-    pub before: Option<Uuid>,
+pub struct JobQuery {
+    /// Those that meet this.
+    pub filter: Filter,
+    /// Behind this place: `next` of the page before.
+    pub before: Option<Cursor>,
     /// At most this many, 500 at the most; 50 unless said.
     pub limit: Option<u16>,
 }
 
+impl From<Filter> for JobQuery {
+    fn from(filter: Filter) -> JobQuery {
+        JobQuery {
+            filter,
+            ..JobQuery::default()
+        }
+    }
+}
+
 /// One page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page<T> {
+#[serde(bound(serialize = "T: Serialize, K: std::fmt::Display"))]
+pub struct Page<T, K = Uuid> {
     /// The rows.
     pub data: Vec<T>,
     /// Where the next page starts; none at the end.
-    pub next: Option<Uuid>,
+    pub next: Option<Cursor<K>>,
+    /// Set when the search was stopped before the page was full; `next` looks on from there.
+    pub searched: Option<Searched>,
+}
+
+/// How far a list was searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Searched {
+    /// So many rows were looked at.
+    pub rows: u64,
+    /// What makes the search shorter.
+    pub help: &'static str,
+}
+
+/// Dead letters of one cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadGroup {
+    /// The cause: the filter term `fingerprint:` finds its letters.
+    pub fingerprint: String,
+    /// Of the rule that made the fingerprint.
+    pub version: i16,
+    /// Which handler.
+    pub kind: String,
+    /// The failure's stable word.
+    pub code: Option<String>,
+    /// What the letters' errors have in common.
+    pub message: String,
+    /// The newest letter.
+    pub sample_job_id: Uuid,
+    /// Its error, as it is.
+    pub sample_error: String,
+    /// The first death.
+    pub first_seen_at: Timestamp,
+    /// The last death.
+    pub last_seen_at: Timestamp,
+    /// Deaths ever, those of jobs that were retried and died again too.
+    pub deaths: i64,
+    /// Letters now.
+    pub dead: i64,
+    /// Deaths in each of the last 24 hours, this one last.
+    pub trend: Vec<i64>,
 }
 
 /// A queue with what it holds now.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use engine::{JobFilter, JobView, State};
+use engine::{Filter, JobQuery, JobView, State};
 use jobs::company;
 use jobs::soundtrack::Totals;
 use serde_json::json;
@@ -131,12 +131,11 @@ fn quoted(word: &str) -> String {
 
 /// The newest sync of all that has ended since the one of that id.
 pub(super) async fn newer(session: &Session, than: Uuid) -> anyhow::Result<Option<JobView>> {
-    let filter = JobFilter {
-        kind: Some(ALL.into()),
+    let query = JobQuery {
         limit: Some(1),
-        ..JobFilter::default()
+        ..Filter::new().kind(ALL).into()
     };
-    let newest = session.client.jobs(&filter).await?.data.pop();
+    let newest = session.client.jobs(query).await?.data.pop();
     Ok(newest.filter(|job| job.id > than && job.state.is_terminal()))
 }
 
@@ -157,12 +156,11 @@ pub(super) fn line(app: &App, job: &JobView) {
 }
 
 async fn dead(session: &Session) -> anyhow::Result<Vec<JobView>> {
-    let filter = JobFilter {
-        state: Some(State::Dead),
+    let query = JobQuery {
         limit: Some(20),
-        ..JobFilter::default()
+        ..Filter::new().state(State::Dead).into()
     };
-    Ok(session.client.jobs(&filter).await?.data)
+    Ok(session.client.jobs(query).await?.data)
 }
 
 fn heading(app: &App, text: &str) -> String {

@@ -1,9 +1,11 @@
 //! `lockstep job`: look at jobs and act on them.
 
+pub(super) mod list;
 mod view;
+mod why;
 
 use clap::{Args, Subcommand};
-use engine::{JobFilter, JobView, State};
+use engine::{JobView, State};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,13 +21,16 @@ use view::Whole;
 pub(crate) enum Job {
     /// List jobs, newest first
     #[command(
-        before_help = "Examples:\n  lockstep job list --state dead --kind 'soundtrack.*'\n  lockstep job list --limit 200 -o csv",
+        before_help = "Examples:\n  lockstep job list --state dead --kind 'soundtrack.*'\n  lockstep job list --filter 'state:retrying error:\"401\" args.company_id:991'\n  lockstep job list --limit 200 -o csv",
         visible_alias = "ls"
     )]
-    List(List),
+    List(list::List),
     /// Show one job with its attempts
     #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Show(Show),
+    /// Say why a job stands where it stands, and what happens next
+    #[command(before_help = "Examples:\n  lockstep job why 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
+    Why(One),
     /// List the attempts of a job, oldest first
     Attempts(One),
     /// End queued jobs at once, and ask running ones to stop
@@ -42,32 +47,6 @@ pub(crate) enum Job {
     Again(Again),
     /// Forget ended jobs altogether
     Delete(Many),
-}
-
-/// Which jobs.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// available, running, waiting, completed, cancelled or dead
-    #[arg(long, value_parser = state)]
-    state: Option<State>,
-    /// Of this kind, or of all of a system: 'soundtrack.*'
-    #[arg(long)]
-    kind: Option<String>,
-    /// In this queue
-    #[arg(long)]
-    queue: Option<String>,
-    /// With this tag
-    #[arg(long)]
-    tag: Option<String>,
-    /// Parts of this job
-    #[arg(long, value_name = "ID")]
-    parent: Option<Uuid>,
-    /// Older than this job: the next page
-    #[arg(long, value_name = "ID")]
-    before: Option<Uuid>,
-    /// At most this many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
 }
 
 /// One job.
@@ -110,8 +89,9 @@ pub(crate) struct Again {
 pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let exit = match job {
-        Job::List(list) => self::list(app, &session, list).await,
+        Job::List(list) => list::run(app, &session, list).await,
         Job::Show(one) => show(app, &session, one.id).await,
+        Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Cancel(many) => cancel(app, &session, &many).await,
         Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
@@ -120,27 +100,6 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
     };
     session.close().await?;
     exit
-}
-
-async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> {
-    let filter = JobFilter {
-        state: list.state,
-        kind: list.kind,
-        queue: list.queue,
-        tag: list.tag,
-        parent_id: list.parent,
-        before: list.before,
-        limit: Some(list.limit),
-    };
-    let page = session.client.jobs(&filter).await?;
-    app.out.list(
-        &page.data,
-        "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.",
-    )?;
-    if let Some(next) = page.next {
-        app.out.next(&format!("More: add --before {next}"));
-    }
-    Ok(Exit::Ok)
 }
 
 /// One job with its attempts.
@@ -298,14 +257,6 @@ async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
         Ok(())
     })
     .await
-}
-
-fn state(word: &str) -> Result<State, String> {
-    State::parse(word).ok_or_else(|| {
-        let all: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
-        let help = crate::config::suggest::did_you_mean(word, &all).unwrap_or_default();
-        format!("no such state; {help}")
-    })
 }
 
 /// A fault for a job that is not what a command is for.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::JobFilter;
+use engine::{Filter, JobQuery, Label, TextKey};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -19,20 +19,57 @@ use crate::http::problem::{BAD_PARAMETER, NOT_FOUND, Problem};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// available, running, waiting, completed, cancelled or dead.
+    /// Those that meet this filter, e.g. `kind:zoho.* error:"401" age>2h args.company_id:991`.
+    filter: Option<String>,
+    /// Short for `state:`: available, scheduled, retrying, running, waiting, completed, cancelled or dead.
     state: Option<String>,
-    /// A kind, or all kinds of a system with `system.*`.
+    /// Short for `kind:`: a kind, or all kinds of a system with `system.*`.
     kind: Option<String>,
-    /// A queue.
+    /// Short for `queue:`.
     queue: Option<String>,
-    /// A tag.
+    /// Short for `tag:`.
     tag: Option<String>,
-    /// Parts of this job.
+    /// Short for `parent:`: parts of this job.
     parent_id: Option<Uuid>,
     /// Rows a page, 1 to 500; 50 unless said.
     limit: Option<u16>,
     /// `page.next` of the page before.
     cursor: Option<String>,
+}
+
+impl Wanted {
+    /// Refuses another state beside the one that all of a list has.
+    pub(super) fn check_state(&self, only: &str) -> Result<(), Problem> {
+        match self.state.as_deref() {
+            Some(state) if state != only => Err(Problem::new(
+                BAD_PARAMETER,
+                format!("state: all of these are {only}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The one filter that all of it says.
+    pub(super) fn read(&self) -> Result<Filter, Problem> {
+        let text = self.filter.as_deref().unwrap_or_default();
+        let mut filter = Filter::parse(text).map_err(engine::Error::from)?;
+        if let Some(word) = &self.state {
+            filter = filter.state(read_state(word)?);
+        }
+        if let Some(kind) = &self.kind {
+            filter = filter.kind(kind);
+        }
+        if let Some(queue) = &self.queue {
+            filter = filter.text(TextKey::Queue, queue);
+        }
+        if let Some(tag) = &self.tag {
+            filter = filter.text(TextKey::Tag, tag);
+        }
+        if let Some(parent) = self.parent_id {
+            filter = filter.parent(parent);
+        }
+        Ok(filter)
+    }
 }
 
 /// A job with its attempts.
@@ -53,63 +90,43 @@ pub(super) async fn list(
     State(front): State<FrontState>,
     Params(wanted): Params<Wanted>,
 ) -> Result<(HeaderMap, Json<Listed<Job>>), Problem> {
-    list_of(&front, "/jobs", wanted, None).await
+    list_of(&front, "/jobs", wanted, Filter::new()).await
 }
 
-/// A page of jobs; `only` restricts to a state, beside which no other can be asked for.
+/// A page of the jobs that meet what is wanted and `also`.
 pub(super) async fn list_of(
     front: &FrontState,
     path: &str,
     wanted: Wanted,
-    only: Option<engine::State>,
+    also: Filter,
 ) -> Result<(HeaderMap, Json<Listed<Job>>), Problem> {
     page::check_limit(wanted.limit)?;
-    let state = wanted.state.as_deref().map(read_state).transpose()?;
-    if let (Some(only), Some(state)) = (only, state)
-        && only != state
-    {
-        return Err(Problem::new(
-            BAD_PARAMETER,
-            format!("state: all of these are {only}"),
-        ));
-    }
-    let parent = wanted.parent_id.map(|id| id.to_string());
-    let named = [
-        ("state", wanted.state.as_deref()),
-        ("kind", wanted.kind.as_deref()),
-        ("queue", wanted.queue.as_deref()),
-        ("tag", wanted.tag.as_deref()),
-        ("parent_id", parent.as_deref()),
-    ];
-    let said: Vec<_> = named
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+    let filter = wanted.read()?;
+    let said = filter.to_string();
+    let said: &[_] = match said.as_str() {
+        "" => &[],
+        said => &[("filter", said)],
+    };
     let before = wanted
         .cursor
         .as_deref()
-        .map(|cursor| page::open(cursor, &said))
+        .map(|cursor| page::open(cursor, said))
         .transpose()?;
-    let filter = JobFilter {
-        state: only.or(state),
-        kind: wanted.kind.clone(),
-        queue: wanted.queue.clone(),
-        tag: wanted.tag.clone(),
-        parent_id: wanted.parent_id,
+    let query = JobQuery {
+        filter: filter.and(also),
         before,
         limit: wanted.limit,
     };
-    let found = front.client.jobs(&filter).await?;
+    let found = front.client.jobs(query).await?;
     let jobs = found.data.into_iter().map(Job::from).collect();
-    Ok(page::page(path, jobs, found.next, &said, wanted.limit))
+    let (headers, mut listed) = page::page(path, jobs, found.next, said, wanted.limit);
+    listed.page.searched = found.searched.map(page::Searched::from);
+    Ok((headers, listed))
 }
 
-fn read_state(word: &str) -> Result<engine::State, Problem> {
-    engine::State::parse(word).ok_or_else(|| {
-        let known: Vec<_> = engine::State::ALL
-            .iter()
-            .map(|state| state.as_str())
-            .collect();
+fn read_state(word: &str) -> Result<Label, Problem> {
+    Label::parse(word).ok_or_else(|| {
+        let known = Label::ALL.map(Label::as_str);
         Problem::new(
             BAD_PARAMETER,
             format!("state: {word:?} is none of {}", known.join(", ")),

@@ -16,6 +16,7 @@ mod schedule;
 mod sync;
 mod token;
 mod view;
+mod why;
 mod zone;
 
 use axum::extract::DefaultBodyLimit;
@@ -81,10 +82,12 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
     OpenApiRouter::new()
         .routes(routes!(job::list, enqueue::one))
         .routes(routes!(job::show, change::delete))
+        .routes(routes!(why::show))
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(change::run_again))
         .routes(routes!(dead::list))
+        .routes(routes!(dead::groups))
         .routes(routes!(dead::show))
         .routes(routes!(dead::replay))
 }

@@ -68,6 +68,8 @@ mirror! {
         code: Option<String>,
         /// The failure with its causes.
         error: Option<String>,
+        /// The group of a dead letter, once it is in one.
+        fingerprint: Option<String>,
         /// What the handler answered.
         result: Option<Value>,
         /// Its input.
@@ -114,6 +116,36 @@ mirror! {
         error: Option<String>,
         /// When the next attempt was to start.
         next_run_at: Option<Timestamp>,
+    }
+}
+
+mirror! {
+    /// Dead letters of one cause.
+    DeadGroup of engine::DeadGroup {
+        /// The cause: the filter term `fingerprint:` finds its letters.
+        fingerprint: String,
+        /// Of the rule that made the fingerprint.
+        version: i16,
+        /// Which handler.
+        kind: String,
+        /// The failure's stable word.
+        code: Option<String>,
+        /// What the letters' errors have in common.
+        message: String,
+        /// The newest letter.
+        sample_job_id: Uuid,
+        /// Its error, as it is.
+        sample_error: String,
+        /// The first death.
+        first_seen_at: Timestamp,
+        /// The last death.
+        last_seen_at: Timestamp,
+        /// Deaths ever, those of jobs that were retried and died again too.
+        deaths: i64,
+        /// Letters now.
+        dead: i64,
+        /// Deaths in each of the last 24 hours, this one last.
+        trend: Vec<i64>,
     }
 }
 

@@ -6,6 +6,7 @@ mod flow;
 mod partition;
 mod read;
 pub(crate) mod schedule;
+mod seed;
 mod token;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
+
+pub use seed::Seed;
 
 /// A handle on the engine's database.
 #[derive(Clone)]

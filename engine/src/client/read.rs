@@ -6,9 +6,13 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
+use crate::cursor::Cursor;
 use crate::retry::Policy;
-use crate::store::{alert, audit, kind, load, pause, read, verify};
-use crate::view::{AttemptView, JobFilter, JobView, Page, QueueView, ServerView, WorkerView};
+use crate::store::{alert, audit, group, kind, list, load, pause, read, verify, why};
+use crate::view::{
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
+};
+use crate::why::WhyView;
 use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
@@ -23,23 +27,54 @@ impl Client {
         read::job(&mut *self.pool.acquire().await?, id).await
     }
 
-    /// A page of jobs, newest first.
-    pub async fn jobs(&self, filter: &JobFilter) -> Result<Page<JobView>> {
-        let limit = filter.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
-        let mut data = read::jobs(
-            &mut *self.pool.acquire().await?,
-            filter,
-            i64::from(limit) + 1,
-        )
-        .await?;
+    /// A page of the jobs that meet a filter, newest first: by their end where all are dead or
+    /// cancelled, else by their id, which is the time of creation.
+    ///
+    /// # Errors
+    /// [`Error::TooBroad`] when it would take too long; [`Error::Invalid`] for a place in another list.
+    pub async fn jobs(&self, query: impl Into<JobQuery>) -> Result<Page<JobView>> {
+        let query = query.into();
+        let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
+        self.in_transaction(move |conn| {
+            Box::pin(async move { list::page(conn, &query.filter, query.before, limit).await })
+        })
+        .await
+    }
+
+    /// A page of the groups of dead letters, the newest letter first. A letter is in its group a few
+    /// seconds after its death.
+    pub async fn dead_groups(
+        &self,
+        before: Option<&Cursor<String>>,
+        limit: u16,
+    ) -> Result<Page<DeadGroup, String>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let mut conn = self.pool.acquire().await?;
+        let mut data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
         let more = data.len() > usize::from(limit);
         data.truncate(usize::from(limit));
-        let next = if more {
-            data.last().map(|job| job.id)
-        } else {
-            None
-        };
-        Ok(Page { data, next })
+        let next = data.last().filter(|_| more).map(|last| Cursor {
+            at: Some(last.last_seen_at),
+            key: last.fingerprint.clone(),
+        });
+        Ok(Page {
+            data,
+            next,
+            searched: None,
+        })
+    }
+
+    /// One group of dead letters, also when all of them were replayed.
+    pub async fn dead_group(&self, fingerprint: &str) -> Result<Option<DeadGroup>> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(group::list(&mut conn, Some(fingerprint), None, 1)
+            .await?
+            .pop())
+    }
+
+    /// Why a job stands where it stands, and what happens next; none when there is no such job.
+    pub async fn why(&self, id: Uuid) -> Result<Option<WhyView>> {
+        why::why(&mut *self.pool.acquire().await?, id).await
     }
 
     /// The attempts of a job, oldest first.

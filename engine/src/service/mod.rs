@@ -1,7 +1,9 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, prune what is old. Safe with any number of processes at once; none of them leads.
+//! cancel the parts of what was cancelled, group what died, prune what is old. Safe with any number of
+//! processes at once; none of them leads.
 
 mod cascade;
+mod group;
 mod promote;
 mod prune;
 mod rescue;
@@ -30,6 +32,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(schedule::run(service.clone()));
     tasks.spawn(prune::run(service.clone()));
     tasks.spawn(cascade::run(service.clone()));
+    tasks.spawn(group::run(service.clone()));
 }
 
 impl Service {

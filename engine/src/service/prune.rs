@@ -1,7 +1,7 @@
 //! Prune: ended jobs past their retention go, dead letters only when a retention says so.
 
 use super::Service;
-use crate::store::prune;
+use crate::store::{group, prune};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -28,5 +28,6 @@ async fn round(service: &Service) -> Result<()> {
     }
     prune::prune_keys(&mut conn).await?;
     prune::prune_workers(&mut conn).await?;
+    group::prune(&mut conn).await?;
     Ok(())
 }

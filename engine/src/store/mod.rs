@@ -10,8 +10,10 @@ pub(crate) mod delete;
 pub(crate) mod enqueue;
 pub(crate) mod fence;
 pub(crate) mod flow;
+pub(crate) mod group;
 pub(crate) mod heartbeat;
 pub(crate) mod kind;
+pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod migration;
 #[cfg(test)]
@@ -26,12 +28,14 @@ pub(crate) mod rescue;
 pub(crate) mod retry;
 mod row;
 pub(crate) mod schedule;
+pub(crate) mod seed;
 pub(crate) mod settle;
 pub(crate) mod signal;
 pub(crate) mod step;
 pub(crate) mod token;
 pub(crate) mod verify;
 pub(crate) mod wake;
+pub(crate) mod why;
 pub(crate) mod worker;
 
 /// The one shard of an install that was not told otherwise. Every hot statement takes the shard as

@@ -3,21 +3,28 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Row, ValueRef};
+use sqlx::{AssertSqlSafe, Row, ValueRef};
 use uuid::Uuid;
 
 use super::SHARD;
 use super::row::{instant, instant_or_none};
-use crate::view::{AttemptView, JobFilter, JobView, QueueView, WorkerView};
+use crate::view::{AttemptView, JobView, QueueView, WorkerView};
 use crate::{Result, State};
+
+/// Jobs as [`read_job`] takes them; the conditions are on `s`.
+pub(super) const JOB: &str = "select s.*, s.state::text as state_word, s.run_at > now() as is_future, \
+     (select e.fingerprint from engine.ended e where e.shard = s.shard and e.id = s.id) as fingerprint \
+     from engine.job_status s";
 
 /// One job.
 pub(crate) async fn job(conn: &mut PgConnection, id: Uuid) -> Result<Option<JobView>> {
-    let row = sqlx::query("select *, state::text as state_word, run_at > now() as is_future from engine.job_status where shard = $1 and id = $2")
-        .bind(SHARD)
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "{JOB} where s.shard = $1 and s.id = $2"
+    )))
+    .bind(SHARD)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     row.as_ref().map(read_job).transpose()
 }
 
@@ -34,42 +41,6 @@ pub(crate) async fn state(conn: &mut PgConnection, id: Uuid) -> Result<Option<St
     .fetch_one(conn)
     .await?;
     Ok(word.as_deref().and_then(State::parse))
-}
-
-/// Jobs, newest first, at most `limit`.
-pub(crate) async fn jobs(
-    conn: &mut PgConnection,
-    filter: &JobFilter,
-    limit: i64,
-) -> Result<Vec<JobView>> {
-    let kind = filter
-        .kind
-        .as_deref()
-        .map(|kind| match kind.strip_suffix('*') {
-            Some(prefix) => format!(
-                "{}%",
-                prefix
-                    .replace('\\', "\\\\")
-                    .replace('%', "\\%")
-                    .replace('_', "\\_")
-            ),
-            None => kind
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_"),
-        });
-    let rows = sqlx::query(include_str!("list_jobs.sql"))
-        .bind(SHARD)
-        .bind(filter.state.map(State::as_str))
-        .bind(kind)
-        .bind(filter.queue.as_deref())
-        .bind(filter.tag.as_deref())
-        .bind(filter.parent_id)
-        .bind(filter.before)
-        .bind(limit)
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(read_job).collect()
 }
 
 /// The attempts of a job, oldest first, the one that ended it and the one that runs among them.
@@ -152,7 +123,8 @@ pub(crate) async fn instant_of_database(conn: &mut PgConnection) -> Result<Times
     Ok(now.to_jiff())
 }
 
-fn read_job(row: &PgRow) -> Result<JobView> {
+/// One row of [`JOB`].
+pub(super) fn read_job(row: &PgRow) -> Result<JobView> {
     let word: String = row.try_get("state_word")?;
     let state = State::parse(&word)
         .ok_or_else(|| sqlx::Error::Protocol(format!("unknown state {word}")))?;
@@ -186,6 +158,7 @@ fn read_job(row: &PgRow) -> Result<JobView> {
         outcome: row.try_get("outcome")?,
         code: row.try_get("code")?,
         error: row.try_get("error")?,
+        fingerprint: row.try_get("fingerprint")?,
         result: json_or_text(row, "result")?,
         args,
         created_at: instant(row, "created_at")?,

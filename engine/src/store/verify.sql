@@ -62,5 +62,14 @@ cross join lateral (
         + (select count(*) from engine.key k where k.shard = b.shard and b.id = any(k.watchers)) as live
 ) m
 where m.live <> b.pending
+union all
+select 'group_miscounted', g.fingerprint, 'the group says ' || g.dead || ' dead letters and has ' || l.letters
+from engine.dead_group g
+cross join lateral (
+    select count(*) as letters
+    from engine.ended e
+    where e.shard = g.shard and e.fingerprint = g.fingerprint and e.state = 'dead'
+) l
+where g.dead <> l.letters
 order by finding, subject
 limit 1000

@@ -5,22 +5,23 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// Says that a worker has started.
+/// Says that a worker has started, with its queues and the slots of each.
 pub(crate) async fn start(
     conn: &mut PgConnection,
     id: Uuid,
     label: &str,
-    queues: &[String],
+    (queues, slots): (&[String], &[i32]),
     kinds: &[String],
 ) -> Result<()> {
     sqlx::query(
-        "insert into engine.worker (id, label, version, queues, kinds) values ($1, $2, $3, $4, $5)",
+        "insert into engine.worker (id, label, version, queues, kinds, slots) values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(id)
     .bind(label)
     .bind(env!("CARGO_PKG_VERSION"))
     .bind(queues)
     .bind(kinds)
+    .bind(slots)
     .execute(conn)
     .await?;
     Ok(())

@@ -134,17 +134,17 @@ impl Worker {
     async fn register(&self, pool: &PgPool) -> Result<()> {
         let mut conn = pool.acquire().await?;
         kind::register(&mut conn, &self.registry.policies()).await?;
-        let queues: Vec<String> = self
-            .options
-            .queues
+        let served = &self.options.queues;
+        let queues: Vec<String> = served.iter().map(|queue| queue.name.clone()).collect();
+        let slots: Vec<i32> = served
             .iter()
-            .map(|queue| queue.name.clone())
+            .map(|queue| i32::try_from(queue.concurrency).unwrap_or(i32::MAX))
             .collect();
         worker::start(
             &mut conn,
             self.id,
             &self.options.label,
-            &queues,
+            (&queues, &slots),
             &self.registry.kinds(),
         )
         .await?;

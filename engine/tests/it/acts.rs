@@ -351,7 +351,10 @@ async fn run_again_makes_a_new_job_and_leaves_the_old_one_alone() {
         .queue("default")
         .partition_key("p");
     let old = db.client().enqueue(bad).await.unwrap().id;
-    let before = ended(db.client(), old).await;
+    let before = engine::JobView {
+        fingerprint: None,
+        ..ended(db.client(), old).await
+    };
 
     let new = db
         .client()
@@ -380,7 +383,12 @@ async fn run_again_makes_a_new_job_and_leaves_the_old_one_alone() {
         (vec!["vip".into()], 3, Some("p".into()))
     );
     assert_eq!(new.asked_by.as_deref(), Some("ada"));
-    assert_eq!(job(db.client(), old).await, before);
+    let after = engine::JobView {
+        // The group service may find the letter at any time; that is no change of how it ended.
+        fingerprint: None,
+        ..job(db.client(), old).await
+    };
+    assert_eq!(after, before);
     worker.stop().await;
 }
 

@@ -416,11 +416,7 @@ async fn a_number_that_only_postgres_can_hold_hides_no_job() {
         .unwrap();
     let other = db.client().enqueue(act("other")).await.unwrap().id;
 
-    let page = db
-        .client()
-        .jobs(&engine::JobFilter::default())
-        .await
-        .unwrap();
+    let page = db.client().jobs(engine::JobQuery::default()).await.unwrap();
 
     assert_eq!(page.data.len(), 2);
     assert_eq!(page.data[0].id, other);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{Batch, Cx, Job, JobFilter, JobView, NewJob, Outcome, Policy, State};
+use engine::{Batch, Cx, Filter, Job, JobQuery, JobView, NewJob, Outcome, Policy, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -115,13 +115,11 @@ async fn add_parts(cx: &Cx<Env>, batch: &Batch, totals: &mut Totals) -> Result<(
         }
     }
     for state in [State::Dead, State::Cancelled] {
-        let filter = JobFilter {
-            state: Some(state),
-            parent_id: Some(cx.job_id()),
+        let query = JobQuery {
             limit: u16::try_from(NAMED_FAILURES).ok(),
-            ..JobFilter::default()
+            ..Filter::new().parent(cx.job_id()).state(state).into()
         };
-        for job in cx.client().jobs(&filter).await?.data {
+        for job in cx.client().jobs(query).await?.data {
             totals.name_failure(&job);
         }
     }

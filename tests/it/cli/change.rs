@@ -106,7 +106,7 @@ async fn database_token(database: &Database) -> String {
 async fn everything(database: &Database) -> String {
     let client = database.client();
     let jobs = client
-        .jobs(&engine::JobFilter::default())
+        .jobs(engine::JobQuery::default())
         .await
         .expect("jobs")
         .data;

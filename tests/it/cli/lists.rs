@@ -11,6 +11,7 @@ async fn an_empty_list_is_an_empty_array_and_no_error() {
     let lists = [
         "job list",
         "dead list",
+        "dead groups",
         "queue list",
         "kind list",
         "schedule list",

@@ -2,6 +2,7 @@
 
 mod change;
 mod errors;
+mod filters;
 mod help;
 mod lists;
 

@@ -12,6 +12,7 @@ mod limits;
 mod numbers;
 mod operations;
 mod rates;
+mod reading;
 mod sync;
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! `soundtrack.sync_all`: one child a company, and their totals.
 
-use engine::{JobFilter, State};
+use engine::{Filter, State};
 use jobs::soundtrack::{FailedCompany, Totals, enqueue_sync, enqueue_sync_all};
 use sim::soundtrack::{Fault, FaultKind};
 
@@ -111,11 +111,8 @@ async fn a_parent_that_is_tried_again_has_its_children_once() {
     let job = house.end_of(parent).await;
 
     assert_eq!(job.state, State::Completed);
-    let filter = JobFilter {
-        parent_id: Some(parent.id),
-        ..JobFilter::default()
-    };
-    let children = house.engine().jobs(&filter).await.unwrap().data;
+    let children = Filter::new().parent(parent.id);
+    let children = house.engine().jobs(children).await.unwrap().data;
     assert_eq!(children.len(), 2);
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!((totals.synced, totals.errors), (32, 0));
@@ -139,11 +136,8 @@ async fn a_sync_that_somebody_asked_for_stands_for_the_child_and_is_counted() {
     assert_eq!(asked.id, twice.id);
     let batch = house.batch(parent.id).await.unwrap();
     assert_eq!((batch.completed, batch.pending), (2, 0));
-    let filter = JobFilter {
-        parent_id: Some(parent.id),
-        ..JobFilter::default()
-    };
-    let children = house.engine().jobs(&filter).await.unwrap().data;
+    let children = Filter::new().parent(parent.id);
+    let children = house.engine().jobs(children).await.unwrap().data;
     assert_eq!(children.len(), 1, "the other company's job is not ours");
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!((totals.companies, totals.synced, totals.errors), (2, 5, 0));
@@ -171,11 +165,8 @@ async fn a_sync_that_somebody_waits_for_runs_before_the_children_of_a_bulk() {
     let interactive = enqueue_sync(house.engine(), last, "test").await.unwrap();
 
     let job = house.engine().job(interactive.id).await.unwrap().unwrap();
-    let filter = JobFilter {
-        parent_id: Some(parent.id),
-        ..JobFilter::default()
-    };
-    let children = house.engine().jobs(&filter).await.unwrap().data;
+    let children = Filter::new().parent(parent.id);
+    let children = house.engine().jobs(children).await.unwrap().data;
     house.end_of(parent).await;
     bulk.stop().await;
 

@@ -1,12 +1,10 @@
-//! `lockstep bench`: what this database does on this machine. Runs against any database, in a queue and
-//! with a kind of its own, and forgets its jobs afterwards.
+//! What writing costs: enqueue, drain, pickup.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
 use engine::{
     Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions,
 };
@@ -15,8 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
-use crate::output::{Exit, Row};
+use super::{Drain, Enqueue, Figures, Pickup, quantile};
 
 const QUEUE: &str = "bench";
 /// Jobs a statement of a bulk enqueue.
@@ -26,104 +23,9 @@ const STATISTICS_LAG: Duration = Duration::from_millis(1_200);
 /// A worker that has just started is listening after this.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// The measurements.
-#[derive(Debug, Subcommand)]
-#[command(
-    before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500\n  lockstep bench pickup -o json"
-)]
-pub(crate) enum Bench {
-    /// Enqueue jobs one by one, each in a commit of its own, or in bulk
-    Enqueue(Enqueue),
-    /// Drain a queue of jobs that do nothing
-    Drain(Drain),
-    /// Measure from the answer of an enqueue to the start of the handler, on an idle queue
-    Pickup(Pickup),
-}
-
-/// How to enqueue.
-#[derive(Debug, Args)]
-pub(crate) struct Enqueue {
-    /// How many jobs
-    #[arg(long, default_value_t = 8_000)]
-    jobs: u64,
-    /// How many at a time
-    #[arg(long, default_value_t = 8)]
-    producers: u32,
-    /// Thousands in one statement instead of one
-    #[arg(long)]
-    bulk: bool,
-}
-
-/// How to drain.
-#[derive(Debug, Args)]
-pub(crate) struct Drain {
-    /// How many jobs
-    #[arg(long, default_value_t = 100_000)]
-    jobs: u64,
-    /// How many run at a time
-    #[arg(long, default_value_t = 500)]
-    slots: usize,
-}
-
-/// How to trickle.
-#[derive(Debug, Args)]
-pub(crate) struct Pickup {
-    /// How many jobs
-    #[arg(long, default_value_t = 500)]
-    jobs: u64,
-    /// Milliseconds between two enqueues
-    #[arg(long, default_value_t = 20)]
-    every_ms: u64,
-}
-
-/// What was measured.
-#[derive(Debug, Serialize)]
-struct Figures {
-    bench: &'static str,
-    jobs: u64,
-    seconds: f64,
-    jobs_per_second: f64,
-    p50_ms: Option<f64>,
-    p99_ms: Option<f64>,
-    wal_bytes_per_job: f64,
-    commits_per_job: f64,
-}
-
-impl Row for Figures {
-    const COLUMNS: &'static [&'static str] = &[
-        "BENCH",
-        "JOBS",
-        "SECONDS",
-        "JOBS/S",
-        "P50_MS",
-        "P99_MS",
-        "WAL_B/JOB",
-        "COMMITS/JOB",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let ms =
-            |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
-        vec![
-            self.bench.into(),
-            self.jobs.to_string(),
-            format!("{:.2}", self.seconds),
-            format!("{:.0}", self.jobs_per_second),
-            ms(self.p50_ms),
-            ms(self.p99_ms),
-            format!("{:.0}", self.wal_bytes_per_job),
-            format!("{:.3}", self.commits_per_job),
-        ]
-    }
-
-    fn name(&self) -> String {
-        self.bench.into()
-    }
-}
-
 /// A job that says when it started and does nothing.
 #[derive(Debug, Serialize, serde::Deserialize)]
-struct Noop {
+pub(super) struct Noop {
     n: u64,
 }
 
@@ -143,31 +45,8 @@ fn noop(n: u64) -> NewJob {
     NewJob::of(&Noop { n }).queue(QUEUE)
 }
 
-/// Does it.
-pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
-    let session = app.connect().await?;
-    let figures = measure(&session.client, &session.database.url, bench).await;
-    let forgotten = session
-        .client
-        .delete_ended(Noop::KIND, &app.actor())
-        .await?;
-    app.out
-        .note(&format!("Forgot the {forgotten} jobs of the measurement."));
-    app.out.list(&[figures?], "")?;
-    session.close().await?;
-    Ok(Exit::Ok)
-}
-
-async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Figures> {
-    match bench {
-        Bench::Enqueue(how) => enqueue(client, url, &how).await,
-        Bench::Drain(how) => drain(client, &how).await,
-        Bench::Pickup(how) => pickup(client, &how).await,
-    }
-}
-
 /// Enqueues, and then drains outside the measurement, since only ended jobs are forgotten.
-async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow::Result<Figures> {
+pub(super) async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow::Result<Figures> {
     let meter = Meter::start(client).await?;
     let (name, spans) = match how.bulk {
         true => (
@@ -221,7 +100,7 @@ async fn fill(client: &Client, jobs: u64) -> anyhow::Result<()> {
 }
 
 /// From the worker's start until the last job is settled.
-async fn drain(client: &Client, how: &Drain) -> anyhow::Result<Figures> {
+pub(super) async fn drain(client: &Client, how: &Drain) -> anyhow::Result<Figures> {
     fill(client, how.jobs).await?;
     let meter = Meter::start(client).await?;
     let (worker, mut started) = worker(client, how.slots);
@@ -230,7 +109,7 @@ async fn drain(client: &Client, how: &Drain) -> anyhow::Result<Figures> {
     meter.stop(client, "drain", how.jobs, Vec::new()).await
 }
 
-async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figures> {
+pub(super) async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figures> {
     let (worker, mut started) = worker(client, 10);
     tokio::time::sleep(WARM_UP).await;
     let meter = Meter::start(client).await?;
@@ -339,9 +218,4 @@ impl Meter {
             commits_per_job: each(self.commits, commits),
         })
     }
-}
-
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
-    sorted.get(place).copied()
 }

@@ -1,10 +1,13 @@
 //! `lockstep dead`: what was given up, why, and trying it once more.
 
+mod groups;
+
 use clap::{Args, Subcommand};
-use engine::{JobFilter, JobView, State};
+use engine::{JobView, State};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::job::list::{Part, Terms, all, dead as only_dead, more};
 use super::job::{found, not_dead, retry, show};
 use super::{each, may};
 use crate::app::{App, Session};
@@ -16,10 +19,15 @@ use crate::output::{Exit, Fault, Progress, Row, instant_or_dash, long, plural};
 pub(crate) enum Dead {
     /// List dead letters, newest first
     #[command(
-        before_help = "Examples:\n  lockstep dead list\n  lockstep dead list --kind 'soundtrack.*' -o json",
+        before_help = "Examples:\n  lockstep dead list\n  lockstep dead list --kind 'soundtrack.*' -o json\n  lockstep dead list --filter 'error:\"401\" ended<1d'",
         visible_alias = "ls"
     )]
     List(List),
+    /// List groups of dead letters of one cause, the newest letter first
+    #[command(
+        before_help = "Examples:\n  lockstep dead groups\n  lockstep dead replay --all --filter fingerprint:5f0c1d2e3a4b5c6d --dry-run"
+    )]
+    Groups(groups::Groups),
     /// Show one dead letter with its attempts
     Show(Show),
     /// Let dead letters try on
@@ -32,18 +40,10 @@ pub(crate) enum Dead {
 /// Which dead letters.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Of this kind, or of all of a system: 'soundtrack.*'
-    #[arg(long)]
-    kind: Option<String>,
-    /// Of this queue
-    #[arg(long)]
-    queue: Option<String>,
-    /// Older than this job: the next page
-    #[arg(long, value_name = "ID")]
-    before: Option<Uuid>,
-    /// At most this many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
+    #[command(flatten)]
+    terms: Terms,
+    #[command(flatten)]
+    part: Part,
 }
 
 /// One dead letter.
@@ -66,9 +66,9 @@ pub(crate) struct Replay {
     /// All of them
     #[arg(long)]
     all: bool,
-    /// Of all, only those of this kind, or of a system: 'soundtrack.*'
-    #[arg(long, requires = "all")]
-    kind: Option<String>,
+    /// Of all, only these
+    #[command(flatten)]
+    terms: Terms,
     #[command(flatten)]
     change: Change,
 }
@@ -78,6 +78,7 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let exit = match dead {
         Dead::List(list) => self::list(app, &session, list).await,
+        Dead::Groups(which) => groups::run(app, &session, &which).await,
         Dead::Show(one) => show_dead(app, &session, one.id).await,
         Dead::Replay(replay) if replay.all => replay_all(app, &session, &replay).await,
         Dead::Replay(replay) => replay_some(app, &session, &replay).await,
@@ -87,20 +88,12 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
 }
 
 async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> {
-    let filter = JobFilter {
-        state: Some(State::Dead),
-        kind: list.kind,
-        queue: list.queue,
-        before: list.before,
-        limit: Some(list.limit),
-        ..JobFilter::default()
-    };
-    let page = session.client.jobs(&filter).await?;
+    let filter = only_dead(list.terms.filter());
+    let page = session.client.jobs(list.part.of(filter)).await?;
+    more(app, &page);
     let letters: Vec<Letter> = page.data.into_iter().map(Letter).collect();
     app.out.list(&letters, "No dead letters.")?;
-    if let Some(next) = page.next {
-        app.out.next(&format!("More: add --before {next}"));
-    } else if let Some(Letter(job)) = letters.first() {
+    if let Some(Letter(job)) = letters.first() {
         app.out
             .next(&format!("Look closer: lockstep dead show {}", job.id));
     }
@@ -116,6 +109,13 @@ async fn show_dead(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exi
 }
 
 async fn replay_some(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
+    if !replay.terms.filter().terms().is_empty() {
+        let fault = Fault::new(
+            Exit::Usage,
+            "a filter chooses among all, and ids were given",
+        );
+        return Err(fault.fix("add --all, or leave out the filter").into());
+    }
     each(app, &replay.ids, async |id| {
         let job = found(session, id).await?;
         if job.state != State::Dead {
@@ -127,19 +127,21 @@ async fn replay_some(app: &App, session: &Session, replay: &Replay) -> anyhow::R
 }
 
 async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
-    let ids = all_dead(session, replay.kind.as_deref()).await?;
+    let filter = replay.terms.filter();
+    // All are read before the first is replayed: what dies again meanwhile is not tried twice.
+    let letters = all(session, only_dead(filter.clone())).await?;
+    let ids: Vec<Uuid> = letters.iter().map(|job| job.id).collect();
     if ids.is_empty() {
         app.out
             .done("No dead letters.", "", &json!({"replayed": 0, "failed": 0}))?;
         return Ok(Exit::Ok);
     }
-    let of_kind = replay
-        .kind
-        .as_deref()
-        .map(|kind| format!(" of {kind}"))
-        .unwrap_or_default();
+    let which = match filter.terms() {
+        [] => String::new(),
+        _ => format!(" of {filter}"),
+    };
     let letters = plural(ids.len(), "dead letter");
-    if !may(app, &replay.change, &format!("replay {letters}{of_kind}"))? {
+    if !may(app, &replay.change, &format!("replay {letters}{which}"))? {
         return Ok(Exit::Ok);
     }
     let mut progress = Progress::new(&app.out);
@@ -168,25 +170,6 @@ async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Re
 fn trying(done: usize) -> String {
     let verb = if done == 1 { "tries" } else { "try" };
     format!("{} {verb}", plural(done, "dead letter"))
-}
-
-/// All ids are read before the first is replayed: what dies again meanwhile is not tried twice.
-async fn all_dead(session: &Session, kind: Option<&str>) -> anyhow::Result<Vec<Uuid>> {
-    let mut ids = Vec::new();
-    let mut filter = JobFilter {
-        state: Some(State::Dead),
-        kind: kind.map(str::to_owned),
-        limit: Some(500),
-        ..JobFilter::default()
-    };
-    loop {
-        let page = session.client.jobs(&filter).await?;
-        ids.extend(page.data.iter().map(|job| job.id));
-        filter.before = page.next;
-        if page.next.is_none() {
-            return Ok(ids);
-        }
-    }
 }
 
 #[derive(serde::Serialize)]

@@ -1,0 +1,46 @@
+//! Seed: full tables for measurements of reading. Not for databases with work in them.
+
+use futures::FutureExt;
+
+use super::Client;
+use crate::store::{group, seed};
+use crate::{Result, State};
+
+/// How many jobs are invented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seed {
+    /// Completed long ago.
+    pub finished: u32,
+    /// Given up.
+    pub dead: u32,
+    /// Due tomorrow and later.
+    pub future: u32,
+}
+
+impl Client {
+    /// Invents jobs of the kinds `bench.seed_…`, the newest a moment old.
+    ///
+    /// # Errors
+    /// [`crate::Error::Database`], as when it was done before within the same hours.
+    #[doc(hidden)]
+    pub async fn seed_for_bench(&self, what: Seed) -> Result<()> {
+        let total = i64::from(what.finished) + i64::from(what.dead) + i64::from(what.future);
+        let mut conn = self.pool.acquire().await?;
+        let mut numbers = 0;
+        for (state, count) in [
+            (State::Completed, what.finished),
+            (State::Dead, what.dead),
+            (State::Available, what.future),
+        ] {
+            let count = i64::from(count);
+            seed::seed(&mut conn, state, numbers, count, total).await?;
+            numbers += count;
+        }
+        while self
+            .in_transaction(|conn| group::group(conn).boxed())
+            .await?
+            > 0
+        {}
+        seed::analyze(&mut conn).await
+    }
+}

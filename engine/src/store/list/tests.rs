@@ -1,0 +1,89 @@
+//! What a page costs: its plan, and that it stops.
+
+use sqlx::Row;
+
+use super::*;
+use crate::testing::Database;
+use crate::{NewJob, Seed};
+
+async fn full() -> Database {
+    let db = Database::new().await;
+    let seed = Seed {
+        finished: 24_000,
+        dead: 500,
+        future: 500,
+    };
+    db.client().seed_for_bench(seed).await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn a_search_stops_after_its_time_and_looks_on_from_there() {
+    let db = full().await;
+    let filter = Filter::parse("args.page:1").unwrap();
+    let drive = Drive::of(&filter);
+    let mut conn = db.pool().acquire().await.unwrap();
+
+    let mut searched = Vec::new();
+    let mut before = None;
+    let found = loop {
+        let page = turn(&mut conn, &filter, &drive, before, (50, Duration::ZERO));
+        let page = page.await.unwrap();
+        searched.extend(page.searched.map(|searched| searched.rows));
+        before = page.next;
+        if before.is_none() {
+            break page.data;
+        }
+        assert_eq!(page.data, []);
+    };
+
+    // 25,000 jobs, the oldest of which is the one.
+    assert_eq!(searched, [10_000, 10_000]);
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_is_the_walk_of_an_index_and_nothing_is_sorted_or_scanned() {
+    let db = full().await;
+    db.client()
+        .enqueue(NewJob::new("test.act", &serde_json::json!({})))
+        .await
+        .unwrap();
+    let id = Uuid::nil();
+    let cases = [
+        (String::new(), "job_pkey"),
+        ("kind:bench.* -tag:vip age>1s".into(), "job_pkey"),
+        ("state:dead".into(), "ended_unfinished"),
+        (
+            "state:dead,cancelled error:401 args.page:7".into(),
+            "ended_unfinished",
+        ),
+        ("state:dead ended<1h".into(), "ended_unfinished"),
+        ("fingerprint:f".into(), "ended_by_group"),
+        ("state:scheduled queue:bench_slow".into(), "pending_pkey"),
+        ("state:available,running".into(), "running_pkey"),
+        ("state:completed tag:vip".into(), "ended_pkey"),
+        ("key:company-50".into(), "job_by_unique_key"),
+        (format!("parent:{id}"), "job_by_parent"),
+        (format!("batch:{id}"), "job_by_batch"),
+    ];
+    for (text, index) in cases {
+        let plan = plan(&db, &Filter::parse(&text).unwrap()).await;
+
+        assert!(plan.contains(index), "{text}\n{plan}");
+        for costly in ["Seq Scan", "Sort\n", "Sort  ", "Hash", "Bitmap"] {
+            assert!(!plan.contains(costly), "{text}: {costly}\n{plan}");
+        }
+    }
+}
+
+async fn plan(db: &Database, filter: &Filter) -> String {
+    let mut tx = db.pool().begin().await.unwrap();
+    let drive = Drive::of(filter);
+    page(&mut tx, filter, None, 1).await.unwrap();
+    let mut explained = QueryBuilder::<Postgres>::new("explain ");
+    push_statement(&mut explained, filter, &drive, None, 51);
+    let rows = explained.build().fetch_all(&mut *tx).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    lines.join("\n")
+}

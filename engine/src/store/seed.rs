@@ -1,0 +1,42 @@
+//! Seed: many invented jobs, quickly, so that reading can be measured against full tables.
+
+use sqlx::postgres::PgConnection;
+
+use super::SHARD;
+use crate::{Result, State};
+
+/// Jobs a statement invents.
+const CHUNK: i64 = 100_000;
+
+/// Invents `count` jobs that are completed, dead or, when available, far in the future. `numbers` is
+/// how many were invented before, of `total` in all.
+pub(crate) async fn seed(
+    conn: &mut PgConnection,
+    state: State,
+    numbers: i64,
+    count: i64,
+    total: i64,
+) -> Result<()> {
+    let mut done = 0;
+    while done < count {
+        let chunk = CHUNK.min(count - done);
+        sqlx::query(include_str!("seed.sql"))
+            .bind(SHARD)
+            .bind(numbers + done)
+            .bind(chunk)
+            .bind(state.as_str())
+            .bind(total)
+            .execute(&mut *conn)
+            .await?;
+        done += chunk;
+    }
+    Ok(())
+}
+
+/// Tells the planner what has become of the tables.
+pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql("vacuum (analyze) engine.job, engine.pending, engine.ended")
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Why a job stands where it stands: every cause with what is known of it, and its texts in one place.
+//! A job can have several causes at once; all are told, the nearest first. Looking them up is
+//! `store/why`'s business.
+
+mod text;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::State;
+use crate::control::PauseScope;
+
+/// The answer to "why is it not running?", for a job in any state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WhyView {
+    /// The job.
+    pub id: Uuid,
+    /// Where it stands.
+    pub state: State,
+    /// A finer word than the state.
+    pub label: &'static str,
+    /// The causes, the nearest first; never empty.
+    pub causes: Vec<Cause>,
+}
+
+/// A cause with its texts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cause {
+    /// What is known.
+    #[serde(flatten)]
+    pub why: Why,
+    /// It in one sentence.
+    pub said: String,
+    /// What happens next, or what to do so that something does.
+    pub next: String,
+}
+
+impl Cause {
+    pub(crate) fn of(why: Why, id: Uuid) -> Cause {
+        Cause {
+            said: why.said(),
+            next: why.next(id),
+            why,
+        }
+    }
+}
+
+/// A worker that is busy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BusyWorker {
+    /// Its id.
+    pub id: Uuid,
+    /// Its label.
+    pub label: String,
+    /// Jobs of the queue it runs now.
+    pub running: i64,
+    /// How many it runs at a time.
+    pub slots: i64,
+}
+
+/// One cause.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Why {
+    /// Its time has not come.
+    Scheduled {
+        /// When it comes.
+        run_at: Timestamp,
+    },
+    /// It has failed and tries again.
+    Retrying {
+        /// When.
+        run_at: Timestamp,
+        /// Attempts that failed.
+        failed: i16,
+        /// Attempts that may fail.
+        max_attempts: i16,
+        /// Of the last failure.
+        code: Option<String>,
+        /// Of the last failure.
+        error: Option<String>,
+        /// When that was.
+        failed_at: Option<Timestamp>,
+    },
+    /// Somebody has stopped its queue or kind.
+    Paused {
+        /// Which of the two.
+        scope: PauseScope,
+        /// Its name.
+        name: String,
+        /// Who.
+        by: String,
+        /// Since when.
+        since: Timestamp,
+        /// What for, if they said.
+        reason: Option<String>,
+    },
+    /// No live worker serves its queue.
+    NoWorkerForQueue {
+        /// The queue.
+        queue: String,
+    },
+    /// Live workers serve its queue and none of them knows its kind.
+    NoWorkerForKind {
+        /// The kind.
+        kind: String,
+        /// The labels of those that serve the queue.
+        workers: Vec<String>,
+    },
+    /// All who could run it are busy.
+    SlotsTaken {
+        /// They.
+        workers: Vec<BusyWorker>,
+    },
+    /// Others come first: by priority, then by time.
+    Behind {
+        /// How many.
+        ahead: i64,
+        /// True when there are more and counting was stopped.
+        or_more: bool,
+    },
+    /// Its time has come and it is not in line yet.
+    ComingIn {
+        /// When its time came.
+        run_at: Timestamp,
+    },
+    /// Nothing stands in its way.
+    Next,
+    /// Another job holds its unique key, and it is to run after it.
+    Twin {
+        /// The other job.
+        twin: Option<Uuid>,
+        /// Where that stands.
+        twin_state: Option<State>,
+    },
+    /// It waits for something else.
+    Waiting {
+        /// For what.
+        waiting_for: Option<String>,
+    },
+    /// It runs.
+    Running {
+        /// Who runs it.
+        worker_id: Option<Uuid>,
+        /// The label of that.
+        worker: Option<String>,
+        /// Since when.
+        since: Option<Timestamp>,
+        /// Until when it may without another heartbeat.
+        lease_until: Option<Timestamp>,
+        /// The lease has run out: the worker died or stands still.
+        is_late: bool,
+    },
+    /// It runs, and somebody has asked it to stop.
+    CancelRequested {
+        /// Who.
+        by: Option<String>,
+        /// When.
+        at: Option<Timestamp>,
+    },
+    /// It was given up.
+    Dead {
+        /// When.
+        at: Option<Timestamp>,
+        /// Attempts that failed.
+        failed: i16,
+        /// Attempts that could.
+        max_attempts: i16,
+        /// Attempts that took their worker with them.
+        crashes: i16,
+        /// Of the last failure.
+        code: Option<String>,
+        /// Of the last failure.
+        error: Option<String>,
+        /// Its group, once it is in one.
+        fingerprint: Option<String>,
+        /// Letters of the group.
+        in_group: Option<i64>,
+    },
+    /// It is done.
+    Completed {
+        /// When.
+        at: Option<Timestamp>,
+    },
+    /// It was ended before it was done.
+    Cancelled {
+        /// When.
+        at: Option<Timestamp>,
+        /// By whom; none when its handler did.
+        by: Option<String>,
+        /// What for.
+        reason: Option<String>,
+    },
+}

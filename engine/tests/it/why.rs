@@ -1,0 +1,253 @@
+//! Why: every state and cause has its answer, and says what happens next.
+
+use std::time::Duration;
+
+use engine::testing::Database;
+use engine::{
+    Again, Client, Failure, NewJob, Outcome, PauseScope, State, Twin, UniqueScope, When, Why,
+};
+use uuid::Uuid;
+
+use crate::support::*;
+
+async fn why(client: &Client, id: Uuid) -> Vec<Why> {
+    let view = client.why(id).await.unwrap().unwrap();
+    let mut causes = Vec::new();
+    for cause in view.causes {
+        // Every cause has its two sentences.
+        assert!(
+            !cause.said.is_empty() && !cause.next.is_empty(),
+            "{cause:?}"
+        );
+        causes.push(cause.why);
+    }
+    causes
+}
+
+async fn queued(db: &Database, job: NewJob) -> Uuid {
+    let id = job.id();
+    db.client().enqueue(job).await.unwrap();
+    id
+}
+
+/// As a worker of another process would stand there, alive.
+async fn a_worker_of(db: &Database, kinds: &[&str], slots: i32) {
+    sqlx::query(
+        "insert into engine.worker (id, label, version, queues, kinds, slots) \
+         values (gen_random_uuid(), 'other', '1', array['default'], $1, array[$2::integer])",
+    )
+    .bind(kinds)
+    .bind(slots)
+    .execute(db.pool())
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_queued_job_is_told_all_that_holds_it_up() {
+    let db = Database::new().await;
+    let client = db.client();
+    let first = queued(&db, act("first")).await;
+    let id = queued(&db, act("second")).await;
+
+    let alone = why(client, first).await;
+    client
+        .pause(
+            PauseScope::Queue,
+            "default",
+            &somebody(),
+            Some("remote is down"),
+        )
+        .await
+        .unwrap();
+    client
+        .pause(PauseScope::Kind, "test.act", &somebody(), None)
+        .await
+        .unwrap();
+    let held = why(client, id).await;
+
+    assert!(matches!(&alone[..], [Why::NoWorkerForQueue { queue }] if queue == "default"));
+    let [
+        Why::Paused {
+            scope: PauseScope::Queue,
+            by,
+            reason,
+            ..
+        },
+        Why::Paused {
+            scope: PauseScope::Kind,
+            ..
+        },
+        Why::NoWorkerForQueue { .. },
+        Why::Behind {
+            ahead: 1,
+            or_more: false,
+        },
+    ] = &held[..]
+    else {
+        panic!("{held:?}");
+    };
+    assert_eq!(
+        (by.as_str(), reason.as_deref()),
+        ("ada", Some("remote is down"))
+    );
+}
+
+#[tokio::test]
+async fn a_due_job_is_next_unless_kinds_or_slots_are_missing() {
+    let db = Database::new().await;
+    let client = db.client();
+    let id = queued(&db, act("it")).await;
+
+    a_worker_of(&db, &["test.extra"], 1).await;
+    let unknown = why(client, id).await;
+    a_worker_of(&db, &["test.act"], 1).await;
+    let next = why(client, id).await;
+    meddle(
+        &db,
+        "insert into engine.running (shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, \
+             nonce, worker_id, started_at, lease_until) \
+         select 0, gen_random_uuid(), 'test.act', 'default', 0, 1, 0, 0, 8, 1, id, now(), now() + interval '1 minute' \
+         from engine.worker",
+    )
+    .await;
+    let busy = why(client, id).await;
+
+    assert!(
+        matches!(&unknown[..], [Why::NoWorkerForKind { kind, workers }] if kind == "test.act" && workers == &["other"])
+    );
+    assert_eq!(next, [Why::Next]);
+    assert!(
+        matches!(&busy[..], [Why::SlotsTaken { workers }] if workers[0].running == 1 && workers[0].slots == 1)
+    );
+}
+
+#[tokio::test]
+async fn time_and_twins_are_named() {
+    let db = Database::new().await;
+    let client = db.client();
+    a_worker_of(&db, &["test.act"], 5).await;
+    let hour = Duration::from_secs(3_600);
+    let later = queued(&db, act("later").when(When::After(hour))).await;
+    let keyed = |name| act(name).unique("k", UniqueScope::QueuedOrRunning, Twin::RunAfter);
+    let holder = queued(&db, keyed("holder")).await;
+    meddle(
+        &db,
+        "with taken as (delete from engine.pending where unique_key is not null returning *) \
+         insert into engine.running (shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, \
+             nonce, worker_id, started_at, lease_until, unique_key) \
+         select shard, id, kind, queue, priority, 1, 0, 0, max_attempts, 1, gen_random_uuid(), now(), \
+             now() - interval '1 second', unique_key from taken",
+    )
+    .await;
+    let follower = queued(&db, keyed("follower")).await;
+
+    assert!(matches!(
+        &why(client, later).await[..],
+        [Why::Scheduled { .. }]
+    ));
+    let twin = why(client, follower).await;
+    assert_eq!(
+        twin,
+        [Why::Twin {
+            twin: Some(holder),
+            twin_state: Some(State::Running)
+        }]
+    );
+    assert!(matches!(
+        &why(client, holder).await[..],
+        [Why::Running { is_late: true, .. }]
+    ));
+}
+
+#[tokio::test]
+async fn a_running_job_names_its_worker_and_who_asked_it_to_stop() {
+    let db = Database::new().await;
+    let gate = Gate::closed();
+    let waiting = gate.clone();
+    let registry = playing(move |_, _| {
+        let gate = waiting.clone();
+        async move {
+            gate.pass().await;
+            Ok(Outcome::done())
+        }
+    });
+    let id = queued(&db, act("it")).await;
+    let worker = elsewhere(&db, registry, quick()).await;
+    reaches(db.client(), id, State::Running).await;
+
+    let running = why(db.client(), id).await;
+    db.client().cancel(id, &somebody(), "enough").await.unwrap();
+    let asked = why(db.client(), id).await;
+    gate.open(1);
+    ended(db.client(), id).await;
+    worker.stop().await;
+
+    assert!(
+        matches!(&running[..], [Why::Running { worker: Some(label), is_late: false, .. }] if label == "tester")
+    );
+    assert!(
+        matches!(&asked[..], [Why::CancelRequested { by: Some(by), .. }, Why::Running { .. }] if by == "ada")
+    );
+}
+
+#[tokio::test]
+async fn an_end_says_how_it_came_and_what_can_be_done() {
+    let db = Database::new().await;
+    let client = db.client();
+    let registry = playing(|name, _| async move {
+        match name.as_str() {
+            "dead" => Err(Failure::new("http_401", "no").again(Again::Never)),
+            "retry" => {
+                Err(Failure::new("late", "slow").again(Again::After(Duration::from_secs(3_600))))
+            }
+            _ => Ok(Outcome::done()),
+        }
+    });
+    let cancelled = queued(&db, act("cancelled")).await;
+    client
+        .cancel(cancelled, &somebody(), "wrong account")
+        .await
+        .unwrap();
+    let (dead, good, retry) = (
+        queued(&db, act("dead")).await,
+        queued(&db, act("good")).await,
+        queued(&db, act("retry")).await,
+    );
+    let worker = elsewhere(&db, registry, quick()).await;
+    ended(client, dead).await;
+    ended(client, good).await;
+    until("the letter is in a group", || async {
+        client
+            .job(dead)
+            .await
+            .unwrap()
+            .unwrap()
+            .fingerprint
+            .is_some()
+            && client.job(retry).await.unwrap().unwrap().failed == 1
+    })
+    .await;
+
+    let of_dead = why(client, dead).await;
+    let next = of_dead[0].next(dead);
+    assert!(
+        matches!(&of_dead[..], [Why::Dead { code: Some(code), in_group: Some(1), .. }] if code == "http_401")
+    );
+    assert!(
+        next.contains(&format!("job retry {dead}")) && next.contains("--filter fingerprint:"),
+        "{next}"
+    );
+    assert!(matches!(
+        &why(client, good).await[..],
+        [Why::Completed { at: Some(_) }]
+    ));
+    assert!(
+        matches!(&why(client, cancelled).await[..], [Why::Cancelled { by: Some(by), reason: Some(reason), .. }] if by == "ada" && reason == "wrong account")
+    );
+    assert!(
+        matches!(&why(client, retry).await[..], [Why::Retrying { failed: 1, code: Some(code), .. }] if code == "late")
+    );
+    assert_eq!(client.why(Uuid::nil()).await.unwrap(), None);
+    worker.stop().await;
+}
