@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::State;
 use crate::control::PauseScope;
+use crate::flow::Batch;
 
 /// The answer to "why is it not running?", for a job in any state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -135,10 +136,56 @@ pub enum Why {
         /// Where that stands.
         twin_state: Option<State>,
     },
-    /// It waits for something else.
-    Waiting {
-        /// For what.
-        waiting_for: Option<String>,
+    /// It waits for the members of a batch to end.
+    Members {
+        /// They.
+        batch: Batch,
+    },
+    /// It waits to be told something.
+    Signal {
+        /// What it listens for.
+        name: String,
+        /// Until when; for ever if none.
+        until: Option<Timestamp>,
+    },
+    /// It sleeps.
+    Sleeps {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// As many of its kind run as may.
+    KindFull {
+        /// The kind.
+        kind: String,
+        /// How many may run over the whole fleet.
+        most: i64,
+        /// Those that do.
+        jobs: Vec<Uuid>,
+    },
+    /// As many of its partition run as may.
+    PartitionFull {
+        /// The partition key.
+        key: String,
+        /// How many may run over the whole fleet.
+        most: i64,
+        /// Those that do.
+        jobs: Vec<Uuid>,
+    },
+    /// Its partition is ordered, and a dead job holds it up.
+    PartitionBlocked {
+        /// The partition key.
+        key: String,
+        /// The dead job.
+        job_id: Uuid,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Its partition is ordered, and another job is before it.
+    NotItsTurn {
+        /// The partition key.
+        key: String,
+        /// The first in line.
+        head: Uuid,
     },
     /// It runs.
     Running {

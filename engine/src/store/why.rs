@@ -7,7 +7,7 @@ use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::row::{instant, instant_or_none};
-use super::{SHARD, read};
+use super::{SHARD, read, why_held};
 use crate::control::PauseScope;
 use crate::view::JobView;
 use crate::why::{BusyWorker, Cause, Why, WhyView};
@@ -23,7 +23,7 @@ pub(crate) async fn why(conn: &mut PgConnection, id: Uuid) -> Result<Option<WhyV
     };
     let causes = match job.state {
         State::Available => of_available(conn, &job).await?,
-        State::Waiting => vec![of_waiting(conn, &job).await?],
+        State::Waiting => vec![of_waiting(conn, &job).await?.unwrap_or(Why::Next)],
         State::Running => of_running(conn, &job).await?,
         State::Completed => vec![Why::Completed { at: job.ended_at }],
         State::Cancelled => vec![of_cancelled(conn, job.clone()).await?],
@@ -65,6 +65,7 @@ async fn of_available(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>
     if !is_due {
         return Ok(causes);
     }
+    causes.extend(why_held::limits(conn, job).await?);
     let ahead = ahead(conn, job).await?;
     if ahead > 0 {
         causes.push(Why::Behind {
@@ -186,8 +187,7 @@ async fn ahead(conn: &mut PgConnection, job: &JobView) -> Result<i64> {
     Ok(sqlx::query_scalar(include_str!("why_ahead.sql"))
         .bind(SHARD)
         .bind(&job.queue)
-        .bind(job.priority)
-        .bind(jiff_sqlx::Timestamp::from(job.run_at))
+        .bind(job.partition_key.as_deref())
         .bind(job.id)
         .fetch_one(conn)
         .await?)
@@ -204,11 +204,9 @@ async fn is_in_line(conn: &mut PgConnection, id: Uuid) -> Result<bool> {
     Ok(due.unwrap_or(true))
 }
 
-async fn of_waiting(conn: &mut PgConnection, job: &JobView) -> Result<Why> {
+async fn of_waiting(conn: &mut PgConnection, job: &JobView) -> Result<Option<Why>> {
     if job.waiting_for.as_deref() != Some("twin") {
-        return Ok(Why::Waiting {
-            waiting_for: job.waiting_for.clone(),
-        });
+        return why_held::wait(conn, job).await;
     }
     let twin: Option<Uuid> = sqlx::query_scalar(
         "select job_id from engine.key where shard = $1 and kind = $2 and key = 'unique:' || $3",
@@ -222,7 +220,7 @@ async fn of_waiting(conn: &mut PgConnection, job: &JobView) -> Result<Why> {
         Some(twin) => read::state(conn, twin).await?,
         None => None,
     };
-    Ok(Why::Twin { twin, twin_state })
+    Ok(Some(Why::Twin { twin, twin_state }))
 }
 
 async fn of_running(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>> {

@@ -62,10 +62,35 @@ impl Why {
                     .map(|state| format!(", {state}"))
                     .unwrap_or_default()
             ),
-            Why::Waiting { waiting_for } => format!(
-                "it waits for {}",
-                waiting_for.as_deref().unwrap_or("something else")
+            other => other.said_of_wait(),
+        }
+    }
+
+    fn said_of_wait(&self) -> String {
+        match self {
+            Why::Members { batch } => format!(
+                "it waits for the {} of {} jobs of batch {} that have not ended",
+                batch.pending, batch.total, batch.name
             ),
+            Why::Signal { name, until } => format!(
+                "it waits for a signal named {name}{}",
+                until.map(|at| format!(", until {at}")).unwrap_or_default()
+            ),
+            Why::Sleeps { until } => format!("it sleeps until {until}"),
+            Why::KindFull { kind, most, jobs } => format!(
+                "{most} jobs of kind {kind} may run at a time and do: {}",
+                listed(jobs)
+            ),
+            Why::PartitionFull { key, most, jobs } => format!(
+                "{most} jobs of partition {key} may run at a time and do: {}",
+                listed(jobs)
+            ),
+            Why::PartitionBlocked { key, job_id, since } => format!(
+                "its partition {key} runs in order, and the dead job {job_id} holds it up since {since}"
+            ),
+            Why::NotItsTurn { key, head } => {
+                format!("its partition {key} runs in order, and job {head} comes first")
+            }
             other => other.said_of_run(),
         }
     }
@@ -175,7 +200,21 @@ impl Why {
             }
             Why::Next => "the next free slot takes it, within a second".to_owned(),
             Why::Twin { .. } => "it comes in line when the twin ends".to_owned(),
-            Why::Waiting { .. } => "it goes on when that has happened".to_owned(),
+            Why::Members { .. } => "it goes on when the last of them has ended".to_owned(),
+            Why::Signal { name, .. } => {
+                format!("it goes on when somebody tells it: lockstep job signal {id} {name}")
+            }
+            Why::Sleeps { .. } => "it goes on then".to_owned(),
+            Why::KindFull { .. } | Why::PartitionFull { .. } => {
+                "it moves up when one of them ends".to_owned()
+            }
+            Why::PartitionBlocked { key, job_id, .. } => format!(
+                "it goes on when somebody retries that job (lockstep job retry {job_id}) or skips it \
+                 (lockstep partition skip {key})"
+            ),
+            Why::NotItsTurn { head, .. } => {
+                format!("it moves up when that one ends: lockstep job why {head}")
+            }
             Why::Running { is_late: true, .. } => {
                 "any live worker takes it back within a second".to_owned()
             }
@@ -201,6 +240,13 @@ impl Why {
             }
         }
     }
+}
+
+/// The first few.
+fn listed(jobs: &[Uuid]) -> String {
+    let named: Vec<String> = jobs.iter().take(5).map(Uuid::to_string).collect();
+    let more = if jobs.len() > 5 { ", ..." } else { "" };
+    format!("{}{more}", named.join(", "))
 }
 
 fn because(code: Option<&str>, error: Option<&str>) -> String {

@@ -251,3 +251,104 @@ async fn an_end_says_how_it_came_and_what_can_be_done() {
     assert_eq!(client.why(Uuid::nil()).await.unwrap(), None);
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_waiting_job_is_told_for_whom_for_what_and_until_when() {
+    let db = Database::new().await;
+    let client = db.client();
+    let registry = playing(|name, cx| async move {
+        match name.as_str() {
+            "parent" => {
+                let parts = vec![act("part").queue("nobody"), act("part").queue("nobody")];
+                cx.children("parts", |_| Box::pin(async { Ok::<_, Failure>(parts) }))
+                    .await?;
+            }
+            "listens" => {
+                let limit = Some(Duration::from_secs(3_600));
+                cx.signal::<serde_json::Value>("approved", limit).await?;
+            }
+            _ => cx.sleep("nap", Duration::from_secs(3_600)).await?,
+        }
+        Ok(Outcome::done())
+    });
+    let _worker = engine::testing::run_worker(client, registry, quick());
+    let mut told = Vec::new();
+    for name in ["parent", "listens", "sleeps"] {
+        let id = queued(&db, act(name)).await;
+        reaches(client, id, State::Waiting).await;
+        told.extend(why(client, id).await);
+    }
+
+    assert!(
+        matches!(&told[0], Why::Members { batch } if (batch.name.as_str(), batch.pending) == ("parts", 2)),
+        "{told:?}"
+    );
+    assert!(
+        matches!(&told[1], Why::Signal { name, until: Some(_) } if name == "approved"),
+        "{told:?}"
+    );
+    assert!(matches!(&told[2], Why::Sleeps { .. }), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_a_limit_keeps_back_is_told_which_and_who_has_taken_it() {
+    let order = Some(engine::PartitionOrder::Block);
+    let cases = [
+        engine::Limits {
+            running: Some(1),
+            ..engine::Limits::default()
+        },
+        engine::Limits {
+            per_partition: Some(1),
+            ..engine::Limits::default()
+        },
+        engine::Limits {
+            order,
+            ..engine::Limits::default()
+        },
+    ];
+    for limits in cases {
+        let db = Database::new().await;
+        let client = db.client();
+        let mut registry = playing(|_, cx| async move {
+            cx.stopped().await;
+            Err(Failure::new("x", "told to stop").again(Again::Never))
+        });
+        let policy = engine::Policy {
+            limits,
+            ..registry.policy("test.act")
+        };
+        assert!(registry.set_policy("test.act", policy));
+        let _worker = engine::testing::run_worker(client, registry, quick());
+        until("the kind is known", || async {
+            number(&db, "select count(*) from engine.kind where least(most_running, partition_running) = 1 or partition_order = 'block'").await == 1
+        })
+        .await;
+        let first = queued(&db, act("first").partition_key("k")).await;
+        reaches(client, first, State::Running).await;
+        let second = queued(&db, act("second").partition_key("k")).await;
+
+        let held = why(client, second).await;
+
+        let by = |jobs: &Vec<Uuid>| *jobs == [first];
+        assert!(
+            held.iter().any(|why| match why {
+                Why::KindFull { most: 1, jobs, .. } => limits.running.is_some() && by(jobs),
+                Why::PartitionFull { most: 1, jobs, .. } => limits.running.is_none() && by(jobs),
+                _ => false,
+            }),
+            "{limits:?}: {held:?}"
+        );
+        if limits.order.is_some() {
+            client.cancel(first, &somebody(), "no").await.unwrap();
+            meddle(&db, "insert into engine.partition_block (shard, partition_key, job_id, kind) values (0, 'other', gen_random_uuid(), 'test.act')").await;
+            let blocked = queued(&db, act("blocked").partition_key("other")).await;
+            let held = why(client, blocked).await;
+            assert!(
+                held.iter()
+                    .any(|why| matches!(why, Why::PartitionBlocked { key, .. } if key == "other")),
+                "{held:?}"
+            );
+        }
+    }
+}
