@@ -1,6 +1,7 @@
 //! The engine as its users see it: connect, migrate, enqueue, read, act. Cloning is cheap.
 
 mod act;
+mod budget;
 mod enqueue;
 mod read;
 pub(crate) mod schedule;
@@ -12,6 +13,7 @@ use futures::future::BoxFuture;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use crate::budget::Fleet;
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
@@ -23,6 +25,7 @@ pub struct Client {
     singles: PgPool,
     hub: Arc<Hub>,
     hints: Arc<Hints>,
+    fleet: Fleet,
 }
 
 impl std::fmt::Debug for Client {
@@ -47,8 +50,10 @@ impl Client {
     /// A client over a pool of the caller's.
     pub fn from_pool(pool: PgPool) -> Client {
         let hints = Arc::new(Hints::start(pool.clone()));
+        let singles = pool::single_pool(&pool);
         Client {
-            singles: pool::single_pool(&pool),
+            fleet: Fleet::new(singles.clone()),
+            singles,
             pool,
             hub: Arc::new(Hub::default()),
             hints,
@@ -88,8 +93,9 @@ impl Client {
             .collect())
     }
 
-    /// Sends what hints are still to be sent and closes the pool.
+    /// Gives back what tokens were not spent, sends what hints are still to be sent, closes the pool.
     pub async fn close(&self) {
+        self.fleet.settle_all().await;
         self.hints.flush().await;
         self.singles.close().await;
         self.pool.close().await;
