@@ -5,6 +5,7 @@
 //! [`Fence`]. The engine knows nothing of any vendor and keeps everything in the schema `engine`.
 
 mod admit;
+mod breaker;
 mod budget;
 mod client;
 mod clock;
@@ -28,6 +29,7 @@ mod view;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
+pub use breaker::{BreakerRules, BreakerState, BreakerView, Health};
 pub use budget::{BudgetChange, BudgetRule, BudgetView, Draw, Permit, Reading, Reserved, Start};
 pub use client::Client;
 pub use clock::Entropy;

@@ -1,6 +1,7 @@
 //! The engine as its users see it: connect, migrate, enqueue, read, act. Cloning is cheap.
 
 mod act;
+mod breaker;
 mod budget;
 mod enqueue;
 mod read;
@@ -13,6 +14,7 @@ use futures::future::BoxFuture;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use crate::breaker::{BreakerRules, Gates};
 use crate::budget::Fleet;
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
@@ -26,6 +28,7 @@ pub struct Client {
     hub: Arc<Hub>,
     hints: Arc<Hints>,
     fleet: Fleet,
+    gates: Arc<Gates>,
 }
 
 impl std::fmt::Debug for Client {
@@ -53,6 +56,7 @@ impl Client {
         let singles = pool::single_pool(&pool);
         Client {
             fleet: Fleet::new(singles.clone()),
+            gates: Arc::new(Gates::new(singles.clone(), BreakerRules::default())),
             singles,
             pool,
             hub: Arc::new(Hub::default()),
@@ -63,6 +67,17 @@ impl Client {
     /// The pool, for transactions that an enqueue should join.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// The same client with other rules for breakers. All processes of a fleet should have the same.
+    #[must_use]
+    pub fn with_breaker_rules(mut self, rules: BreakerRules) -> Client {
+        self.gates = Arc::new(Gates::new(self.singles.clone(), rules));
+        self
+    }
+
+    pub(crate) fn gates(&self) -> &Arc<Gates> {
+        &self.gates
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod audit;
+pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod claim;

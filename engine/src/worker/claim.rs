@@ -13,6 +13,7 @@ use super::running::Running;
 use crate::cx::Attempt;
 use crate::runtime::{Registry, Work};
 use crate::store::claim::{Ask, Claimed, claim};
+use crate::store::settle::Settlement;
 use crate::{Client, Entropy, QueueOptions, WorkerOptions};
 
 /// More rows than this in one statement gain nothing and hold locks longer.
@@ -29,6 +30,7 @@ pub(crate) struct Claimer {
     pub(crate) worker_id: Uuid,
     pub(crate) options: WorkerOptions,
     pub(crate) queue: QueueOptions,
+    pub(crate) settlements: mpsc::Sender<Settlement>,
 }
 
 impl Claimer {
@@ -48,6 +50,7 @@ impl Claimer {
                 Ok(claimed) => {
                     failures = 0;
                     let drained = claimed.len() < asked;
+                    let claimed = self.let_pass(claimed).await;
                     for (claimed, permit) in claimed.into_iter().zip(permits) {
                         // The runtime ends only after all claimers have.
                         let _ = work.send(self.begin(claimed, permit));
@@ -110,9 +113,20 @@ impl Claimer {
         claim(&mut conn, &ask).await
     }
 
-    fn begin(&self, claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
+    fn begin(&self, mut claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
+        let args = std::mem::take(&mut claimed.args);
+        let attempt = Arc::new(self.attempt(claimed));
+        self.running.add(&attempt);
+        Work {
+            attempt,
+            args,
+            permit,
+        }
+    }
+
+    pub(super) fn attempt(&self, claimed: Claimed) -> Attempt {
         let policy = self.registry.policy(&claimed.kind);
-        let attempt = Arc::new(Attempt {
+        Attempt {
             fence: claimed.fence,
             kind: claimed.kind,
             queue: claimed.queue,
@@ -126,12 +140,6 @@ impl Claimer {
             token: CancellationToken::new(),
             stop: std::sync::OnceLock::new(),
             started: tokio::time::Instant::now(),
-        });
-        self.running.add(&attempt);
-        Work {
-            attempt,
-            args: claimed.args,
-            permit,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
+mod breakers;
 mod budgets;
 mod crash;
 mod enqueue;
