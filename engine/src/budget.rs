@@ -13,6 +13,7 @@
 //! ```
 
 mod fleet;
+mod permit;
 mod purse;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub(crate) use fleet::Fleet;
-pub use fleet::Permit;
+pub use permit::Permit;
 
 /// What a budget is before anything was heard from its remote.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use super::purse::{Ended, HOLD, Purse, Taken};
-use super::{Draw, Reading, Reserved};
+use super::{Draw, Permit, Reserved};
 use crate::Result;
 use crate::store::budget::{self, Ask, Standing};
 
@@ -22,8 +22,6 @@ const AHEAD: Duration = Duration::from_secs(2);
 /// What one reservation takes for those in line, in seconds of refill: ten statements a second over the
 /// whole fleet, and little lost with a process that is killed.
 const BATCH_S: f64 = 0.1;
-/// The wait after a refusal that names none (the first wait of Soundtrack's own client).
-const BLIND_WAIT: Duration = Duration::from_secs(10);
 /// For those whose patience ends in the line: others are first, so this is a guess.
 const IN_LINE: Duration = Duration::from_secs(1);
 
@@ -71,11 +69,7 @@ impl Fleet {
         let _turn = turn.map_err(|_| crate::Error::Invalid("the line is closed".into()))?;
         loop {
             if let Some(taken) = self.take(&draws) {
-                return Ok(Reserved::Go(Permit {
-                    fleet: self.clone(),
-                    read,
-                    taken,
-                }));
+                return Ok(Reserved::Go(Permit::new(self.clone(), read, taken)));
             }
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let standings = self.draw(&draws, left.min(AHEAD)).await?;
@@ -141,6 +135,29 @@ impl Fleet {
             Some((draw.key.clone(), purse.take(draw.cost, now)))
         };
         draws.iter().map(take).collect()
+    }
+
+    /// Tokens that come back each second, as last heard.
+    pub(super) fn refill_per_s(&self, key: &str) -> Option<f64> {
+        self.0.purses().get(key).map(|purse| purse.refill_per_s)
+    }
+
+    /// A call of ours has ended.
+    pub(super) fn end(&self, key: &str, taken: &Taken, ended: Ended) {
+        if let Some(purse) = self.0.purses().get_mut(key) {
+            purse.end(taken, ended, now());
+        }
+        self.0.spent.notify_one();
+    }
+
+    /// Books a refusal in a task: it is everybody's business, whatever becomes of the caller.
+    pub(super) fn refuse(&self, key: String, cost: f64, available: Option<f64>, wait: Duration) {
+        let pool = self.0.pool.clone();
+        tokio::spawn(async move {
+            if let Err(error) = budget::refuse(&pool, &key, cost, available, wait).await {
+                tracing::warn!(%error, budget = key, "could not tell the fleet of a refusal");
+            }
+        });
     }
 
     fn hire_keeper(&self) {
@@ -266,91 +283,6 @@ impl Drop for Wanted<'_> {
                 purse.wanted = (purse.wanted - draw.cost).max(0.0);
             }
         }
-    }
-}
-
-/// The right to send one call. Dropped without a word, its tokens count as spent, and the call as one
-/// that may still be charged.
-#[derive(Debug)]
-pub struct Permit {
-    fleet: Fleet,
-    /// Whose level a reply tells.
-    read: Option<String>,
-    taken: Vec<(String, Taken)>,
-}
-
-impl Permit {
-    /// The call ended; `reading` is what its reply said of the first budget asked for, if anything.
-    pub fn settle(mut self, reading: Option<Reading>) {
-        let ended = reading.map_or(Ended::Unread, |reading| Ended::Read {
-            cost: reading.cost,
-            available: reading.available,
-        });
-        self.end(ended);
-    }
-
-    /// The call was never sent.
-    pub fn unsent(mut self) {
-        self.end(Ended::Unsent);
-    }
-
-    /// The rate limit refused the call. All processes wait, as long as the refusal said with `after`, or
-    /// until `available`, the level it named, has grown to the price, or ten seconds; the answer says
-    /// how long. A tenth more is added, so that not all come back in the same instant.
-    pub fn refuse(mut self, available: Option<f64>, after: Option<Duration>) -> Duration {
-        let is_read = |(key, _): &&(String, Taken)| Some(key) == self.read.as_ref();
-        let Some((key, taken)) = self.taken.iter().find(is_read).cloned() else {
-            return BLIND_WAIT;
-        };
-        let refill = self
-            .fleet
-            .0
-            .purses()
-            .get(&key)
-            .map_or(0.0, |p| p.refill_per_s);
-        let grown = available.filter(|_| refill > 0.0).map(|level| {
-            // Half of the refill is what a refused budget counts on.
-            Duration::from_secs_f64(((taken.cost - level).max(0.0) / (refill / 2.0)).min(3600.0))
-        });
-        let wait = after.or(grown).unwrap_or(BLIND_WAIT);
-        let fleet = self.fleet.clone();
-        // The refusal is everybody's business at once, whatever becomes of the caller.
-        tokio::spawn(async move {
-            let pool = &fleet.0.pool;
-            let spread = wait + wait / 10;
-            let told = budget::refuse(pool, &key, taken.cost, available, spread).await;
-            if let Err(error) = told {
-                tracing::warn!(%error, budget = key, "could not tell the fleet of a refusal");
-            }
-        });
-        metrics::counter!("lockstep_budget_refusals_total").increment(1);
-        self.end(Ended::Refused);
-        wait
-    }
-
-    fn end(&mut self, ended: Ended) {
-        let taken = std::mem::take(&mut self.taken);
-        if taken.is_empty() {
-            return;
-        }
-        let mut purses = self.fleet.0.purses();
-        for (key, taken) in &taken {
-            let ended = match ended {
-                Ended::Read { .. } if Some(key) != self.read.as_ref() => Ended::Unread,
-                ended => ended,
-            };
-            if let Some(purse) = purses.get_mut(key) {
-                purse.end(taken, ended, now());
-            }
-        }
-        drop(purses);
-        self.fleet.0.spent.notify_one();
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.end(Ended::Doubtful);
     }
 }
 
