@@ -167,8 +167,7 @@ impl Gates {
         if before.state == after.state {
             return;
         }
-        // Our own next look must see it.
-        *self.look.lock().await = None;
+        self.forget().await;
         let state = after.state.as_str();
         metrics::counter!("lockstep_breaker_moves_total", "state" => state).increment(1);
         if after.state == BreakerState::Open {
@@ -180,6 +179,11 @@ impl Gates {
         } else {
             tracing::info!(connection, state, "the breaker of {connection} is {state}");
         }
+    }
+
+    /// Our own next look must see what we have changed.
+    pub(crate) async fn forget(&self) {
+        *self.look.lock().await = None;
     }
 
     async fn look(&self) -> Result<Arc<Vec<Shut>>> {

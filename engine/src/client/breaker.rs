@@ -109,6 +109,8 @@ impl Client {
                 audit::record(conn, &actor, action, &connection, Some(detail)).await
             })
         })
-        .await
+        .await?;
+        self.gates.forget().await;
+        Ok(())
     }
 }
