@@ -103,7 +103,8 @@ impl Session {
         reach(&database.url).await.with_context(unreachable)?;
         let client = Client::connect(&database.url, connections)
             .await
-            .with_context(unreachable)?;
+            .with_context(unreachable)?
+            .with_breaker_rules(config.breaker.clone());
         let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env, Pace::Fleet(&client))?;
         let env = jobs::Env {
             pool: client.pool().clone(),
