@@ -11,7 +11,7 @@ use crate::cli::{Change, Global};
 use crate::config::{Config, Environment, Flags};
 use crate::database::{self, Opened, Owner};
 use crate::output::{Exit, Fault, Output};
-use crate::secrets;
+use crate::secrets::{self, Pace};
 
 /// A database that has not answered by then will not.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -103,8 +103,9 @@ impl Session {
         reach(&database.url).await.with_context(unreachable)?;
         let client = Client::connect(&database.url, connections)
             .await
-            .with_context(unreachable)?;
-        let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env)?;
+            .with_context(unreachable)?
+            .with_breaker_rules(config.breaker.clone());
+        let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env, Pace::Fleet(&client))?;
         let env = jobs::Env {
             pool: client.pool().clone(),
             soundtrack,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, kind, migrate,
-    queue, schedule, serve, sync, token, version, worker, zone,
+    audit, bench, breaker, budget, check, company, completions, db, dead, demo, doctor, enqueue,
+    job, kind, migrate, queue, schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -110,6 +110,12 @@ pub(crate) enum Command {
     /// Look at kinds and their policies, pause and resume them
     #[command(subcommand)]
     Kind(kind::Kind),
+    /// Look at the rate budgets of remotes and change their figures
+    #[command(subcommand)]
+    Budget(budget::Budget),
+    /// Look at the breakers of connections, open and close them
+    #[command(subcommand)]
+    Breaker(breaker::Breaker),
     /// Look at schedules, their runs, and run them now
     #[command(subcommand)]
     Schedule(schedule::Schedule),

@@ -36,13 +36,23 @@ fn read(path: &Path) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.trim()))
 }
 
+/// Who counts the tokens of a remote's rate limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace<'a> {
+    /// This process alone, for commands that need no database.
+    Process,
+    /// All processes together.
+    Fleet(&'a engine::Client),
+}
+
 /// The Soundtrack client; none without a token.
 pub(crate) fn soundtrack(
     settings: &Soundtrack,
     env: &Environment,
+    pace: Pace<'_>,
 ) -> anyhow::Result<Option<Arc<soundtrack::Client>>> {
     match soundtrack_token(&settings.token, env)? {
-        Some(token) => client(settings, &token).map(Some),
+        Some(token) => client(settings, &token, pace).map(Some),
         None => Ok(None),
     }
 }
@@ -51,6 +61,7 @@ pub(crate) fn soundtrack(
 pub(crate) fn client(
     settings: &Soundtrack,
     token: &SecretString,
+    pace: Pace<'_>,
 ) -> anyhow::Result<Arc<soundtrack::Client>> {
     let bad = |error: connectors::Error| {
         Fault::new(Exit::BadConfig, "the Soundtrack settings cannot be used").why(error.to_string())
@@ -73,8 +84,15 @@ pub(crate) fn client(
         ..HttpConfig::default()
     };
     let http = Http::new(http).map_err(bad)?;
-    let client = soundtrack::Client::new(config, http, SharedBucket::new(bucket)).map_err(bad)?;
-    Ok(Arc::new(client))
+    let client = match pace {
+        Pace::Process => soundtrack::Client::new(config, http, SharedBucket::new(bucket)),
+        Pace::Fleet(engine) => {
+            let key = jobs::soundtrack::CONNECTION;
+            let budget = jobs::FleetBudget::new(engine.clone(), key, bucket);
+            soundtrack::Client::new(config, http, budget)
+        }
+    };
+    Ok(Arc::new(client.map_err(bad)?))
 }
 
 /// The only host the token may go to.

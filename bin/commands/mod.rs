@@ -2,6 +2,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod breaker;
+pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
@@ -44,6 +46,8 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Dead(it) => Box::pin(dead::run(app, it)).await,
         Command::Queue(it) => Box::pin(queue::run(app, it)).await,
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
+        Command::Budget(it) => Box::pin(budget::run(app, it)).await,
+        Command::Breaker(it) => Box::pin(breaker::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,

@@ -17,6 +17,7 @@ use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
 use crate::output::{Exit, Fault, Format, Progress, plural, short};
+use crate::secrets::Pace;
 use crate::signals;
 
 /// How often a wait looks.
@@ -72,7 +73,8 @@ pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
 
 async fn test_connection(app: &App) -> anyhow::Result<Exit> {
     let config = app.config()?;
-    let client = crate::secrets::soundtrack(&config.soundtrack, &app.env)?.ok_or_else(no_token)?;
+    let client = crate::secrets::soundtrack(&config.soundtrack, &app.env, Pace::Process)?
+        .ok_or_else(no_token)?;
     let probe = client.test_connection().await?;
     let more = if probe.more_accounts { "at least " } else { "" };
     let accounts = plural(probe.accounts_visible as usize, "account");

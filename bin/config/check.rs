@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::duration::show;
 use super::problem::{Problem, Problems, Severity};
-use super::remotes::{http, soundtrack};
+use super::remotes::{breaker, http, soundtrack};
 use super::section::Section;
 use super::{Config, DAY, Database, Private, SECOND};
 use super::{complete_queues, defaults, policy, schedules};
@@ -75,6 +75,9 @@ pub(super) fn document(
     }
     if let Some(section) = root.section("soundtrack") {
         config.soundtrack = soundtrack(section, config.soundtrack);
+    }
+    if let Some(section) = root.section("breaker") {
+        config.breaker = breaker(section);
     }
     if let Some(section) = root.section("http") {
         config.http = http(section, config.http);

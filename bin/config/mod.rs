@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
+use engine::{BreakerRules, Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
 use toml::de::DeTable;
 
 use crate::http::FrontOptions;
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) postgres: Private,
     /// The Soundtrack API.
     pub(crate) soundtrack: Soundtrack,
+    /// When a connection's breaker opens, and for how long.
+    pub(crate) breaker: BreakerRules,
     /// The HTTP front.
     pub(crate) http: Http,
     /// How a worker works, with its queues.
@@ -237,6 +239,7 @@ pub(super) fn defaults(registry: &Registry) -> Config {
             page_size: None,
             refill: None,
         },
+        breaker: BreakerRules::default(),
         http: Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             // The port that OpenTelemetry's Prometheus exporters use; 9090 is Prometheus's own.

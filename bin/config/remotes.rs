@@ -1,11 +1,13 @@
-//! `[soundtrack]` and `[http]`: whom we call, and where we are called.
+//! `[soundtrack]`, `[breaker]` and `[http]`: whom we call, when not, and where we are called.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use engine::BreakerRules;
+
 use super::field::Field;
 use super::section::Section;
-use super::{Http, Soundtrack, TokenSource};
+use super::{DAY, Http, SECOND, Soundtrack, TokenSource};
 
 /// Above a million a second, no limit at all is what is meant.
 const MOST_PER_MINUTE: i64 = 60_000_000;
@@ -42,6 +44,34 @@ pub(super) fn soundtrack(section: Section<'_>, usual: Soundtrack) -> Soundtrack 
         page_size,
         refill,
     }
+}
+
+/// `[breaker]`: when a connection counts as down.
+pub(super) fn breaker(section: Section<'_>) -> BreakerRules {
+    let usual = BreakerRules::default();
+    let span = |key, longest| {
+        section
+            .get(key)
+            .and_then(|field| field.duration(SECOND..=longest))
+    };
+    let hour = SECOND * 3_600;
+    let rules = BreakerRules {
+        window: span("window", hour).unwrap_or(usual.window),
+        first_open: span("open", hour).unwrap_or(usual.first_open),
+        longest_open: span("longest_open", DAY).unwrap_or(usual.longest_open),
+        probe_lease: span("probe_lease", hour).unwrap_or(usual.probe_lease),
+        least_bad: section
+            .get("failures")
+            .and_then(|field| field.integer(1..=10_000))
+            .and_then(|failures| u32::try_from(failures).ok())
+            .unwrap_or(usual.least_bad),
+        share: section
+            .get("share")
+            .and_then(|field| field.number(0.01..=1.0))
+            .unwrap_or(usual.share),
+    };
+    section.finish(&[]);
+    rules
 }
 
 fn token_source(section: &Section<'_>) -> Option<TokenSource> {

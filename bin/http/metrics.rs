@@ -173,7 +173,50 @@ async fn read(client: &engine::Client) -> engine::Result<String> {
     for same in rules.chunk_by(|one, other| one == other) {
         text.sample(&[("alert", same[0])], same.len() as f64);
     }
+    limits(client, &mut text).await?;
     Ok(text.text)
+}
+
+/// What limits the fleet towards its remotes.
+async fn limits(client: &engine::Client, text: &mut Text) -> engine::Result<()> {
+    let (budgets, breakers) = (client.budgets().await?, client.breakers().await?);
+    text.family(
+        "lockstep_budget_tokens",
+        "Tokens that may be taken now; below 0 while calls wait for theirs.",
+    );
+    for budget in &budgets {
+        if let Some(tokens) = budget.tokens {
+            text.sample(&[("budget", &budget.key)], tokens);
+        }
+    }
+    text.family(
+        "lockstep_budget_refill_per_second",
+        "Tokens counted on each second.",
+    );
+    for budget in &budgets {
+        text.sample(&[("budget", &budget.key)], budget.refill_now_per_s);
+    }
+    text.family(
+        "lockstep_budget_blocked",
+        "1 while a refusal keeps everybody from calling.",
+    );
+    for budget in &budgets {
+        let blocked = budget.blocked_until.is_some();
+        text.sample(&[("budget", &budget.key)], f64::from(u8::from(blocked)));
+    }
+    text.family(
+        "lockstep_breaker_open",
+        "1 while jobs of the connection are put off, 0.5 while a probe tries it.",
+    );
+    for breaker in &breakers {
+        let value = match breaker.state {
+            engine::BreakerState::Closed => 0.0,
+            engine::BreakerState::HalfOpen => 0.5,
+            engine::BreakerState::Open => 1.0,
+        };
+        text.sample(&[("connection", &breaker.connection)], value);
+    }
+    Ok(())
 }
 
 /// The Prometheus text format.

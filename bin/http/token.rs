@@ -27,7 +27,10 @@ pub const SCOPES: &[(&str, &str)] = &[
         "jobs:write",
         "enqueue, cancel, retry, run again and delete jobs",
     ),
-    ("queues:write", "pause and resume queues and kinds"),
+    (
+        "queues:write",
+        "pause and resume queues and kinds, change budgets and breakers",
+    ),
     ("schedules:write", "run, pause and resume schedules"),
     ("companies:read", "read companies and zones"),
     ("companies:write", "create and change companies"),

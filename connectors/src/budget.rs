@@ -1,19 +1,54 @@
 //! Pacing: how many tokens of a remote's rate limit are left, and how long to wait for more.
 //!
-//! The seam is two steps: [`SharedBucket::acquire`] before a call, [`Permit::settle`] (or
-//! [`Permit::refused`], [`Permit::unsent`]) after it. A bucket shared by the whole fleet in
-//! Postgres can stand behind the same two steps. Until then a `SharedBucket` knows only the calls
-//! of its own process: another process with the same token is seen through the headers alone, so
-//! one token should have one process.
+//! The seam is two steps: [`Budget::acquire`] before a call, [`Charge::settle`] (or
+//! [`Charge::refused`], [`Charge::unsent`]) after it. Clients know no more than that, so that what
+//! stands behind it may be a [`SharedBucket`], which knows only the calls of its own process, or a
+//! budget that all processes share.
 
 mod bucket;
 mod refill;
 mod shared;
 
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
 use reqwest::header::HeaderMap;
 
 pub use self::bucket::{Bucket, BucketConfig, CallId, Wait};
 pub use self::shared::{Permit, SharedBucket};
+
+/// The tokens of one credential, whoever counts them.
+pub trait Budget: Debug + Send + Sync {
+    /// Waits at most `patience` until a call of `cost` tokens may be sent, and takes them. Send at
+    /// once, then tell the charge how the call ended.
+    fn acquire(&self, cost: u32, patience: Duration) -> Acquiring<'_>;
+
+    /// The largest cost that can ever be let through, in tokens.
+    fn capacity(&self) -> u32;
+}
+
+/// The answer of [`Budget::acquire`]; the wait as it looks when giving up.
+pub type Acquiring<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Charge>, Wait>> + Send + 'a>>;
+
+/// The right to send one call. Dropped without a word, its tokens count as spent.
+pub trait Charge: Debug + Send {
+    /// The call ended; `reading` is what its reply said of the bucket, if anything.
+    fn settle(self: Box<Self>, reading: Option<Cost>);
+
+    /// The rate limit refused the call. `available` is the level the refusal named, `after` the wait it
+    /// named. The answer is the wait before a call of `cost` makes sense, if that is known.
+    fn refused(
+        self: Box<Self>,
+        cost: u32,
+        available: Option<u32>,
+        after: Option<Duration>,
+    ) -> Option<Duration>;
+
+    /// The call was never sent.
+    fn unsent(self: Box<Self>);
+}
 
 /// What one call cost and what was left after it, in tokens, as the remote counted them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@
 //! [`Fence`]. The engine knows nothing of any vendor and keeps everything in the schema `engine`.
 
 mod admit;
+mod breaker;
+mod budget;
 mod client;
 mod clock;
 mod control;
@@ -32,6 +34,8 @@ mod why;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
+pub use breaker::{BreakerRules, BreakerState, BreakerView, Health};
+pub use budget::{BudgetChange, BudgetRule, BudgetView, Draw, Permit, Reading, Reserved, Start};
 pub use client::{Client, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};

@@ -9,6 +9,7 @@
 //! walk proves that it saw everything. The rules are pure and stand in `src/plan/`, the SQL in
 //! `src/store/`, and what a remote's fault means for a job in `src/verdict.rs` alone.
 
+mod budget;
 pub mod company;
 mod env;
 mod error;
@@ -21,6 +22,7 @@ mod store;
 mod verdict;
 pub mod zone;
 
+pub use budget::FleetBudget;
 pub use env::Env;
 pub use error::Error;
 pub use flow::Counters;

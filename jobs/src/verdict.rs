@@ -14,11 +14,14 @@
 //! | Misconfigured | dead | a setting of ours must change |
 //! | Unknown | dead | a write may have worked: look before it is sent again |
 //! | Ok, OkPartial | tries again | not a fault, so an error that says so is a bug |
+//!
+//! For the breaker of the connection, Ok and OkPartial are good news; Retry, AuthExpired, AuthRevoked and
+//! Unknown are bad news; the rest is none: the remote works.
 
 use std::time::Duration;
 
 use connectors::Verdict;
-use engine::{Again, Failure};
+use engine::{Again, Failure, Health};
 
 use crate::Error;
 
@@ -74,6 +77,19 @@ fn of_verdict(verdict: &Verdict) -> Again {
         | Verdict::OkPartial => Again::Backoff,
         // A verdict that is newer than this table: the attempts bound what it can cost.
         _ => Again::Backoff,
+    }
+}
+
+/// What the end of a call says of its connection, for the breaker. A remote that says no to one record
+/// or one price works.
+pub(crate) fn health(verdict: &Verdict) -> Health {
+    match verdict {
+        Verdict::Ok | Verdict::OkPartial => Health::Good,
+        Verdict::Retry | Verdict::AuthExpired | Verdict::AuthRevoked | Verdict::Unknown => {
+            Health::Bad
+        }
+        // Refusals, rejected records, things that are not there, and contracts that differ.
+        _ => Health::Neutral,
     }
 }
 
@@ -274,6 +290,28 @@ mod tests {
     fn verdicts_that_no_error_gives_today_have_an_outcome_too() {
         for verdict in [Verdict::Ok, Verdict::OkPartial] {
             assert_eq!(of_verdict(&verdict), Again::Backoff, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn only_faults_of_the_connection_count_against_it() {
+        let table = [
+            (Verdict::Ok, Health::Good),
+            (Verdict::OkPartial, Health::Good),
+            (Verdict::Retry, Health::Bad),
+            (Verdict::AuthExpired, Health::Bad),
+            (Verdict::AuthRevoked, Health::Bad),
+            (Verdict::Unknown, Health::Bad),
+            (Verdict::Throttled { after: None }, Health::Neutral),
+            (Verdict::Rejected { record: None }, Health::Neutral),
+            (Verdict::Gone, Health::Neutral),
+            (Verdict::Forbidden, Health::Neutral),
+            (Verdict::PageInvalid, Health::Neutral),
+            (Verdict::SchemaDrift, Health::Neutral),
+            (Verdict::Misconfigured, Health::Neutral),
+        ];
+        for (verdict, expected) in table {
+            assert_eq!(health(&verdict), expected, "{verdict:?}");
         }
     }
 

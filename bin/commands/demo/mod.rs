@@ -25,6 +25,7 @@ use crate::crew;
 use crate::database::{self, Opened};
 use crate::http::{FrontOptions, FrontState};
 use crate::output::Exit;
+use crate::secrets::Pace;
 use crate::signals;
 use home::Home;
 
@@ -131,7 +132,9 @@ async fn session(
     let mut session = Session::over(app, config, database, 20).await?;
     session.migrate().await?;
     let token = SecretString::from(simulator.token());
-    session.env.soundtrack = Some(crate::secrets::client(&session.config.soundtrack, &token)?);
+    let pace = Pace::Fleet(&session.client);
+    let client = crate::secrets::client(&session.config.soundtrack, &token, pace)?;
+    session.env.soundtrack = Some(client);
     let kinds = jobs::register(engine::Registry::new(), &session.env);
     session.registry = session.config.apply_to(kinds);
     Ok(session)

@@ -2,6 +2,8 @@
 
 mod alert;
 mod audit;
+mod breaker;
+mod budget;
 mod change;
 mod check;
 mod company;
@@ -108,6 +110,11 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(alert::workers))
         .routes(routes!(alert::list))
         .routes(routes!(audit::list))
+        .routes(routes!(breaker::list))
+        .routes(routes!(breaker::open))
+        .routes(routes!(breaker::close))
+        .routes(routes!(budget::list))
+        .routes(routes!(budget::show, budget::set))
 }
 
 /// The two paths of the replaced system end in a slash. Whoever leaves it out means the same.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::Cost;
 use super::bucket::{Bucket, BucketConfig, CallId, Wait};
+use super::{Acquiring, Budget, Charge, Cost};
 
 /// A [`Bucket`] that many tasks draw from. Cheap to clone; clones are the same bucket.
 #[derive(Clone, Debug)]
@@ -140,6 +140,43 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.end(|bucket, call| bucket.settle(call, None, now()));
+    }
+}
+
+impl Budget for SharedBucket {
+    fn acquire(&self, cost: u32, patience: Duration) -> Acquiring<'_> {
+        Box::pin(async move {
+            let permit = self.acquire_within(cost, patience).await?;
+            Ok(Box::new(permit) as Box<dyn Charge>)
+        })
+    }
+
+    fn capacity(&self) -> u32 {
+        SharedBucket::capacity(self)
+    }
+}
+
+impl Charge for Permit {
+    fn settle(self: Box<Self>, reading: Option<Cost>) {
+        Permit::settle(*self, reading);
+    }
+
+    fn refused(
+        self: Box<Self>,
+        cost: u32,
+        available: Option<u32>,
+        after: Option<Duration>,
+    ) -> Option<Duration> {
+        let bucket = self.bucket.clone();
+        Permit::refused(*self, available, after);
+        match bucket.wait_before(cost) {
+            Wait::For(span) => Some(span),
+            Wait::Go | Wait::ForReading | Wait::Never => None,
+        }
+    }
+
+    fn unsent(self: Box<Self>) {
+        Permit::unsent(*self);
     }
 }
 

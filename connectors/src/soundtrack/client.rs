@@ -12,22 +12,22 @@ use super::classify::{Reply, classify};
 use super::query::Call;
 use super::wire::{self, Account, Next, Page};
 use super::zone::Zone;
-use crate::budget::{Cost, SharedBucket, Wait};
+use crate::budget::{Budget, Cost, Wait};
 use crate::http::{Http, RawReply, Request};
 use crate::{Error, Token};
 
 /// The vendor's own app asks for no more (sheet section 3); the maximum is not documented.
 const LARGEST_PAGE: u16 = 100;
 
-/// A client for one token. Cheap to clone; clones share bucket and learned prices.
+/// A client for one token. Cheap to clone; clones share budget and learned prices.
 ///
-/// Every call waits for the token bucket first, at most [`Config::patience`], and gives
+/// Every call waits for its tokens first, at most [`Config::patience`], and gives
 /// [`Error::Throttled`] with the rest of the wait if that is not enough. No call is repeated
 /// here, but for a failed connection before a read.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: Http,
-    bucket: SharedBucket,
+    budget: Arc<dyn Budget>,
     url: Url,
     token: Token,
     page_size: u16,
@@ -55,7 +55,7 @@ pub struct Probe {
 impl Client {
     /// # Errors
     /// [`Error::Misconfigured`] for an address that is none or a page size outside 1 to 100.
-    pub fn new(config: Config, http: Http, bucket: SharedBucket) -> Result<Self, Error> {
+    pub fn new(config: Config, http: Http, budget: impl Budget + 'static) -> Result<Self, Error> {
         const ACTION: &str = "set up the Soundtrack client";
         let url = Url::parse(&config.base_url)
             .map_err(|_| Error::misconfigured(ACTION, "base_url is not an address"))?;
@@ -73,7 +73,7 @@ impl Client {
         } = config;
         Ok(Self {
             http,
-            bucket,
+            budget: Arc::new(budget),
             url,
             token,
             page_size,
@@ -147,10 +147,10 @@ impl Client {
         take(&classify(call, raw)?)
     }
 
-    /// Gives a reply that is known to classify well, with the bucket settled.
+    /// Gives a reply that is known to classify well, with the budget settled.
     pub(super) async fn send(&self, call: &Call) -> Result<RawReply, Error> {
         let price = self.price(call);
-        let permit = self.bucket.acquire_within(price, self.patience).await;
+        let permit = self.budget.acquire(price, self.patience).await;
         let permit = permit.map_err(|wait| too_dear(call, price, wait))?;
 
         let request = Request {
@@ -183,8 +183,8 @@ impl Client {
             }) => {
                 self.learn_price(call, cost);
                 let available = available.or(reading.map(|reading| reading.available));
-                permit.refused(available, after);
-                let after = after.or_else(|| waited(self.bucket.wait_before(self.price(call))));
+                let wait = permit.refused(self.price(call), available, after);
+                let after = after.or(wait);
                 Err(Error::Throttled {
                     action,
                     after,
@@ -203,7 +203,7 @@ impl Client {
     fn price(&self, call: &Call) -> u32 {
         let prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         let learned = prices.get(call.root).copied();
-        learned.unwrap_or_else(|| call.guess.min(self.bucket.capacity()))
+        learned.unwrap_or_else(|| call.guess.min(self.budget.capacity()))
     }
 
     /// Replies from before the pricing, such as 401 and 5xx, name no price or zero.

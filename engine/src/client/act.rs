@@ -9,7 +9,7 @@ use super::Client;
 use crate::control::{Actor, PauseScope};
 use crate::job::{Enqueued, NewJob};
 use crate::store::wake::CANCEL_CHANNEL;
-use crate::store::{audit, cancel, delete, pause, read, retry};
+use crate::store::{audit, breaker, cancel, delete, pause, read, retry};
 use crate::{Error, Result, State};
 
 impl Client {
@@ -97,6 +97,7 @@ impl Client {
         job.tags = old.tags;
         job.partition_key = old.partition_key;
         job.replayed_from = Some(id);
+        job.rate_keys = breaker::rate_keys(&mut *self.pool.acquire().await?, id).await?;
         job.checked_args()?;
         let actor = actor.clone();
         let stored = self

@@ -1,6 +1,8 @@
 //! The engine as its users see it: connect, migrate, enqueue, read, act. Cloning is cheap.
 
 mod act;
+mod breaker;
+mod budget;
 mod enqueue;
 mod flow;
 mod partition;
@@ -15,6 +17,8 @@ use futures::future::BoxFuture;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use crate::breaker::{BreakerRules, Gates};
+use crate::budget::Fleet;
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
@@ -28,6 +32,8 @@ pub struct Client {
     singles: PgPool,
     hub: Arc<Hub>,
     hints: Arc<Hints>,
+    fleet: Fleet,
+    gates: Arc<Gates>,
 }
 
 impl std::fmt::Debug for Client {
@@ -52,8 +58,11 @@ impl Client {
     /// A client over a pool of the caller's.
     pub fn from_pool(pool: PgPool) -> Client {
         let hints = Arc::new(Hints::start(pool.clone()));
+        let singles = pool::single_pool(&pool);
         Client {
-            singles: pool::single_pool(&pool),
+            fleet: Fleet::new(singles.clone()),
+            gates: Arc::new(Gates::new(singles.clone(), BreakerRules::default())),
+            singles,
             pool,
             hub: Arc::new(Hub::default()),
             hints,
@@ -63,6 +72,17 @@ impl Client {
     /// The pool, for transactions that an enqueue should join.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// The same client with other rules for breakers. All processes of a fleet should have the same.
+    #[must_use]
+    pub fn with_breaker_rules(mut self, rules: BreakerRules) -> Client {
+        self.gates = Arc::new(Gates::new(self.singles.clone(), rules));
+        self
+    }
+
+    pub(crate) fn gates(&self) -> &Arc<Gates> {
+        &self.gates
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -93,8 +113,9 @@ impl Client {
             .collect())
     }
 
-    /// Sends what hints are still to be sent and closes the pool.
+    /// Gives back what tokens were not spent, sends what hints are still to be sent, closes the pool.
     pub async fn close(&self) {
+        self.fleet.settle_all().await;
         self.hints.flush().await;
         self.singles.close().await;
         self.pool.close().await;

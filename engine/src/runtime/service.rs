@@ -66,6 +66,7 @@ impl Dispatch {
             // The settler ends only after the last of these senders is gone.
             let _ = self.settlements.send(settlement).await;
         }
+        self.client.gates().end(attempt.fence.job_id).await;
         self.running.remove(&attempt.fence);
         drop(permit);
     }

@@ -80,6 +80,7 @@ pub(crate) struct Claimed {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) parent_id: Option<Uuid>,
     pub(crate) tags: Vec<String>,
+    pub(crate) rate_keys: Vec<String>,
     pub(crate) trace_context: Option<String>,
 }
 
@@ -142,6 +143,9 @@ fn read(row: &sqlx::postgres::PgRow, job_id: Uuid, nonce: i64) -> Result<Claimed
         parent_id: row.try_get("parent_id")?,
         tags: row
             .try_get::<Option<Vec<String>>, _>("tags")?
+            .unwrap_or_default(),
+        rate_keys: row
+            .try_get::<Option<Vec<String>>, _>("rate_keys")?
             .unwrap_or_default(),
         trace_context: row.try_get("trace_context")?,
     })

@@ -92,12 +92,12 @@ from (select) always
 left join (
     select
         t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts, t.rank_at,
-        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.trace_context,
+        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context,
         case when t.unique_until_claim then engine.pass_key(t.shard, t.kind, t.unique_key, t.id)::text end as passed
     from taken t
     cross join lateral (
         -- `offset 0` keeps this a probe of the primary key for each row.
-        select args, timeout_ms, backoff, parent_id, tags, trace_context
+        select args, timeout_ms, backoff, parent_id, tags, rate_keys, trace_context
         from engine.job
         where shard = t.shard and id = t.id
         offset 0

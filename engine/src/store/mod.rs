@@ -4,6 +4,8 @@
 pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod batch;
+pub(crate) mod breaker;
+pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod delete;

@@ -13,6 +13,7 @@ use super::running::Running;
 use crate::cx::Attempt;
 use crate::runtime::{Registry, Work};
 use crate::store::claim::{Ask, Claimed, Kinds, Taken, claim};
+use crate::store::settle::Settlement;
 use crate::{Client, Entropy, QueueOptions, WorkerOptions};
 
 /// More rows than this in one statement gain nothing and hold locks longer.
@@ -29,6 +30,7 @@ pub(crate) struct Claimer {
     pub(crate) worker_id: Uuid,
     pub(crate) options: WorkerOptions,
     pub(crate) queue: QueueOptions,
+    pub(crate) settlements: mpsc::Sender<Settlement>,
 }
 
 impl Claimer {
@@ -49,7 +51,8 @@ impl Claimer {
                 Ok(taken) => {
                     failures = 0;
                     let drained = keys.drained(&taken, asked);
-                    for (claimed, permit) in taken.jobs.into_iter().zip(permits) {
+                    let claimed = self.let_pass(taken.jobs).await;
+                    for (claimed, permit) in claimed.into_iter().zip(permits) {
                         // The runtime ends only after all claimers have.
                         let _ = work.send(self.begin(claimed, permit));
                     }
@@ -114,10 +117,21 @@ impl Claimer {
         claim(&mut conn, &ask).await
     }
 
-    fn begin(&self, claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
+    fn begin(&self, mut claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
+        let args = std::mem::take(&mut claimed.args);
+        let attempt = Arc::new(self.attempt(claimed));
+        self.running.add(&attempt);
+        Work {
+            attempt,
+            args,
+            permit,
+        }
+    }
+
+    pub(super) fn attempt(&self, claimed: Claimed) -> Attempt {
         let policy = self.registry.policy(&claimed.kind);
         let steps = self.registry.steps(&claimed.kind);
-        let attempt = Arc::new(Attempt {
+        Attempt {
             fence: claimed.fence,
             kind: claimed.kind,
             queue: claimed.queue,
@@ -135,12 +149,6 @@ impl Claimer {
             steps,
             reached: std::sync::Mutex::default(),
             progress_at: std::sync::Mutex::default(),
-        });
-        self.running.add(&attempt);
-        Work {
-            attempt,
-            args: claimed.args,
-            permit,
         }
     }
 }

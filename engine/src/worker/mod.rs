@@ -3,6 +3,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod conclude;
+mod gate;
 pub(crate) mod lease;
 pub(crate) mod running;
 pub(crate) mod settle;
@@ -97,11 +98,11 @@ impl Worker {
         let mut keepers = JoinSet::new();
         let (mut settlers, mut runtimes) = (JoinSet::new(), JoinSet::new());
         let settlements = self.spawn_settler(&mut settlers, &hot);
-        let work = self.spawn_runtime(&mut runtimes, settlements, running.clone());
-        for claimer in self.claimers(&running, &hot) {
+        let work = self.spawn_runtime(&mut runtimes, settlements.clone(), running.clone());
+        for claimer in self.claimers(&running, &hot, &settlements) {
             askers.spawn(claimer.run(work.clone(), asking.clone()));
         }
-        drop(work);
+        drop((work, settlements));
         service::spawn(&mut askers, &self.service(&hot, &asking));
         askers.spawn(wake::listen(
             own_pool.clone(),
@@ -152,7 +153,12 @@ impl Worker {
         Ok(())
     }
 
-    fn claimers(&self, running: &Arc<Running>, hot: &PgPool) -> Vec<claim::Claimer> {
+    fn claimers(
+        &self,
+        running: &Arc<Running>,
+        hot: &PgPool,
+        settlements: &mpsc::Sender<Settlement>,
+    ) -> Vec<claim::Claimer> {
         let claimer = |queue: &crate::QueueOptions| claim::Claimer {
             client: self.client.clone(),
             hot: hot.clone(),
@@ -162,6 +168,7 @@ impl Worker {
             worker_id: self.id,
             options: self.options.clone(),
             queue: queue.clone(),
+            settlements: settlements.clone(),
         };
         self.options.queues.iter().map(claimer).collect()
     }

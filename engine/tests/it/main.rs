@@ -9,6 +9,8 @@ mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
 mod batches;
+mod breakers;
+mod budgets;
 mod crash;
 mod enqueue;
 mod enqueue_sql;

@@ -25,6 +25,9 @@ pub(crate) trait Stream: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     type Record: Send + Sync + 'static;
 
+    /// Whose breaker hears how the calls end: a rate key of the job.
+    const CONNECTION: &'static str;
+
     /// What the listing depends on. Under another scope, a row that is missing proves nothing.
     fn scope(&self) -> &str;
 

@@ -8,7 +8,7 @@ use engine::{Again, Cx, Failure, Outcome};
 use super::{Page, Progress, Stream, open, page};
 use crate::run::Run;
 use crate::store::run::Ending;
-use crate::{Env, Error, store};
+use crate::{Env, Error, store, verdict};
 
 /// Makes the job's outcome of the run that ended.
 pub(crate) type Conclude = Arc<dyn Fn(&Run) -> Result<Outcome, Error> + Send + Sync>;
@@ -64,6 +64,10 @@ async fn fetch<S: Stream>(
         () = cx.stopped() => return Err(Error::Stopped),
         asked = stream.page(progress.cursor.clone()) => asked,
     };
+    let verdict = asked
+        .as_ref()
+        .map_or_else(connectors::Error::verdict, |_| Verdict::Ok);
+    tell::<S>(cx, &verdict).await;
     match asked {
         Ok(page) => Ok(page),
         Err(error) => {
@@ -73,6 +77,18 @@ async fn fetch<S: Stream>(
             }
             Err(error.into())
         }
+    }
+}
+
+/// The breaker is a help: that it cannot be told is no fault of the job.
+async fn tell<S: Stream>(cx: &Cx<Env>, verdict: &Verdict) {
+    let health = verdict::health(verdict);
+    let told = cx
+        .client()
+        .report_health(S::CONNECTION, cx.job_id(), health)
+        .await;
+    if let Err(error) = told {
+        tracing::debug!(error = %error, "could not tell the breaker how a call ended");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use engine::{Client, Enqueued, NewJob, Twin, UniqueScope};
 
-use super::{SyncAll, SyncZones};
+use super::{CONNECTION, SyncAll, SyncZones};
 
 /// Before everything that nobody waits for.
 const INTERACTIVE: i16 = -10;
@@ -54,4 +54,5 @@ fn sync(company_id: i64) -> NewJob {
     NewJob::of(&SyncZones { company_id })
         .unique(key.as_str(), UniqueScope::QueuedOrRunning, Twin::Keep)
         .partition_key(key)
+        .rate_key(CONNECTION)
 }

@@ -8,3 +8,6 @@ mod sync_zones;
 pub use enqueue::{enqueue_sync, enqueue_sync_all, sync_all_of, sync_of};
 pub use sync_all::{FailedCompany, SyncAll, Totals};
 pub use sync_zones::{Summary, SyncZones};
+
+/// The connection: the key of its rate budget and of its breaker.
+pub const CONNECTION: &str = "soundtrack/default";

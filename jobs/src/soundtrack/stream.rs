@@ -26,6 +26,7 @@ pub(super) struct Zones {
 impl Stream for Zones {
     const NAME: &'static str = "soundtrack.zones";
     type Record = ZoneRecord;
+    const CONNECTION: &'static str = super::CONNECTION;
 
     fn scope(&self) -> &str {
         &self.account_id

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::Token;
-use connectors::budget::{BucketConfig, SharedBucket};
+use connectors::budget::{BucketConfig, Budget, SharedBucket};
 use connectors::http::{Http, HttpConfig};
 use connectors::soundtrack::{Client, Config};
 use engine::testing::{Database, WorkerGuard, run_worker};
@@ -269,6 +269,15 @@ impl House {
 }
 
 pub(crate) fn client(url: &str, token: &str, page_size: u16, bucket: BucketConfig) -> Client {
+    client_with(url, token, page_size, SharedBucket::new(bucket))
+}
+
+pub(crate) fn client_with(
+    url: &str,
+    token: &str,
+    page_size: u16,
+    budget: impl Budget + 'static,
+) -> Client {
     let hosts = vec!["127.0.0.1".to_owned()];
     let http = Http::new(HttpConfig {
         allowed_hosts: hosts,
@@ -277,7 +286,7 @@ pub(crate) fn client(url: &str, token: &str, page_size: u16, bucket: BucketConfi
     .unwrap();
     let mut config = Config::new(Token::basic(token).unwrap());
     (config.base_url, config.page_size) = (url.to_owned(), page_size);
-    Client::new(config, http, SharedBucket::new(bucket)).unwrap()
+    Client::new(config, http, budget).unwrap()
 }
 
 pub(crate) fn registry(env: &jobs::Env, max_attempts: u16) -> Registry {

@@ -38,6 +38,19 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     super::company(&database, &company).await;
     declare(&database).await;
     let token = database_token(&database).await;
+    let rule = engine::BudgetRule {
+        key: "soundtrack/default".into(),
+        capacity: 3_600.0,
+        refill_per_s: 5.0,
+        refill_ceiling_per_s: 50.0,
+        start: engine::Start::Full,
+    };
+    let client = database.client();
+    client.declare_budget(&rule).await.expect("budget");
+    client
+        .close_breaker(&rule.key, None, &Actor::new("tester", "test"))
+        .await
+        .expect("breaker");
     let changes: &[&[&str]] = &[
         &["migrate"],
         &["enqueue", "soundtrack.sync_all"],
@@ -48,6 +61,9 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         &["dead", "replay", "--all"],
         &["queue", "pause", "default"],
         &["queue", "resume", "default"],
+        &["breaker", "open", "soundtrack/default"],
+        &["breaker", "close", "soundtrack/default"],
+        &["budget", "set", "soundtrack/default", "--refill", "9"],
         &["company", "add", "Marriott"],
         &["company", "set", "1", "--name", "Marriott"],
         &["company", "delete", "1"],

@@ -150,6 +150,79 @@ async fn a_schedule_is_listed_run_paused_and_resumed() {
 }
 
 #[tokio::test]
+async fn a_breaker_is_opened_and_closed_with_a_reason() {
+    let front = Front::start().await;
+    let path = |verb: &str| format!("/breakers/soundtrack%2Fdefault/{verb}");
+
+    let unknown = front.post(&path("close"), json!({})).await.0;
+    let bad = front.post(&path("open"), json!({"for_s": 0})).await.0;
+    let dry = front
+        .post(&(path("open") + "?dry_run=true"), json!({}))
+        .await;
+    let (_, none) = front.get("/breakers").await;
+    let opening = json!({"reason": "maintenance", "for_s": 600});
+    let opened = front.post(&path("open"), opening).await;
+    let (_, open) = front.get("/breakers").await;
+    let closed = front.post(&path("close"), json!({"reason": "done"})).await;
+    let (_, after) = front.get("/breakers").await;
+
+    assert_eq!((unknown, bad), (404, 422));
+    assert_eq!(dry, (200, json!({"changed": true, "dry_run": true})));
+    assert_eq!(none["data"], json!([]));
+    assert_eq!(
+        (opened, closed.clone()),
+        (closed, (200, json!({"changed": true})))
+    );
+    let row = &open["data"][0];
+    assert_eq!(
+        (&row["connection"], &row["state"], &row["reason"]),
+        (
+            &json!("soundtrack/default"),
+            &json!("open"),
+            &json!("maintenance")
+        )
+    );
+    assert_eq!(row["forced_by"], "admin");
+    assert_eq!(after["data"][0]["state"], "closed");
+}
+
+#[tokio::test]
+async fn a_budget_is_listed_shown_and_changed_for_good() {
+    let front = Front::start().await;
+    let rule = engine::BudgetRule {
+        key: "soundtrack/default".into(),
+        capacity: 3_600.0,
+        refill_per_s: 5.0,
+        refill_ceiling_per_s: 50.0,
+        start: engine::Start::Full,
+    };
+    front
+        .client()
+        .declare_budget(&rule)
+        .await
+        .expect("declared");
+    let path = "/budgets/soundtrack%2Fdefault";
+    let patch = async |body| {
+        let ask = front.ask(Method::PATCH, path).json(&body);
+        read(send(ask).await).await
+    };
+
+    let (_, before) = front.get("/budgets").await;
+    let bad = patch(json!({"refill_per_s": 0})).await.0;
+    let set = patch(json!({"refill_per_s": 20, "reason": "a new plan"})).await;
+    let (_, after) = front.get(path).await;
+    let unknown = front.get("/budgets/none").await.0;
+
+    assert_eq!(before["data"][0]["tokens"], json!(3_600.0));
+    assert_eq!((bad, unknown), (422, 404));
+    assert_eq!(set, (200, json!({"changed": true})));
+    assert_eq!(
+        (&after["refill_per_s"], &after["source"]),
+        (&json!(20.0), &json!("person"))
+    );
+}
+
+#[tokio::test]
 async fn workers_and_alerts_are_listed() {
     let front = Front::start().await;
     let worker = super::sync::work(&front);

@@ -1,4 +1,5 @@
 //! Judged by the clock: run with no more at once than the machine has cores.
 
 mod bulk;
+mod fleet;
 mod throttled;

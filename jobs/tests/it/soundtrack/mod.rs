@@ -1,5 +1,6 @@
 mod adopt;
 mod answers;
+mod outage;
 mod resume;
 mod sweep;
 mod sync_all;

@@ -1,0 +1,221 @@
+//! The gates of this process: what is shut, kept for a moment; what calls have told, gathered for a
+//! moment; and which of our jobs are probes. Idle, it asks nothing: it looks only when a job with rate
+//! keys was claimed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Breaker, BreakerRules, BreakerState, Event, Health, Pass};
+use crate::store::breaker::{self, Force, Shut};
+use crate::{Error, Result};
+
+/// How old a look may be. People's changes are obeyed within a second.
+const FRESH: Duration = Duration::from_millis(500);
+/// Good news is gathered for so long; bad news is told at once.
+const GATHER: Duration = Duration::from_secs(1);
+/// Moves that lost against another before giving up; each loss is another's success.
+const TRIES: usize = 50;
+
+/// Shared by all handles and workers of a process.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    pool: PgPool,
+    rules: BreakerRules,
+    look: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Shut>>)>>,
+    heard: Mutex<HashMap<String, Tally>>,
+    probes: Mutex<HashMap<Uuid, String>>,
+}
+
+#[derive(Debug)]
+struct Tally {
+    good: i32,
+    told_at: Instant,
+}
+
+/// Why a job may not run now, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PutOff {
+    pub(crate) code: &'static str,
+    pub(crate) key: String,
+    pub(crate) delay: Duration,
+}
+
+impl Gates {
+    pub(crate) fn new(pool: PgPool, rules: BreakerRules) -> Gates {
+        Gates {
+            pool,
+            rules,
+            look: tokio::sync::Mutex::default(),
+            heard: Mutex::default(),
+            probes: Mutex::default(),
+        }
+    }
+
+    /// Whether a job that was just claimed may run. All its keys are looked at first, so that a job that
+    /// cannot run anyway is nobody's probe.
+    pub(crate) async fn pass(&self, job: Uuid, keys: &[String]) -> Result<Option<PutOff>> {
+        let look = self.look().await?;
+        let shut = || look.iter().filter(|shut| keys.contains(&shut.key));
+        let longest = shut().max_by_key(|shut| shut.wait_ms);
+        if let Some(shut) = longest.filter(|shut| shut.wait_ms > 0) {
+            return Ok(Some(put_off(&shut.key, shut.is_budget, shut.wait_ms)));
+        }
+        for key in shut().filter(|shut| !shut.is_budget).map(|shut| &shut.key) {
+            let (now, pass) = self.moved(key, Event::Ask { job }).await?;
+            match pass {
+                Pass::Go => {}
+                Pass::Probe => {
+                    tracing::info!(job.id = %job, connection = key, "job {job} is the probe of {key}");
+                    self.probes().insert(job, key.clone());
+                }
+                Pass::At(at) => {
+                    self.ended(job).await?;
+                    return Ok(Some(put_off(key, false, at - now)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A call of a job told something of its connection.
+    pub(crate) async fn hear(&self, connection: &str, job: Uuid, health: Health) -> Result<()> {
+        let is_probe = self.probes().get(&job).is_some_and(|key| key == connection);
+        let bad = match health {
+            Health::Neutral => return Ok(()),
+            Health::Good => 0,
+            Health::Bad => 1,
+        };
+        let good = {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let tally = heard.entry(connection.to_owned()).or_insert(Tally {
+                good: 0,
+                told_at: Instant::now(),
+            });
+            tally.good += 1 - bad;
+            if bad == 0 && !is_probe && tally.told_at.elapsed() < GATHER {
+                return Ok(());
+            }
+            tally.told_at = Instant::now();
+            std::mem::take(&mut tally.good)
+        };
+        self.moved(connection, Event::Heard { good, bad, job })
+            .await?;
+        if is_probe {
+            self.probes().remove(&job);
+        }
+        Ok(())
+    }
+
+    /// A job has ended. A probe that told nothing makes room for the next.
+    pub(crate) async fn ended(&self, job: Uuid) -> Result<()> {
+        let probed = self.probes().remove(&job);
+        if let Some(connection) = probed {
+            self.moved(&connection, Event::Ended { job }).await?;
+        }
+        Ok(())
+    }
+
+    /// The same, for those who can do nothing about a fault: the probe's lease runs out.
+    pub(crate) async fn end(&self, job: Uuid) {
+        if let Err(error) = self.ended(job).await {
+            tracing::warn!(%error, job.id = %job, "could not say that the probe has ended");
+        }
+    }
+
+    /// A person's move, in the caller's transaction.
+    pub(crate) async fn force(
+        conn: &mut sqlx::postgres::PgConnection,
+        connection: &str,
+        event: Event,
+        force: &Force,
+    ) -> Result<()> {
+        for _ in 0..TRIES {
+            let loaded = breaker::load(conn, connection).await?;
+            // People's moves follow no rules.
+            let rules = BreakerRules::default();
+            let (next, _) = loaded.breaker.step(event, loaded.now, &rules);
+            if breaker::store(conn, connection, &loaded, &next, Some(force)).await? {
+                return Ok(());
+            }
+        }
+        Err(busy(connection))
+    }
+
+    /// Moves a breaker; the database's clock and the answer.
+    async fn moved(&self, connection: &str, event: Event) -> Result<(i64, Pass)> {
+        let mut conn = self.pool.acquire().await?;
+        for _ in 0..TRIES {
+            let loaded = breaker::load(&mut conn, connection).await?;
+            let (next, pass) = loaded.breaker.step(event, loaded.now, &self.rules);
+            if next == loaded.breaker
+                || breaker::store(&mut conn, connection, &loaded, &next, None).await?
+            {
+                drop(conn);
+                self.tell(connection, &loaded.breaker, &next).await;
+                return Ok((loaded.now, pass));
+            }
+        }
+        Err(busy(connection))
+    }
+
+    async fn tell(&self, connection: &str, before: &Breaker, after: &Breaker) {
+        if before.state == after.state {
+            return;
+        }
+        self.forget().await;
+        let state = after.state.as_str();
+        metrics::counter!("lockstep_breaker_moves_total", "state" => state).increment(1);
+        if after.state == BreakerState::Open {
+            tracing::warn!(
+                connection,
+                opens = after.opens,
+                "opened the breaker of {connection}"
+            );
+        } else {
+            tracing::info!(connection, state, "the breaker of {connection} is {state}");
+        }
+    }
+
+    /// Our own next look must see what we have changed.
+    pub(crate) async fn forget(&self) {
+        *self.look.lock().await = None;
+    }
+
+    async fn look(&self) -> Result<Arc<Vec<Shut>>> {
+        let mut look = self.look.lock().await;
+        if let Some((at, shut)) = &*look
+            && at.elapsed() < FRESH
+        {
+            return Ok(shut.clone());
+        }
+        let asked = Instant::now();
+        let shut = Arc::new(breaker::shut(&self.pool).await?);
+        *look = Some((asked, shut.clone()));
+        Ok(shut)
+    }
+
+    fn probes(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put_off(key: &str, is_budget: bool, wait_ms: i64) -> PutOff {
+    PutOff {
+        code: if is_budget {
+            "budget_blocked"
+        } else {
+            "connection_open"
+        },
+        key: key.to_owned(),
+        delay: Duration::from_millis(u64::try_from(wait_ms.clamp(1, 120_000)).unwrap_or(1)),
+    }
+}
+
+fn busy(connection: &str) -> Error {
+    Error::Invalid(format!("the breaker of {connection} changes too often"))
+}

@@ -1,0 +1,169 @@
+//! Breaker: load one, store a move under the version it was decided on, list what is shut.
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgPool, PgRow};
+use uuid::Uuid;
+
+use super::SHARD;
+use super::row::{instant, instant_or_none};
+use crate::Result;
+use crate::breaker::{Breaker, BreakerState, BreakerView, Ramp};
+
+/// A breaker as it is stored, with the version a move must name and the database's clock.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) breaker: Breaker,
+    /// None when it was never stored.
+    pub(crate) version: Option<i64>,
+    pub(crate) now: i64,
+}
+
+/// Who forced a breaker, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Force {
+    pub(crate) by: String,
+    pub(crate) reason: Option<String>,
+}
+
+/// The breaker of a connection; a closed one when there is none.
+pub(crate) async fn load(conn: &mut PgConnection, connection: &str) -> Result<Loaded> {
+    let row = sqlx::query(include_str!("load_breaker.sql"))
+        .bind(SHARD)
+        .bind(connection)
+        .fetch_one(conn)
+        .await?;
+    let (now, version): (i64, Option<i64>) = (row.try_get("now")?, row.try_get("version")?);
+    let breaker = match version {
+        Some(_) => read(&row)?,
+        None => Breaker::closed(now),
+    };
+    Ok(Loaded {
+        breaker,
+        version,
+        now,
+    })
+}
+
+fn read(row: &PgRow) -> Result<Breaker> {
+    let (job, until): (Option<Uuid>, Option<i64>) =
+        (row.try_get("probe_job")?, row.try_get("probe_until")?);
+    let ramp_since: Option<i64> = row.try_get("ramp_since")?;
+    let (second, taken) = (row.try_get("ramp_second")?, row.try_get("ramp_taken")?);
+    Ok(Breaker {
+        state: BreakerState::parse(row.try_get("state")?),
+        half_began: row.try_get("half_began")?,
+        now: (row.try_get("good_now")?, row.try_get("bad_now")?),
+        before: (row.try_get("good_before")?, row.try_get("bad_before")?),
+        opens: row.try_get("opens")?,
+        opened_at: row.try_get("opened_at")?,
+        open_until: row.try_get("open_until")?,
+        probe: job.zip(until),
+        ramp: ramp_since.map(|since| Ramp {
+            since,
+            second,
+            taken,
+        }),
+    })
+}
+
+/// Stores a move; false when another was stored first, and then nothing has changed.
+pub(crate) async fn store(
+    conn: &mut PgConnection,
+    connection: &str,
+    loaded: &Loaded,
+    next: &Breaker,
+    force: Option<&Force>,
+) -> Result<bool> {
+    let done = sqlx::query(include_str!("store_breaker.sql"))
+        .bind(SHARD)
+        .bind(connection)
+        .bind(loaded.version)
+        .bind(next.state.as_str())
+        .bind(next.half_began)
+        .bind([next.now.0, next.now.1, next.before.0, next.before.1])
+        .bind(next.opens)
+        .bind(next.opened_at)
+        .bind(next.open_until)
+        .bind(next.probe.map(|(job, _)| job))
+        .bind(next.probe.map(|(_, until)| until))
+        .bind(next.ramp.map(|ramp| ramp.since))
+        .bind(next.ramp.map_or(0, |ramp| ramp.second))
+        .bind(next.ramp.map_or(0, |ramp| ramp.taken))
+        .bind(force.map(|force| force.by.as_str()))
+        .bind(force.and_then(|force| force.reason.as_deref()))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// A connection that jobs may not simply use now.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Shut {
+    pub(crate) key: String,
+    /// True for a budget; else its breaker says who passes.
+    pub(crate) is_budget: bool,
+    /// For how long surely none passes.
+    pub(crate) wait_ms: i64,
+}
+
+/// Everything that is shut: mostly nothing.
+pub(crate) async fn shut(pool: &PgPool) -> Result<Vec<Shut>> {
+    Ok(sqlx::query_as(
+        "select key, true as is_budget, \
+             ceil(extract(epoch from blocked_until - now()) * 1000)::bigint as wait_ms \
+         from engine.budget where shard = $1 and blocked_until > now() \
+         union all \
+         select connection, false, case when state = 'open' \
+             then greatest(0, ceil(extract(epoch from coalesce(open_until, now() + interval '1 minute') - now()) * 1000)) \
+             else 0 end::bigint \
+         from engine.breaker where shard = $1 and (state <> 'closed' or ramp_since is not null)",
+    )
+    .bind(SHARD)
+    .fetch_all(pool)
+    .await?)
+}
+
+/// All breakers, or the one of that connection.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    connection: Option<&str>,
+) -> Result<Vec<BreakerView>> {
+    let rows = sqlx::query(
+        "select connection, state, good_now + good_before as good, bad_now + bad_before as bad, opens, \
+             opened_at, open_until, probe_job, forced_by, forced_at, reason, changed_at \
+         from engine.breaker where shard = $1 and ($2::text is null or connection = $2) order by connection",
+    )
+    .bind(SHARD)
+    .bind(connection)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(BreakerView {
+                connection: row.try_get("connection")?,
+                state: BreakerState::parse(row.try_get("state")?),
+                good: row.try_get::<i32, _>("good")?.into(),
+                bad: row.try_get::<i32, _>("bad")?.into(),
+                opens: row.try_get::<i32, _>("opens")?.into(),
+                opened_at: instant_or_none(row, "opened_at")?,
+                open_until: instant_or_none(row, "open_until")?,
+                probe_job: row.try_get("probe_job")?,
+                forced_by: row.try_get("forced_by")?,
+                forced_at: instant_or_none(row, "forced_at")?,
+                reason: row.try_get("reason")?,
+                changed_at: instant(row, "changed_at")?,
+            })
+        })
+        .collect()
+}
+
+/// The connections a job uses.
+pub(crate) async fn rate_keys(conn: &mut PgConnection, id: Uuid) -> Result<Vec<String>> {
+    let keys: Option<Option<Vec<String>>> =
+        sqlx::query_scalar("select rate_keys from engine.job where shard = $1 and id = $2")
+            .bind(SHARD)
+            .bind(id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(keys.flatten().unwrap_or_default())
+}

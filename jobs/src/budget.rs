@@ -1,0 +1,97 @@
+//! The seam between a remote's client and the fleet's budget: connectors ask, the engine counts.
+
+use std::time::Duration;
+
+use connectors::budget::{Acquiring, BucketConfig, Budget, Charge, Cost, Wait};
+use engine::{BudgetRule, Client, Draw, Permit, Reading, Reserved, Start};
+use tokio::sync::OnceCell;
+
+/// The wait while the database cannot say how long it is.
+const OUTAGE: Duration = Duration::from_secs(1);
+
+/// One credential's tokens, counted over all processes.
+#[derive(Debug)]
+pub struct FleetBudget {
+    client: Client,
+    rule: BudgetRule,
+    declared: OnceCell<()>,
+}
+
+impl FleetBudget {
+    /// The budget of a key such as `soundtrack/default`. It is declared with the first call, so that a
+    /// process that makes none leaves no trace.
+    #[must_use]
+    pub fn new(client: Client, key: impl Into<String>, config: BucketConfig) -> FleetBudget {
+        let rule = BudgetRule {
+            key: key.into(),
+            capacity: f64::from(config.capacity),
+            refill_per_s: config.refill_per_s,
+            refill_ceiling_per_s: config.refill_ceiling_per_s,
+            start: Start::Unknown,
+        };
+        FleetBudget {
+            client,
+            rule,
+            declared: OnceCell::new(),
+        }
+    }
+
+    async fn reserve(&self, cost: u32, patience: Duration) -> engine::Result<Reserved> {
+        self.declared
+            .get_or_try_init(|| self.client.declare_budget(&self.rule))
+            .await?;
+        let draw = Draw {
+            key: self.rule.key.clone(),
+            cost: f64::from(cost),
+        };
+        self.client.reserve(&[draw], patience).await
+    }
+}
+
+impl Budget for FleetBudget {
+    fn acquire(&self, cost: u32, patience: Duration) -> Acquiring<'_> {
+        Box::pin(async move {
+            match self.reserve(cost, patience).await {
+                Ok(Reserved::Go(permit)) => Ok(Box::new(FleetCharge(permit)) as Box<dyn Charge>),
+                Ok(Reserved::Wait(wait)) => Err(Wait::For(wait)),
+                Ok(Reserved::Never) => Err(Wait::Never),
+                Err(error) => {
+                    // Calling without asking could cost everybody a refusal.
+                    tracing::warn!(%error, budget = self.rule.key, "could not ask for tokens; putting the call off");
+                    Err(Wait::For(OUTAGE))
+                }
+            }
+        })
+    }
+
+    fn capacity(&self) -> u32 {
+        let heard = self.client.budget_capacity(&self.rule.key);
+        // A float to integer cast saturates.
+        heard.map_or(self.rule.capacity, |capacity| capacity.min(1e9)) as u32
+    }
+}
+
+#[derive(Debug)]
+struct FleetCharge(Permit);
+
+impl Charge for FleetCharge {
+    fn settle(self: Box<Self>, reading: Option<Cost>) {
+        self.0.settle(reading.map(|reading| Reading {
+            cost: f64::from(reading.cost),
+            available: f64::from(reading.available),
+        }));
+    }
+
+    fn refused(
+        self: Box<Self>,
+        _cost: u32,
+        available: Option<u32>,
+        after: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.0.refuse(available.map(f64::from), after))
+    }
+
+    fn unsent(self: Box<Self>) {
+        self.0.unsent();
+    }
+}
