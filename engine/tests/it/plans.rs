@@ -167,13 +167,16 @@ async fn session(db: &Database, hot: &Hot) -> PgConnection {
     for (name, value) in hot_settings() {
         statements.push_str(&format!("set {name} = {value}; "));
     }
-    statements.push_str(&format!("prepare hot ({}) as {};", hot.types, hot.sql));
-    statements.push_str(&format!("begin; execute hot ({}); rollback", hot.args()));
+    statements.push_str(&format!("prepare hot ({}) as {}", hot.types, hot.sql));
+    // In messages of their own: the statements of one message are one transaction.
+    let run = format!("begin; execute hot ({}); rollback", hot.args());
     let mut conn = db.pool().acquire().await.unwrap().detach();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-        .execute(&mut conn)
-        .await
-        .unwrap();
+    for message in [statements, run] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(message))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
     conn
 }
 
@@ -227,7 +230,7 @@ fn hot_statements() -> Vec<(&'static str, Hot, Vec<&'static str>, u64)> {
         ("claim", CLAIM, claims, 400),
         ("complete", COMPLETE, vec!["running_pkey"], 200 * 25),
         ("settle", SETTLE, vec!["running_pkey"], 200 * 30),
-        ("heartbeat", HEARTBEAT, vec!["running_pkey"], 200 * 15),
+        ("heartbeat", HEARTBEAT, vec!["running_pkey"], 200 * 25),
         ("promote", PROMOTE, vec!["pending_timed"], 50),
     ]
 }
