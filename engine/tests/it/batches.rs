@@ -125,7 +125,7 @@ async fn a_part_whose_key_somebody_else_holds_is_stood_for_by_that_job() {
             .is_some_and(|batch| (batch.total, batch.pending) == (2, 1))
     })
     .await;
-    assert_eq!(job(client, id).await.state, State::Waiting);
+    reaches(client, id, State::Waiting).await;
     gate.open(1);
 
     let parent = ended(client, id).await;
