@@ -6,6 +6,7 @@ mod flow;
 mod partition;
 mod read;
 pub(crate) mod schedule;
+mod signal;
 mod token;
 
 use std::sync::Arc;
