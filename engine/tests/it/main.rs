@@ -24,3 +24,4 @@ mod schedules;
 mod support;
 mod unique;
 mod unique_more;
+mod upgrade;
