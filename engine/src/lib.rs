@@ -28,7 +28,7 @@ mod view;
 mod worker;
 
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
-pub use client::Client;
+pub use client::{Client, LONGEST_CHAIN};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
 pub use cx::Cx;

@@ -14,6 +14,9 @@ use crate::{Error, Result};
 const CHUNK: usize = 5_000;
 /// Members a transaction cancels.
 const CANCELS: i64 = 500;
+/// The most jobs of a chain. When it breaks, each end is written inside the one before, by functions for
+/// which Postgres has a stack of 2 MB.
+pub const LONGEST_CHAIN: usize = 100;
 /// The names of batches that an owner waits for before it has run.
 const BATCH: &str = "batch";
 const CHAIN: &str = "chain";
@@ -76,7 +79,8 @@ impl Client {
     /// dies or is cancelled, those after it are cancelled. The same jobs sent again are one chain.
     ///
     /// # Errors
-    /// As [`Client::enqueue`]; [`Error::Invalid`] when a unique or idempotency key is taken.
+    /// As [`Client::enqueue`]; [`Error::Invalid`] when an id or a key is taken, and beyond
+    /// [`LONGEST_CHAIN`] jobs.
     pub async fn enqueue_chain(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         let client = self.clone();
         self.in_transaction(move |tx| {
@@ -94,6 +98,12 @@ impl Client {
         tx: &mut PgConnection,
         mut jobs: Vec<NewJob>,
     ) -> Result<Vec<Enqueued>> {
+        if jobs.len() > LONGEST_CHAIN {
+            return Err(Error::Invalid(format!(
+                "a chain of {} jobs: at most {LONGEST_CHAIN} are taken",
+                jobs.len()
+            )));
+        }
         // Sent before: then its links are there, and all of its jobs must be.
         let mut links = 0;
         for next in 1..jobs.len() {

@@ -9,6 +9,8 @@ pub(crate) mod schedule;
 mod signal;
 mod token;
 
+pub use flow::LONGEST_CHAIN;
+
 use std::sync::Arc;
 
 use futures::future::BoxFuture;

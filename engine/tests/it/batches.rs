@@ -468,3 +468,20 @@ async fn a_finaliser_that_names_a_step_as_its_own_batch_is_told() {
     assert_eq!(job.state, State::Dead);
     assert!(job.error.unwrap().contains("give the step another"));
 }
+
+#[tokio::test]
+async fn the_longest_chain_that_is_taken_can_break_at_its_first_job() {
+    let db = Database::new().await;
+    let links = |count| -> Vec<NewJob> { (0..count).map(|n| act(&format!("bad {n}"))).collect() };
+    let _worker = run_worker(db.client(), families(), quick());
+
+    let longest = links(engine::LONGEST_CHAIN);
+    let chain = db.client().enqueue_chain(longest).await.unwrap();
+    let too_long = links(engine::LONGEST_CHAIN + 1);
+    let error = db.client().enqueue_chain(too_long).await.unwrap_err();
+
+    assert!(error.to_string().contains("at most 100"), "{error}");
+    let last = ended(db.client(), chain.last().unwrap().id).await;
+    assert_eq!(last.code.as_deref(), Some("chain_broken"));
+    assert_eq!(number(&db, "select count(*) from engine.ended").await, 100);
+}
