@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, check, company, completions, db, dead, demo, doctor, enqueue, job, kind, migrate,
-    queue, schedule, serve, sync, token, version, worker, zone,
+    partition, queue, schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -110,6 +110,9 @@ pub(crate) enum Command {
     /// Look at kinds and their policies, pause and resume them
     #[command(subcommand)]
     Kind(kind::Kind),
+    /// Look at ordered partitions that a dead job holds up, and let them go on
+    #[command(subcommand)]
+    Partition(partition::Partition),
     /// Look at schedules, their runs, and run them now
     #[command(subcommand)]
     Schedule(schedule::Schedule),

@@ -13,6 +13,7 @@ pub(crate) mod enqueue;
 pub(crate) mod job;
 pub(crate) mod kind;
 pub(crate) mod migrate;
+pub(crate) mod partition;
 mod pause;
 pub(crate) mod queue;
 pub(crate) mod schedule;
@@ -44,6 +45,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Dead(it) => Box::pin(dead::run(app, it)).await,
         Command::Queue(it) => Box::pin(queue::run(app, it)).await,
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
+        Command::Partition(it) => Box::pin(partition::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,

@@ -13,6 +13,7 @@ async fn an_empty_list_is_an_empty_array_and_no_error() {
         "dead list",
         "queue list",
         "kind list",
+        "partition list",
         "schedule list",
         "company list",
         "zone list",
