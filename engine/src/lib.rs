@@ -46,5 +46,10 @@ pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{AttemptView, JobFilter, JobView, Page, QueueView, ServerView, WorkerView};
 pub use worker::{Counts, Worker};
 
+/// The example for authors of handlers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/flows.md")]
+struct Flows;
+
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;
