@@ -4,10 +4,11 @@
 //! Await what is here to its end. sqlx may hand a connection with an open transaction back to the pool
 //! when a future is dropped: HTTP requests run in tasks of their own, commands in `main`.
 
-use engine::{Actor, Client, Enqueued, Error, NewJob};
+use engine::{Actor, Batch, Client, Enqueued, Error, NewJob};
 use jobs::company::{self, Company, NewCompany, Patch};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
 
 /// How often a transaction that lost against another is begun before that is the caller's error.
 const MOST_TRIES: u32 = 5;
@@ -67,13 +68,23 @@ pub(crate) async fn enqueue(
     asked: &Asked,
     told: impl Fn(&[Enqueued]) -> Option<Told>,
 ) -> engine::Result<Vec<Enqueued>> {
-    let mut tries = 1;
+    let mut tries = Tries(0);
     loop {
-        match enqueue_once(client, jobs, asked, &told).await {
-            // Two that lock keys and rows crosswise: one of them was chosen to begin again.
-            Err(error) if lost_to_another(&error) && tries < MOST_TRIES => tries += 1,
-            done => return done,
+        let done = enqueue_once(client, jobs, asked, &told).await;
+        if !tries.may_go_on(&done) {
+            return done;
         }
+    }
+}
+
+/// How often a transaction was begun.
+struct Tries(u32);
+
+impl Tries {
+    /// Two that lock keys and rows crosswise: one of them was chosen to begin again.
+    fn may_go_on<T>(&mut self, done: &engine::Result<T>) -> bool {
+        self.0 += 1;
+        self.0 < MOST_TRIES && done.as_ref().is_err_and(lost_to_another)
     }
 }
 
@@ -90,6 +101,131 @@ async fn enqueue_once(
     }
     asked.conclude(tx).await?;
     Ok(enqueued)
+}
+
+/// Enqueues jobs and one that runs once all of them have ended; true when the batch is new. Sent again,
+/// nothing is enqueued and the trail is told nothing.
+///
+/// # Errors
+/// Those of [`Client::enqueue_batch`].
+pub(crate) async fn enqueue_batch(
+    client: &Client,
+    jobs: &[NewJob],
+    finaliser: &NewJob,
+    asked: &Asked,
+) -> engine::Result<(Batch, bool)> {
+    let mut tries = Tries(0);
+    loop {
+        let done = enqueue_batch_once(client, jobs, finaliser, asked).await;
+        if !tries.may_go_on(&done) {
+            return done;
+        }
+    }
+}
+
+async fn enqueue_batch_once(
+    client: &Client,
+    jobs: &[NewJob],
+    finaliser: &NewJob,
+    asked: &Asked,
+) -> engine::Result<(Batch, bool)> {
+    let is_new = client.batches(finaliser.id()).await?.is_empty();
+    let mut tx = client.pool().begin().await?;
+    let (jobs, finaliser) = (jobs.to_vec(), finaliser.clone());
+    let batch = client.enqueue_batch_in(&mut tx, jobs, finaliser).await?;
+    if is_new {
+        let told = Told {
+            action: "batch.enqueue",
+            target: batch.owner_id.to_string(),
+            detail: json!({"batch": batch.id, "jobs": batch.total}),
+        };
+        asked.tell(&mut tx, told).await?;
+    }
+    asked.conclude(tx).await?;
+    Ok((batch, is_new))
+}
+
+/// Enqueues jobs that run one after the other, with the audit row that `told` makes of the answers.
+///
+/// # Errors
+/// Those of [`Client::enqueue_chain`].
+pub(crate) async fn enqueue_chain(
+    client: &Client,
+    jobs: &[NewJob],
+    asked: &Asked,
+    told: impl Fn(&[Enqueued]) -> Option<Told>,
+) -> engine::Result<Vec<Enqueued>> {
+    let mut tries = Tries(0);
+    loop {
+        let done = enqueue_chain_once(client, jobs, asked, &told).await;
+        if !tries.may_go_on(&done) {
+            return done;
+        }
+    }
+}
+
+async fn enqueue_chain_once(
+    client: &Client,
+    jobs: &[NewJob],
+    asked: &Asked,
+    told: impl Fn(&[Enqueued]) -> Option<Told>,
+) -> engine::Result<Vec<Enqueued>> {
+    let mut tx = client.pool().begin().await?;
+    let enqueued = client.enqueue_chain_in(&mut tx, jobs.to_vec()).await?;
+    if let Some(told) = told(&enqueued) {
+        asked.tell(&mut tx, told).await?;
+    }
+    asked.conclude(tx).await?;
+    Ok(enqueued)
+}
+
+/// Tells a job something. Nothing is on the trail unless it was heard.
+///
+/// # Errors
+/// Those of [`Client::signal`].
+pub(crate) async fn signal(
+    client: &Client,
+    job_id: Uuid,
+    (name, payload): (&str, Option<&Value>),
+    asked: &Asked,
+) -> engine::Result<engine::Told> {
+    let mut tx = client.pool().begin().await?;
+    let what = (name, payload);
+    let told = client
+        .signal_in(&mut tx, job_id, what, &asked.by.name)
+        .await?;
+    if told == engine::Told::Sent {
+        let told = Told {
+            action: "job.signal",
+            target: job_id.to_string(),
+            detail: json!({"signal": name}),
+        };
+        asked.tell(&mut tx, told).await?;
+    }
+    asked.conclude(tx).await?;
+    Ok(told)
+}
+
+/// Lets an ordered partition go on without the dead job that holds it up, which is the answer.
+///
+/// # Errors
+/// Those of [`Client::skip_dead`].
+pub(crate) async fn skip_dead(
+    client: &Client,
+    key: &str,
+    reason: &str,
+    asked: &Asked,
+) -> engine::Result<Uuid> {
+    let mut tx = client.pool().begin().await?;
+    let job_id = client.skip_dead_in(&mut tx, key).await?;
+    let told = Told {
+        action: "partition.skip",
+        target: key.to_owned(),
+        detail: json!({"skipped": job_id, "reason": reason}),
+    };
+    asked.tell(&mut tx, told).await?;
+    asked.conclude(tx).await?;
+    Ok(job_id)
 }
 
 /// A deadlock, or rows that changed under the transaction: class 40 of Postgres.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, breaker, budget, check, company, completions, db, dead, demo, doctor, enqueue,
-    job, kind, migrate, queue, schedule, serve, sync, token, version, worker, zone,
+    job, kind, migrate, partition, queue, schedule, serve, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -116,6 +116,9 @@ pub(crate) enum Command {
     /// Look at the breakers of connections, open and close them
     #[command(subcommand)]
     Breaker(breaker::Breaker),
+    /// Look at ordered partitions that a dead job holds up, and let them go on
+    #[command(subcommand)]
+    Partition(partition::Partition),
     /// Look at schedules, their runs, and run them now
     #[command(subcommand)]
     Schedule(schedule::Schedule),

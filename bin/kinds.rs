@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Client, Pause, PauseScope, Policy};
+use engine::{Client, Limits, Pause, PauseScope, Policy};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,6 +36,27 @@ pub(crate) struct KindPolicy {
     pub(crate) timeout_ms: u64,
     /// How failed attempts are spaced.
     pub(crate) backoff: KindBackoff,
+    /// What they may not exceed, over the whole fleet.
+    pub(crate) limits: KindLimits,
+}
+
+/// What a kind may not exceed, over the whole fleet; null is no limit.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KindLimits {
+    /// Jobs of the kind that run at a time.
+    pub(crate) running: Option<u32>,
+    /// For the jobs of one partition key.
+    pub(crate) partition: PartitionLimits,
+}
+
+/// What the jobs of one partition key may not exceed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PartitionLimits {
+    /// Jobs that run at a time, of whatever kind they are.
+    pub(crate) running: Option<u32>,
+    /// They run one after the other: block (behind a dead one the rest waits for a person) or skip (the
+    /// rest goes on).
+    pub(crate) order: Option<&'static str>,
 }
 
 /// Exponential backoff with a cap and full jitter.
@@ -101,6 +122,19 @@ impl From<Policy> for KindPolicy {
                 base_ms: policy.backoff.base_ms,
                 factor: policy.backoff.factor,
                 max_ms: policy.backoff.max_ms,
+            },
+            limits: policy.limits.into(),
+        }
+    }
+}
+
+impl From<Limits> for KindLimits {
+    fn from(limits: Limits) -> KindLimits {
+        KindLimits {
+            running: limits.running,
+            partition: PartitionLimits {
+                running: limits.per_partition,
+                order: limits.order.map(engine::PartitionOrder::as_str),
             },
         }
     }

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod crew;
 mod database;
+mod flows;
 pub mod http;
 mod kinds;
 mod output;

@@ -200,8 +200,13 @@ async fn wait(app: &App, session: &Session, id: Uuid, timeout: Duration) -> anyh
     })
 }
 
-/// JSON from the word itself, a file, or stdin.
+/// The args: JSON from the word itself, a file, or stdin.
 pub(super) fn args(word: &str) -> anyhow::Result<Value> {
+    json_of(word, "the args are", "--args '{\"company_id\": 42}'")
+}
+
+/// JSON from the word itself, a file, or stdin. `what` begins the fault, as `the args are`.
+pub(super) fn json_of(word: &str, what: &str, example: &str) -> anyhow::Result<Value> {
     let text = match word.strip_prefix('@') {
         Some(path) => {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?
@@ -216,12 +221,12 @@ pub(super) fn args(word: &str) -> anyhow::Result<Value> {
     http::json::value(text.as_bytes()).map_err(|problem| {
         let why = problem.detail.clone();
         if problem.flaws.is_empty() {
-            Fault::new(Exit::Usage, "the args are not JSON")
+            Fault::new(Exit::Usage, format!("{what} not JSON"))
                 .why(why)
-                .fix("quote them for the shell: --args '{\"company_id\": 42}'")
+                .fix(format!("quote it for the shell: {example}"))
                 .into()
         } else {
-            Fault::new(Exit::Usage, "the args cannot be taken as they are")
+            Fault::new(Exit::Usage, format!("{what} not what can be kept"))
                 .why(why)
                 .into()
         }

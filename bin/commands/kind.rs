@@ -87,6 +87,7 @@ impl Row for kinds::Kind {
         "MAX_ATTEMPTS",
         "TIMEOUT",
         "BACKOFF",
+        "LIMITS",
         "PAUSED",
     ];
 
@@ -103,9 +104,10 @@ impl Row for kinds::Kind {
                     policy.max_attempts.to_string(),
                     span(policy.timeout_ms),
                     format!("{base} × {} up to {max}", backoff.factor),
+                    limits(&policy.limits),
                 ]
             }
-            None => [const { String::new() }; 5].map(|_| "-".to_owned()),
+            None => [const { String::new() }; 6].map(|_| "-".to_owned()),
         });
         cells.push(paused(self));
         cells
@@ -113,6 +115,21 @@ impl Row for kinds::Kind {
 
     fn name(&self) -> String {
         self.name.clone()
+    }
+}
+
+/// As `5 running, 1 of a partition, in order (block)`.
+fn limits(limits: &kinds::KindLimits) -> String {
+    let partition = &limits.partition;
+    let said = [
+        limits.running.map(|n| format!("{n} running")),
+        partition.running.map(|n| format!("{n} of a partition")),
+        partition.order.map(|order| format!("in order ({order})")),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    match said.is_empty() {
+        true => "-".to_owned(),
+        false => said.join(", "),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod enqueue;
 pub(crate) mod job;
 pub(crate) mod kind;
 pub(crate) mod migrate;
+pub(crate) mod partition;
 mod pause;
 pub(crate) mod queue;
 pub(crate) mod schedule;
@@ -48,6 +49,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
         Command::Budget(it) => Box::pin(budget::run(app, it)).await,
         Command::Breaker(it) => Box::pin(breaker::run(app, it)).await,
+        Command::Partition(it) => Box::pin(partition::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::{Backoff, Policy, QueueOptions, Registry};
+use engine::{Backoff, Limits, PartitionOrder, Policy, QueueOptions, Registry};
 
 use super::field::Field;
 use super::section::Section;
@@ -141,10 +141,15 @@ fn read(field: &Field<'_>, usual: Policy, lanes: &[String]) -> Option<Policy> {
     if let Some(field) = section.get("backoff") {
         policy.backoff = backoff(&field, policy.backoff);
     }
+    policy.limits = limits(&section, policy.limits);
     section.finish(&[
         (
             "concurrency",
             "slots are per queue: `[queues.default] concurrency = 20`",
+        ),
+        (
+            "order",
+            "order is a partition's: `partition = { order = \"block\" }`",
         ),
         (
             "retries",
@@ -152,6 +157,45 @@ fn read(field: &Field<'_>, usual: Policy, lanes: &[String]) -> Option<Policy> {
         ),
     ]);
     Some(policy)
+}
+
+/// What a kind may not exceed, over the whole fleet.
+fn limits(kind: &Section<'_>, usual: Limits) -> Limits {
+    let count = |field: Field<'_>| {
+        field
+            .integer(1..=10_000)
+            .and_then(|n| u32::try_from(n).ok())
+    };
+    let running = kind.get("running").and_then(count);
+    let mut limits = Limits {
+        running: running.or(usual.running),
+        ..usual
+    };
+    let Some(section) = kind.section("partition") else {
+        return limits;
+    };
+    let (running, order) = (section.get("running"), section.get("order"));
+    let per_partition = running.clone().and_then(count);
+    limits.per_partition = per_partition.or(limits.per_partition);
+    let words = [PartitionOrder::Block, PartitionOrder::Skip].map(|order| (order.as_str(), order));
+    let read = order.as_ref().and_then(|field| field.word(&words));
+    limits.order = read.or(limits.order);
+    section.finish(&[(
+        "concurrency",
+        "a limit over the whole fleet is `running = 1`",
+    )]);
+    if let Some(field) = order.or(running)
+        && limits.order.is_some()
+        && limits.per_partition.is_some_and(|running| running > 1)
+    {
+        let help = "jobs in order run one at a time: leave `running` out, or `order`";
+        field.refuse(
+            "a partition cannot keep order and run several jobs at a time".into(),
+            "contradicts `running`",
+            Some(help.into()),
+        );
+    }
+    limits
 }
 
 fn backoff(field: &Field<'_>, usual: Backoff) -> Backoff {

@@ -24,7 +24,7 @@ use super::{FrontState, api};
     tags(
         (name = "jobs", description = "Enqueue, read and act on jobs."),
         (name = "dead letters", description = "Jobs given up for good, kept for people."),
-        (name = "operations", description = "Queues, kinds, schedules, budgets, breakers, workers, alerts, audit."),
+        (name = "operations", description = "Queues, kinds, partitions, schedules, budgets, breakers, workers, alerts, audit."),
         (name = "companies", description = "Companies, their zones, and syncs."),
         (name = "tokens", description = "API tokens."),
         (name = "health", description = "For orchestrators and tools; no token is needed."),

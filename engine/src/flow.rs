@@ -9,6 +9,8 @@
 //! with `?`, and the job is claimed again once there is something to do. So the code before a wait runs
 //! again, and everything in it that has an effect belongs into a step.
 
+mod view;
+
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -17,6 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
+
+pub use view::{Batch, Progress, StepView, Told};
 
 use crate::cx::Cx;
 use crate::store::{batch, flow, signal, step};
@@ -47,67 +51,6 @@ pub enum Wait {
 pub(crate) struct StepVersions {
     pub(crate) current: u32,
     pub(crate) oldest: u32,
-}
-
-/// How the members of a batch stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Batch {
-    /// Its id, for [`crate::Client::batch_results`].
-    pub id: Uuid,
-    /// The job that waits for it.
-    pub owner_id: Uuid,
-    /// The owner's name for it.
-    pub name: String,
-    /// Members in all.
-    pub total: i32,
-    /// Not ended.
-    pub pending: i32,
-    /// Ended well.
-    pub completed: i32,
-    /// Ended by a person or by themselves.
-    pub cancelled: i32,
-    /// Given up.
-    pub dead: i32,
-    /// Jobs that stand for members, because they held their unique keys: asked for by somebody else.
-    pub twins: Vec<Uuid>,
-}
-
-/// How far a job says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// Units done.
-    pub done: i64,
-    /// Units in all, when known.
-    pub total: Option<i64>,
-    /// For people.
-    pub message: Option<String>,
-    /// When it was said.
-    pub at: jiff::Timestamp,
-}
-
-/// One step a job has behind it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StepView {
-    /// Its name.
-    pub name: String,
-    /// The attempt that did it.
-    pub attempt: i32,
-    /// What it gave.
-    pub result: Value,
-    /// When it was done.
-    pub ended_at: jiff::Timestamp,
-}
-
-/// What became of a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Told {
-    /// The job has it, or will when it asks.
-    Sent,
-    /// Another signal of that name came first, or the job had run out of time for it.
-    Already,
-    /// The job has ended.
-    Ended,
 }
 
 impl<E> Cx<E> {

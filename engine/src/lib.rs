@@ -36,7 +36,7 @@ mod worker;
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
 pub use breaker::{BreakerRules, BreakerState, BreakerView, Health};
 pub use budget::{BudgetChange, BudgetRule, BudgetView, Draw, Permit, Reading, Reserved, Start};
-pub use client::{Client, Seed};
+pub use client::{Client, LONGEST_CHAIN, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
 pub use cursor::{BadCursor, Cursor};
@@ -62,6 +62,11 @@ pub use view::{
 };
 pub use why::{BusyWorker, Cause, Why, WhyView};
 pub use worker::{Counts, Worker};
+
+/// The example for authors of handlers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/flows.md")]
+struct Flows;
 
 /// The engine's result.
 pub type Result<T> = std::result::Result<T, Error>;

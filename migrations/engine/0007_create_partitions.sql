@@ -4,7 +4,12 @@
 -- The order of claims: a step of priority is worth a minute of waiting, so that whatever waits is
 -- overtaken for a bounded time only. Set with run_at, from it.
 alter table engine.pending add column rank_at timestamptz not null default now();
-update engine.pending set rank_at = case when run_at = 'infinity' then now() else run_at end + priority * interval '1 minute';
+-- A wait without a limit has no time of its own: it ranks as it was asked for.
+update engine.pending p
+set rank_at = priority * interval '1 minute' + case
+    when run_at = 'infinity' then (select j.run_at from engine.job j where j.shard = p.shard and j.id = p.id)
+    else run_at
+end;
 -- Jobs of which one must not overtake another.
 alter table engine.pending add column ordered boolean not null default false;
 

@@ -1,8 +1,8 @@
-//! `lockstep check`: ten broken files, ten useful answers.
+//! `lockstep check`: eleven broken files, eleven useful answers.
 
 use crate::cli::{ended, json, program, redacted};
 
-const BROKEN: [&str; 10] = [
+const BROKEN: [&str; 11] = [
     "01_syntax",
     "02_unknown_settings",
     "03_wrong_types",
@@ -13,6 +13,7 @@ const BROKEN: [&str; 10] = [
     "08_duplicates",
     "09_secrets",
     "10_contradictions",
+    "11_limits",
 ];
 
 fn fixtures() -> String {

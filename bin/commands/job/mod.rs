@@ -1,6 +1,7 @@
 //! `lockstep job`: look at jobs and act on them.
 
 pub(super) mod list;
+mod signal;
 mod view;
 mod why;
 
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::{dry, each, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
+use crate::flows;
 use crate::output::{Exit, Fault};
 pub(super) use view::Pairs;
 use view::Whole;
@@ -25,7 +27,7 @@ pub(crate) enum Job {
         visible_alias = "ls"
     )]
     List(list::List),
-    /// Show one job with its attempts
+    /// Show one job with its attempts, how far it is and what it waits for
     #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Show(Show),
     /// Say why a job stands where it stands, and what happens next
@@ -38,6 +40,11 @@ pub(crate) enum Job {
         before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'"
     )]
     Cancel(Many),
+    /// Tell a job something that it waits for, or will
+    #[command(
+        before_help = "Examples:\n  lockstep job signal 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 approved --payload '{\"by\": \"ann\"}'"
+    )]
+    Signal(signal::Signal),
     /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
     Retry(Many),
     /// Make a new job from an old one, with the same args or others
@@ -94,6 +101,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Cancel(many) => cancel(app, &session, &many).await,
+        Job::Signal(it) => signal::tell(app, &session, &it).await,
         Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
         Job::Again(again) => self::again(app, &session, again).await,
         Job::Delete(many) => delete(app, &session, &many).await,
@@ -102,12 +110,23 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
     exit
 }
 
-/// One job with its attempts.
+/// One job with its attempts, how far it is and what it waits for.
 pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let job = found(session, id).await?;
     let attempts = session.client.attempts(id).await?;
+    let flow = flows::of(&session.client, &job, &attempts).await?;
     let (state, parent) = (job.state, job.parent_id);
-    app.out.item(&Whole { job, attempts })?;
+    let signal = job.waiting_for.as_deref().unwrap_or_default();
+    let signal = signal.strip_prefix("signal:").map(str::to_owned);
+    app.out.item(&Whole {
+        job,
+        attempts,
+        flow,
+    })?;
+    if let Some(name) = signal {
+        app.out
+            .next(&format!("Tell it: lockstep job signal {id} {name}"));
+    }
     match state {
         State::Dead => app
             .out

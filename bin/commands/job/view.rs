@@ -3,7 +3,8 @@
 use engine::{AttemptView, JobView};
 use serde_json::Value;
 
-use crate::output::{Row, instant, instant_or_dash, long, span_between};
+use crate::flows::{Flow, JobBatch, Progress};
+use crate::output::{Row, instant, instant_or_dash, long, plural, span_between};
 
 impl Row for JobView {
     const COLUMNS: &'static [&'static str] = &["ID", "KIND", "STATE", "ATTEMPT", "RUN_AT", "ERROR"];
@@ -51,12 +52,14 @@ impl Row for AttemptView {
     }
 }
 
-/// A job with its attempts.
+/// A job with its attempts and how far it is.
 #[derive(serde::Serialize)]
 pub(super) struct Whole {
     #[serde(flatten)]
     pub(super) job: JobView,
     pub(super) attempts: Vec<AttemptView>,
+    #[serde(flatten)]
+    pub(super) flow: Flow,
 }
 
 impl Row for Whole {
@@ -92,7 +95,8 @@ impl Row for Whole {
             Some(format!("{} of {} attempts", job.failed, job.max_attempts)),
         );
         pairs.add("crashes", (job.crashes > 0).then_some(job.crashes));
-        pairs.add("waiting for", job.waiting_for.as_ref());
+        pairs.add("waiting for", self.flow.waits_for.as_ref());
+        pairs.add("progress", self.flow.progress.as_ref().map(far));
         pairs.add("cancel", job.cancel_requested.then_some("asked for"));
         pairs.add("unique key", job.unique_key.as_ref());
         pairs.add("idempotency key", job.idempotency_key.as_ref());
@@ -103,6 +107,16 @@ impl Row for Whole {
         pairs.add("code", job.code.as_ref());
         pairs.add("error", job.error.as_ref());
         pairs.add("result", job.result.as_ref().map(pretty));
+        for step in &self.flow.steps {
+            let (attempt, at) = (step.attempt, instant(step.ended_at));
+            pairs.add(
+                &format!("step {}", step.name),
+                Some(format!("{at} by attempt {attempt}")),
+            );
+        }
+        for batch in &self.flow.batches {
+            pairs.add(&format!("batch {}", batch.name), Some(counts(batch)));
+        }
         for attempt in &self.attempts {
             pairs.add(&format!("attempt {}", attempt.attempt), Some(said(attempt)));
         }
@@ -118,6 +132,38 @@ impl Pairs {
         if let Some(value) = value {
             self.0.push((name.to_owned(), value.to_string()));
         }
+    }
+}
+
+/// As `4 of 10 at 2026-01-01 00:00:00Z: reading page 4`.
+fn far(progress: &Progress) -> String {
+    let mut text = progress.done.to_string();
+    if let Some(total) = progress.total {
+        text.push_str(&format!(" of {total}"));
+    }
+    text.push_str(&format!(" at {}", instant(progress.at)));
+    if let Some(message) = progress.message.as_ref().filter(|words| !words.is_empty()) {
+        text.push_str(&format!(": {message}"));
+    }
+    text
+}
+
+/// As `10 jobs: 4 pending, 5 completed, 1 dead`.
+fn counts(batch: &JobBatch) -> String {
+    let counts = [
+        (batch.pending, "pending"),
+        (batch.completed, "completed"),
+        (batch.cancelled, "cancelled"),
+        (batch.dead, "dead"),
+    ];
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let some: Vec<String> = some
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let jobs = plural(usize::try_from(batch.total).unwrap_or_default(), "job");
+    match some.is_empty() {
+        true => jobs,
+        false => format!("{jobs}: {}", some.join(", ")),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::http::problem::{Flaw, Problem};
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
 
-const LARGEST_BATCH: usize = 1000;
+pub(super) const LARGEST_BATCH: usize = 1000;
 /// Each key that was used for another request costs one more try of the whole batch.
 const MOST_MISMATCHES: usize = 10;
 
@@ -133,7 +133,7 @@ fn told(kind: &str, stood: &[Enqueued]) -> Option<Told> {
     })
 }
 
-fn signed(job: NewJob, caller: &Caller, trace: &Trace) -> NewJob {
+pub(super) fn signed(job: NewJob, caller: &Caller, trace: &Trace) -> NewJob {
     let job = job.asked_by(&caller.name);
     match &trace.0 {
         Some(trace) => job.trace_context(trace),

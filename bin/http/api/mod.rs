@@ -2,6 +2,7 @@
 
 mod alert;
 mod audit;
+mod batch;
 mod breaker;
 mod budget;
 mod change;
@@ -9,9 +10,11 @@ mod check;
 mod company;
 mod dead;
 mod enqueue;
+mod flow;
 mod job;
 mod kind;
 mod order;
+mod partition;
 mod pause;
 mod queue;
 mod schedule;
@@ -69,6 +72,8 @@ pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
     let head = openapi::with_scheme(openapi::Head::openapi());
     let bulk = OpenApiRouter::new()
         .routes(routes!(enqueue::batch))
+        .routes(routes!(batch::batch))
+        .routes(routes!(batch::chain))
         .layer(DefaultBodyLimit::max(options.bulk_body_limit));
     let usual = OpenApiRouter::new()
         .merge(of_jobs())
@@ -88,6 +93,8 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(change::run_again))
+        .routes(routes!(flow::show))
+        .routes(routes!(flow::signal))
         .routes(routes!(dead::list))
         .routes(routes!(dead::groups))
         .routes(routes!(dead::show))
@@ -107,6 +114,8 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(schedule::run))
         .routes(routes!(pause::schedule::pause))
         .routes(routes!(pause::schedule::resume))
+        .routes(routes!(partition::blocked))
+        .routes(routes!(partition::skip))
         .routes(routes!(alert::workers))
         .routes(routes!(alert::list))
         .routes(routes!(audit::list))

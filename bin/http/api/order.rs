@@ -116,6 +116,11 @@ impl Order {
         self.idempotency_key.is_some()
     }
 
+    /// True when it has a time of its own.
+    pub(super) fn is_timed(&self) -> bool {
+        self.run_at.is_some() || self.delay_ms.is_some()
+    }
+
     pub(super) fn key(&self) -> Option<&str> {
         self.idempotency_key.as_deref()
     }

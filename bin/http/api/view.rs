@@ -176,6 +176,22 @@ mirror! {
 }
 
 mirror! {
+    /// An ordered partition that a dead job holds up.
+    Blocked of engine::PartitionBlock {
+        /// Its key.
+        partition_key: String,
+        /// The dead job: retry it, or skip it.
+        job_id: Uuid,
+        /// Of which kind.
+        kind: String,
+        /// Since when.
+        blocked_at: Timestamp,
+        /// Jobs that wait behind it; 10,000 stands for more.
+        waiting: i64,
+    }
+}
+
+mirror! {
     /// Something a person has stopped.
     Pause of engine::Pause {
         /// Its name.

@@ -1,65 +1,30 @@
-//! Flow: what others do with jobs that wait: tell them something, see how far they are, and enqueue
-//! batches with a finaliser and chains.
+//! Flow: batches with a finaliser, chains, and how far jobs are.
 
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Client;
-use crate::control::Actor;
-use crate::flow::{Batch, MAX_STEP_NAME_BYTES, Progress, StepView, Told};
-use crate::job::{Enqueued, NewJob};
-use crate::store::{audit, batch, cancel, flow, signal, step};
+use crate::flow::{Batch, Progress, StepView};
+use crate::job::{Answer, Enqueued, NewJob};
+use crate::store::{batch, cancel, flow, step};
 use crate::{Error, Result};
 
 /// Jobs a statement writes, so that none is long.
 const CHUNK: usize = 5_000;
 /// Members a transaction cancels.
 const CANCELS: i64 = 500;
-/// The largest payload of a signal, in bytes of JSON.
-const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
+/// The most jobs of a chain. When it breaks, each end is written inside the one before, by functions for
+/// which Postgres has a stack of 2 MB.
+pub const LONGEST_CHAIN: usize = 100;
+/// The names of batches that an owner waits for before it has run.
+const BATCH: &str = "batch";
+const CHAIN: &str = "chain";
 
 impl Client {
-    /// Tells a job something, whether it waits for that already or will. The first word of a name
-    /// stands.
-    ///
-    /// # Errors
-    /// [`Error::NoJob`]; [`Error::Invalid`] for a name or payload that is too large.
-    pub async fn signal(
-        &self,
-        job_id: Uuid,
-        name: &str,
-        payload: Option<&Value>,
-        actor: &Actor,
-    ) -> Result<Told> {
-        check_signal(name, payload)?;
-        let (name, payload, actor) = (name.to_owned(), payload.cloned(), actor.clone());
-        let (told, woken) = self
-            .in_transaction(move |tx| {
-                Box::pin(async move {
-                    let (answer, woken) =
-                        signal::tell(tx, job_id, &name, payload.as_ref(), &actor.name).await?;
-                    let told = match answer.as_str() {
-                        "sent" => Told::Sent,
-                        "already" => Told::Already,
-                        "ended" => Told::Ended,
-                        _ => return Err(Error::NoJob(job_id)),
-                    };
-                    if told == Told::Sent {
-                        let detail = serde_json::json!({"signal": name});
-                        audit::record(tx, &actor, "job.signal", &job_id.to_string(), Some(detail))
-                            .await?;
-                    }
-                    Ok((told, woken))
-                })
-            })
-            .await?;
-        woken.iter().for_each(|queue| self.wake(queue));
-        Ok(told)
-    }
-
     /// Enqueues jobs and one that runs once all of them have ended, however they did. Gives the batch;
-    /// its owner is the finaliser, which finds it with [`Client::batches`] of its own id.
+    /// its owner is the finaliser, which finds it with [`Client::batches`] of its own id. The same
+    /// finaliser sent again gives the batch that is there, and enqueues nothing.
     ///
     /// # Errors
     /// As [`Client::enqueue`].
@@ -88,13 +53,20 @@ impl Client {
             finaliser.waits_for = Some(id);
         }
         let owner = finaliser.id;
-        batch::insert(tx, id, owner, "batch", false).await?;
+        if !batch::insert(tx, id, owner, BATCH, false).await? {
+            return batch::named(tx, owner, BATCH)
+                .await?
+                .ok_or(Error::NoJob(owner));
+        }
         let parts = jobs.into_iter().map(|job| job.parent(owner)).collect();
         let twins = self.fill(tx, id, parts).await?;
         let finaliser = self.enqueue_in(tx, &[finaliser]).await?;
-        if finaliser.first().is_none_or(|one| one.id != owner) {
+        if finaliser
+            .first()
+            .is_none_or(|one| one.answer != Answer::Inserted)
+        {
             return Err(Error::Invalid(
-                "a finaliser must be a new job: its unique or idempotency key is taken".into(),
+                "a finaliser must be a new job: its id or key is taken".into(),
             ));
         }
         // What stood for members may all have ended: then nobody else wakes the finaliser.
@@ -104,10 +76,11 @@ impl Client {
     }
 
     /// Enqueues jobs that run one after the other, each only if the one before it completed. When one
-    /// dies or is cancelled, those after it are cancelled.
+    /// dies or is cancelled, those after it are cancelled. The same jobs sent again are one chain.
     ///
     /// # Errors
-    /// As [`Client::enqueue`]; [`Error::Invalid`] when a unique or idempotency key is taken.
+    /// As [`Client::enqueue`]; [`Error::Invalid`] when an id or a key is taken, and beyond
+    /// [`LONGEST_CHAIN`] jobs.
     pub async fn enqueue_chain(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
         let client = self.clone();
         self.in_transaction(move |tx| {
@@ -125,21 +98,35 @@ impl Client {
         tx: &mut PgConnection,
         mut jobs: Vec<NewJob>,
     ) -> Result<Vec<Enqueued>> {
+        if jobs.len() > LONGEST_CHAIN {
+            return Err(Error::Invalid(format!(
+                "a chain of {} jobs: at most {LONGEST_CHAIN} are taken",
+                jobs.len()
+            )));
+        }
+        // Sent before: then its links are there, and all of its jobs must be.
+        let mut links = 0;
         for next in 1..jobs.len() {
             let id = Uuid::now_v7();
-            batch::insert(tx, id, jobs[next].id, "chain", true).await?;
+            if !batch::insert(tx, id, jobs[next].id, CHAIN, true).await? {
+                continue;
+            }
+            links += 1;
             batch::add(tx, id, 1, 0).await?;
             jobs[next].waits_for = Some(id);
             jobs[next - 1].batch_id = Some(id);
         }
         let enqueued = self.enqueue_in(tx, &jobs).await?;
-        if enqueued
+        let all = |answer| enqueued.iter().all(|one| one.answer == answer);
+        let is_same = enqueued
             .iter()
             .zip(&jobs)
-            .any(|(one, job)| one.id != job.id)
-        {
+            .all(|(one, job)| one.id == job.id);
+        let is_new = links + 1 >= jobs.len() && all(Answer::Inserted);
+        let is_repeated = links == 0 && all(Answer::Existing) && is_same;
+        if !is_new && !is_repeated {
             return Err(Error::Invalid(
-                "the jobs of a chain must be new: a unique or idempotency key is taken".into(),
+                "the jobs of a chain must be new: an id or key of theirs is taken".into(),
             ));
         }
         Ok(enqueued)
@@ -195,7 +182,11 @@ impl Client {
         parts: Vec<NewJob>,
     ) -> Result<(Uuid, Vec<Uuid>)> {
         let id = Uuid::now_v7();
-        batch::insert(tx, id, owner, name, false).await?;
+        if !batch::insert(tx, id, owner, name, false).await? {
+            return Err(Error::Invalid(format!(
+                "{name:?} is the name of a batch that this job waited for before it ran: give the step another"
+            )));
+        }
         let parts = parts.into_iter().map(|part| part.parent(owner)).collect();
         let twins = self.fill(tx, id, parts).await?;
         Ok((id, twins))
@@ -217,6 +208,13 @@ impl Client {
             let (mut members, mut ended) = (0, 0);
             for (stands, part) in enqueued.iter().zip(chunk) {
                 if stands.id == part.id {
+                    // One that was there before counts in no batch, or in another.
+                    if stands.answer == Answer::Existing {
+                        return Err(Error::Invalid(format!(
+                            "job {}: the jobs of a batch must be new, and its id is taken",
+                            part.id
+                        )));
+                    }
                     members += 1;
                     continue;
                 }
@@ -267,25 +265,4 @@ impl Client {
         }
         Ok(done.is_some())
     }
-}
-
-fn check_signal(name: &str, payload: Option<&Value>) -> Result<()> {
-    if name.is_empty() || name.len() > MAX_STEP_NAME_BYTES || name.contains('\0') {
-        return Err(Error::Invalid(format!(
-            "signal: expected a name of 1 to {MAX_STEP_NAME_BYTES} bytes"
-        )));
-    }
-    let text = payload.map(Value::to_string).unwrap_or_default();
-    if text.len() > MAX_PAYLOAD_BYTES {
-        return Err(Error::Invalid(format!(
-            "payload: {} bytes of JSON, at most {MAX_PAYLOAD_BYTES} are kept",
-            text.len()
-        )));
-    }
-    if !crate::admit::nuls(&text).is_empty() {
-        return Err(Error::Invalid(
-            "payload: holds a NUL character, which Postgres cannot keep".into(),
-        ));
-    }
-    Ok(())
 }

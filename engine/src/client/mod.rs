@@ -9,7 +9,10 @@ mod partition;
 mod read;
 pub(crate) mod schedule;
 mod seed;
+mod signal;
 mod token;
+
+pub use flow::LONGEST_CHAIN;
 
 use std::sync::Arc;
 

@@ -1,10 +1,11 @@
 //! Partition: ordered keys that a dead job holds up, and letting them go on without it.
 
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Client;
 use crate::control::{Actor, PartitionBlock};
-use crate::store::{audit, partition};
+use crate::store::{audit, partition, wake};
 use crate::worker::wake::ALL;
 use crate::{Error, Result};
 
@@ -30,13 +31,7 @@ impl Client {
         let skipped = self
             .in_transaction(move |tx| {
                 Box::pin(async move {
-                    let job_id =
-                        partition::skip(tx, &subject)
-                            .await?
-                            .ok_or_else(|| Error::NoSuch {
-                                what: "blocked partition",
-                                name: subject.clone(),
-                            })?;
+                    let job_id = skip(tx, &subject).await?;
                     let detail = serde_json::json!({"skipped": job_id, "reason": reason});
                     audit::record(tx, &actor, "partition.skip", &subject, Some(detail)).await?;
                     Ok(job_id)
@@ -46,4 +41,23 @@ impl Client {
         self.wake(ALL);
         Ok(skipped)
     }
+
+    /// [`Client::skip_dead`] in the caller's transaction; the audit row is the caller's to write.
+    ///
+    /// # Errors
+    /// As [`Client::skip_dead`].
+    pub async fn skip_dead_in(&self, tx: &mut PgConnection, key: &str) -> Result<Uuid> {
+        let job_id = skip(tx, key).await?;
+        wake::notify(tx, wake::WAKE_CHANNEL, &[ALL.to_owned()]).await?;
+        Ok(job_id)
+    }
+}
+
+async fn skip(tx: &mut PgConnection, key: &str) -> Result<Uuid> {
+    partition::skip(tx, key)
+        .await?
+        .ok_or_else(|| Error::NoSuch {
+            what: "blocked partition",
+            name: key.to_owned(),
+        })
 }

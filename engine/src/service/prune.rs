@@ -1,7 +1,8 @@
-//! Prune: ended jobs past their retention go, dead letters only when a retention says so.
+//! Prune: ended jobs past their retention go, dead letters only when a retention says so. And what else
+//! is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
-use crate::store::{group, prune};
+use crate::store::{group, partition, prune};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -26,6 +27,8 @@ async fn round(service: &Service) -> Result<()> {
         let Some(keep) = keep else { continue };
         while prune::prune(&mut conn, state, keep).await? > 0 && !service.stop.is_cancelled() {}
     }
+    // Also what was enqueued while its kind was being registered.
+    partition::put_in_order(&mut conn, 1_000).await?;
     prune::prune_keys(&mut conn).await?;
     prune::prune_workers(&mut conn).await?;
     group::prune(&mut conn).await?;

@@ -11,17 +11,17 @@ use crate::flow::Batch;
 
 type Row = (Uuid, Uuid, String, i32, i32, i32, i32, i32);
 
-/// Makes a batch whose members are all pending.
+/// Makes a batch without members; false when the owner has one of that name.
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     id: Uuid,
     owner_id: Uuid,
     name: &str,
     needs_all: bool,
-) -> Result<()> {
-    sqlx::query(
+) -> Result<bool> {
+    let made = sqlx::query(
         "insert into engine.batch (shard, id, owner_id, name, needs_all, total, pending) \
-         values ($1, $2, $3, $4, $5, 0, 0)",
+         values ($1, $2, $3, $4, $5, 0, 0) on conflict (shard, owner_id, name) do nothing",
     )
     .bind(SHARD)
     .bind(id)
@@ -30,7 +30,7 @@ pub(crate) async fn insert(
     .bind(needs_all)
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(made.rows_affected() > 0)
 }
 
 /// Adds members, before any can end, and some that have.
@@ -91,6 +91,16 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Batc
     .fetch_optional(conn)
     .await?;
     Ok(row.map(read))
+}
+
+/// The one of that name that a job waits or waited for.
+pub(crate) async fn named(
+    conn: &mut PgConnection,
+    owner_id: Uuid,
+    name: &str,
+) -> Result<Option<Batch>> {
+    let owned = owned(conn, owner_id).await?;
+    Ok(owned.into_iter().find(|batch| batch.name == name))
 }
 
 /// The batches a job waits or waited for, oldest first.

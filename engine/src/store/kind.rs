@@ -5,9 +5,12 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::millis;
+use super::{millis, partition};
 use crate::Result;
 use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
+
+/// Rows that a statement locks at most.
+const PUT_AT_ONCE: i64 = 10_000;
 
 /// Writes the policies; rows that are already so are not rewritten.
 pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<()> {
@@ -27,6 +30,7 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .execute(&mut *conn)
             .await?;
     }
+    while partition::put_in_order(conn, PUT_AT_ONCE).await? {}
     Ok(())
 }
 

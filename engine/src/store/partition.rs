@@ -30,6 +30,24 @@ pub(crate) async fn skip(conn: &mut PgConnection, key: &str) -> Result<Option<Uu
     .await?)
 }
 
+/// Puts jobs under an order that their kind did not have when they were enqueued, or had not told the
+/// enqueue in time; true when there may be more. Without it no claim would ever find them: a claim of a
+/// kind that keeps order looks at ordered jobs alone. Costs nothing while no kind keeps order.
+pub(crate) async fn put_in_order(conn: &mut PgConnection, limit: i64) -> Result<bool> {
+    let put = sqlx::query(
+        "update engine.pending set ordered = true where shard = $1 and ctid = any(array( \
+             select p.ctid from engine.pending p join engine.kind k on k.name = p.kind \
+             where p.shard = $1 and p.partition_key is not null and not p.ordered and k.partition_order is not null \
+             order by p.id limit $2 for update of p skip locked \
+         ))",
+    )
+    .bind(SHARD)
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(put.rows_affected() >= limit.unsigned_abs())
+}
+
 /// Partitions that are held up, the longest first, with how many jobs wait in each; at most `limit`.
 pub(crate) async fn blocked(conn: &mut PgConnection, limit: i64) -> Result<Vec<PartitionBlock>> {
     let rows = sqlx::query(

@@ -402,3 +402,86 @@ async fn parts_that_are_killed_with_their_worker_still_count_once() {
     let batch = only_batch(client, id).await;
     assert_eq!((batch.total, batch.completed, batch.pending), (40, 40, 0));
 }
+
+#[tokio::test]
+async fn a_batch_and_a_chain_that_are_sent_again_are_there_once() {
+    let db = Database::new().await;
+    let client = db.client();
+    let (parts, last) = (vec![act("a"), act("b")], act("last"));
+    let chain = vec![act("1"), act("2"), act("3")];
+
+    let batch = client.enqueue_batch(parts, last.clone()).await.unwrap();
+    let again = client.enqueue_batch(vec![act("c")], last).await.unwrap();
+    let links = client.enqueue_chain(chain.clone()).await.unwrap();
+    let links_again = client.enqueue_chain(chain.clone()).await.unwrap();
+
+    assert_eq!(again, batch);
+    let ids = |links: &[engine::Enqueued]| links.iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(ids(&links_again), ids(&links));
+    assert_eq!(number(&db, "select count(*) from engine.job").await, 6);
+    let longer = [chain, vec![act("4")]].concat();
+    let error = client.enqueue_chain(longer).await.unwrap_err();
+    assert!(error.to_string().contains("must be new"), "{error}");
+    assert_eq!(number(&db, "select count(*) from engine.job").await, 6);
+    assert_eq!(client.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_job_that_is_there_already_is_no_part_of_a_new_batch() {
+    let db = Database::new().await;
+    let client = db.client();
+    let there = act("there");
+    client.enqueue(there.clone()).await.unwrap();
+
+    for (parts, last) in [
+        (vec![there.clone()], act("last")),
+        (vec![act("new")], there.clone()),
+    ] {
+        let error = client.enqueue_batch(parts, last).await.unwrap_err();
+        assert!(error.to_string().contains("must be"), "{error}");
+    }
+
+    assert_eq!(number(&db, "select count(*) from engine.job").await, 1);
+    assert_eq!(client.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_finaliser_that_names_a_step_as_its_own_batch_is_told() {
+    let db = Database::new().await;
+    let registry = playing(|name, cx| async move {
+        if name == "last" {
+            cx.children("batch", |_| Box::pin(async { Ok::<_, Failure>(vec![]) }))
+                .await?;
+        }
+        Ok(Outcome::done())
+    });
+    let _worker = run_worker(db.client(), registry, quick());
+
+    let last = act("last").max_attempts(1);
+    let batch = db
+        .client()
+        .enqueue_batch(vec![act("a")], last)
+        .await
+        .unwrap();
+    let job = ended(db.client(), batch.owner_id).await;
+
+    assert_eq!(job.state, State::Dead);
+    assert!(job.error.unwrap().contains("give the step another"));
+}
+
+#[tokio::test]
+async fn the_longest_chain_that_is_taken_can_break_at_its_first_job() {
+    let db = Database::new().await;
+    let links = |count| -> Vec<NewJob> { (0..count).map(|n| act(&format!("bad {n}"))).collect() };
+    let _worker = run_worker(db.client(), families(), quick());
+
+    let longest = links(engine::LONGEST_CHAIN);
+    let chain = db.client().enqueue_chain(longest).await.unwrap();
+    let too_long = links(engine::LONGEST_CHAIN + 1);
+    let error = db.client().enqueue_chain(too_long).await.unwrap_err();
+
+    assert!(error.to_string().contains("at most 100"), "{error}");
+    let last = ended(db.client(), chain.last().unwrap().id).await;
+    assert_eq!(last.code.as_deref(), Some("chain_broken"));
+    assert_eq!(number(&db, "select count(*) from engine.ended").await, 100);
+}

@@ -399,3 +399,63 @@ async fn a_killed_worker_gives_back_the_room_it_took() {
 
     all_end(&db, 3).await;
 }
+
+#[tokio::test]
+async fn jobs_that_were_there_before_their_kind_kept_order_are_run_in_order() {
+    let db = Database::new().await;
+    let noted = Notes::default();
+    let notes = noted.clone();
+    let registry = playing(move |name, _| {
+        notes.add(name);
+        async { Ok(Outcome::done()) }
+    });
+    let limits = Limits {
+        order: Some(PartitionOrder::Block),
+        ..Limits::default()
+    };
+    let jobs: Vec<NewJob> = (0..20)
+        .map(|n| act(&n.to_string()).partition_key("k"))
+        .collect();
+    db.client().enqueue_all(&jobs).await.unwrap();
+
+    let _worker = run_worker(db.client(), limited(registry, limits), slots(10));
+    all_end(&db, 20).await;
+
+    let expected: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    assert_eq!(noted.all(), expected);
+}
+
+#[tokio::test]
+async fn a_job_that_was_enqueued_while_its_kind_was_registered_is_not_forgotten() {
+    let db = Database::new().await;
+    let limits = Limits {
+        order: Some(PartitionOrder::Skip),
+        ..Limits::default()
+    };
+    let options = engine::WorkerOptions {
+        service: Duration::from_millis(5),
+        ..quick()
+    };
+    let _worker = run_worker(db.client(), limited(done(), limits), options);
+    until("the kind keeps order", || async {
+        number(
+            &db,
+            "select count(*) from engine.kind where partition_order is not null",
+        )
+        .await
+            == 1
+    })
+    .await;
+
+    // As an enqueue leaves it that read the kind a moment before.
+    meddle(
+        &db,
+        "with job as (insert into engine.job (shard, id, kind, args, queue, priority, run_at, max_attempts, partition_key) \
+             select 0, engine.uuid_v7(), 'test.act', '{\"name\": \"late\"}', 'default', 0, now(), 8, 'k' returning *) \
+         insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key) \
+         select shard, id, kind, queue, true, 0, run_at, 8, partition_key from job",
+    )
+    .await;
+
+    all_end(&db, 1).await;
+}

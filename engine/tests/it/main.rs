@@ -29,4 +29,5 @@ mod schedules;
 mod support;
 mod unique;
 mod unique_more;
+mod upgrade;
 mod why;

@@ -55,6 +55,7 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         &["migrate"],
         &["enqueue", "soundtrack.sync_all"],
         &["job", "cancel", &live],
+        &["job", "signal", &live, "approved"],
         &["job", "retry", &ended_job],
         &["job", "again", &ended_job],
         &["job", "delete", &ended_job],
@@ -151,6 +152,7 @@ async fn a_dry_run_is_refused_where_the_change_would_be() {
         ..Default::default()
     };
     super::company(&database, &company).await;
+    let over = cancelled(&database).await.to_string();
     let table: &[(&[&str], i32)] = &[
         (&["company", "add", ""], 2),
         (&["company", "add", "Inn", "--account", "QWNjb3VudA"], 4),
@@ -160,6 +162,8 @@ async fn a_dry_run_is_refused_where_the_change_would_be() {
         (&["kind", "pause", "soundtrack.sync_al"], 3),
         (&["token", "create", "ops", "--scope", "jobs:raed"], 2),
         (&["token", "revoke", "none"], 3),
+        (&["partition", "skip", "none"], 3),
+        (&["job", "signal", &over, "approved"], 4),
     ];
     for (words, expected) in table {
         let dry = [words, ["--dry-run"].as_slice()].concat();

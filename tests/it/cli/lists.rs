@@ -14,6 +14,7 @@ async fn an_empty_list_is_an_empty_array_and_no_error() {
         "dead groups",
         "queue list",
         "kind list",
+        "partition list",
         "schedule list",
         "company list",
         "zone list",

@@ -3,6 +3,7 @@
 mod change;
 mod errors;
 mod filters;
+pub(crate) mod flows;
 mod help;
 mod lists;
 
@@ -96,6 +97,7 @@ pub(crate) fn redacted() -> insta::internals::SettingsBindDropGuard {
         r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?Z",
         "[instant]",
     );
+    settings.add_filter(r"after \d+(\.\d+)?m?s", "after [span]");
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);

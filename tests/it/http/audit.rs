@@ -38,6 +38,7 @@ async fn a_change_whose_audit_row_cannot_be_written_is_not_made() {
     .expect("a zone");
     let unique = json!({"kind": "demo.greet", "unique": {"key": "one"}});
     let batch = json!({"jobs": [{"kind": "demo.greet"}, {"kind": "demo.greet"}]});
+    let waited = json!({"jobs": [{"kind": "demo.greet"}], "finaliser": {"kind": "demo.greet"}});
     let changes = [
         (
             Method::POST,
@@ -46,7 +47,9 @@ async fn a_change_whose_audit_row_cannot_be_written_is_not_made() {
             201,
         ),
         (Method::POST, "/jobs".to_owned(), unique, 201),
-        (Method::POST, "/jobs:batch".to_owned(), batch, 200),
+        (Method::POST, "/jobs:batch".to_owned(), batch.clone(), 200),
+        (Method::POST, "/batches".to_owned(), waited, 201),
+        (Method::POST, "/chains".to_owned(), batch, 201),
         (
             Method::POST,
             "/companies".to_owned(),
@@ -89,13 +92,15 @@ async fn a_change_whose_audit_row_cannot_be_written_is_not_made() {
     let rows = trail["data"].as_array().expect("rows").iter();
     let actions: Vec<_> = rows.map(|row| text(&row["action"])).collect();
     assert_eq!(
-        actions[..8],
+        actions[..10],
         [
             "company.delete",
             "sync.company",
             "sync.all",
             "company.update",
             "company.create",
+            "chain.enqueue",
+            "batch.enqueue",
             "job.enqueue_batch",
             "job.enqueue",
             "job.enqueue",

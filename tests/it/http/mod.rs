@@ -5,6 +5,7 @@ mod audit;
 mod companies;
 mod document;
 mod dry;
+mod flows;
 mod health;
 mod input;
 mod job;
