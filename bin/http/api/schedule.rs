@@ -6,11 +6,13 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use engine::{Error, NewJob};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::enqueue::Stood;
-use super::view::{Schedule, Tick};
+use super::view::{Pause, Tick};
 use super::{DryRun, check_name};
 use crate::audited;
 use crate::http::extract::{At, Params};
@@ -18,6 +20,54 @@ use crate::http::page::{self, All};
 use crate::http::problem::Problem;
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
+
+/// A recurring job with where it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Schedule {
+    /// Its name, unique.
+    name: String,
+    /// Five fields, Vixie rules; seconds optional.
+    cron: String,
+    /// IANA name.
+    time_zone: String,
+    /// Which kind it enqueues.
+    kind: String,
+    /// With which args.
+    args: Value,
+    /// In which queue, if not the kind's.
+    queue: Option<String>,
+    /// none, latest or all.
+    #[schema(value_type = String)]
+    catch_up: engine::CatchUp,
+    /// skip, queue or allow.
+    #[schema(value_type = String)]
+    overlap: engine::Overlap,
+    /// When it next fires.
+    next_at: Option<Timestamp>,
+    /// Since when, by whom and why it is paused.
+    pause: Option<Pause>,
+    /// Its newest tick.
+    last_tick: Option<Tick>,
+}
+
+impl From<engine::ScheduleView> for Schedule {
+    fn from(view: engine::ScheduleView) -> Self {
+        let of = view.schedule;
+        Schedule {
+            name: of.name,
+            cron: of.cron,
+            time_zone: of.time_zone,
+            kind: of.kind,
+            args: of.args,
+            queue: of.queue,
+            catch_up: of.catch_up,
+            overlap: of.overlap,
+            next_at: view.next_at,
+            pause: view.pause.map(Pause::from),
+            last_tick: view.last_tick.map(Tick::from),
+        }
+    }
+}
 
 /// How much of a list to show.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -19,6 +19,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) kinds: &'a Kinds,
     /// The partition key after which to look first.
     pub(crate) after: &'a str,
+    /// Jobs without a partition key have their turn.
+    pub(crate) unkeyed: bool,
     pub(crate) limit: usize,
     pub(crate) nonce: i64,
     pub(crate) worker_id: Uuid,
@@ -99,6 +101,7 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
         .bind(&ask.kinds.most)
         .bind(&ask.kinds.per_partition)
         .bind(&ask.kinds.ordered)
+        .bind(ask.unkeyed)
         .fetch_all(conn)
         .await?;
     let mut taken = Taken {

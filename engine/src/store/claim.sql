@@ -1,14 +1,20 @@
 -- Takes up to $4 due jobs of one queue under a lease: they move from pending to running. Rows that
 -- another worker is taking are skipped, not waited for. Jobs without a partition key come in the order of
 -- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
--- none waits for another's backlog. The first of each comes before any second, and jobs without a key
--- are as one key among the others.
+-- none waits for another's backlog. The first of each comes before any second. Those without a key are as
+-- one key, the first of each round ($13): no more keys are looked at than there are slots for, so that
+-- none loses its turn.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
         where kind not in (select name from engine.pause where scope = 'kind')
     ) as kinds
     where not exists (select from engine.pause where scope = 'queue' and name = $2)
+),
+turn as materialized (
+    select $4 - ($13 and exists (
+        select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null
+    ))::integer as keys
 ),
 part as (
     select (
@@ -23,25 +29,25 @@ part as (
         order by partition_key limit 1
     ), nth + 1
     from part
-    where part.key is not null and nth < $4
+    where part.key is not null and nth < (select keys from turn)
 ),
 parts as materialized (
     select count(key) as keys, max(key) as last from part
 ),
 candidate as (
-    select p.address, p.rank_at, p.id, row_number() over () as place, false as keyed
+    select p.address, p.rank_at, p.id, row_number() over () as place
     from (
         select ctid as address, rank_at, id
         from engine.pending
         where
-            shard = $1 and queue = $2 and due and partition_key is null
+            shard = $1 and queue = $2 and due and partition_key is null and $13
             and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit $4
         for update skip locked
     ) p
     union all
-    select p.address, p.rank_at, p.id, row_number() over (partition by part.key order by p.rank_at, p.id), true
+    select p.address, p.rank_at, p.id, row_number() over (partition by part.key order by p.rank_at, p.id)
     from part
     cross join lateral (
         select ctid as address, rank_at, id
@@ -53,9 +59,9 @@ candidate as (
         limit greatest(1, $4 / (select keys from parts))
         for update skip locked
     ) p
-    where part.key is not null
+    where part.key is not null and part.nth <= (select keys from turn)
     union all
-    select a.address, a.rank_at, a.id, a.place, true
+    select a.address, a.rank_at, a.id, a.place
     from unnest($9::text[], $10::integer[], $11::integer[], $12::boolean[]) k (kind, most, running, ordered)
     cross join lateral engine.admit($1, $2, k.kind, k.most, k.running, k.ordered, $8, $4) a
     where
@@ -66,7 +72,7 @@ taken as (
     -- By address: `= any(array(...))` keeps it a probe whatever the planner thinks of the limit.
     delete from engine.pending
     where
-        ctid = any(array(select address from candidate order by place, keyed, rank_at, id limit $4))
+        ctid = any(array(select address from candidate order by place, rank_at, id limit $4))
         and shard = $1
         and due
     returning *
@@ -86,7 +92,10 @@ begun as (
 select
     t.*,
     -- Where the next claim goes on; null when there are no more keys.
-    (select case when keys >= $4 then last end from parts) as last_key,
+    (
+        select case when parts.keys >= greatest(turn.keys, 1) then case when turn.keys = 0 then $8 else parts.last end end
+        from parts, turn
+    ) as last_key,
     (select keys > 0 from parts) as saw_keys
 from (select) always
 left join (

@@ -358,6 +358,7 @@ impl Engine {
             queue: &format!("queue {job}"),
             kinds: &Kinds::of(&[("test.model".to_owned(), Policy::default())]),
             after: "",
+            unkeyed: true,
             limit: 10,
             nonce: self.nonce,
             worker_id: Uuid::nil(),

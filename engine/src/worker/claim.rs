@@ -47,7 +47,7 @@ impl Claimer {
                 permits = self.take_slots(&slots) => permits,
             };
             let asked = permits.len();
-            match self.claim(&kinds, &keys.after, asked).await {
+            match self.claim(&kinds, &keys, asked).await {
                 Ok(taken) => {
                     failures = 0;
                     let drained = keys.drained(&taken, asked);
@@ -103,11 +103,12 @@ impl Claimer {
         permits
     }
 
-    async fn claim(&self, kinds: &Kinds, after: &str, limit: usize) -> crate::Result<Taken> {
+    async fn claim(&self, kinds: &Kinds, keys: &Keys, limit: usize) -> crate::Result<Taken> {
         let ask = Ask {
             queue: &self.queue.name,
             kinds,
-            after,
+            after: &keys.after,
+            unkeyed: !keys.past_unkeyed,
             limit,
             nonce: self.entropy.nonce(),
             worker_id: self.worker_id,
@@ -153,9 +154,11 @@ impl Claimer {
     }
 }
 
-/// How far a claimer has looked through the partition keys, round and round.
+/// How far a claimer has looked, round and round: first the jobs without a partition key, then key by
+/// key.
 #[derive(Debug, Default)]
 struct Keys {
+    past_unkeyed: bool,
     after: String,
     /// Jobs were found since the round began.
     found: bool,
@@ -165,16 +168,18 @@ impl Keys {
     /// Moves on; true when a whole round has found nothing that is left, so that there is nothing to do
     /// but wait. Keys give only their share each time, so a round that found some may have left some.
     fn drained(&mut self, taken: &Taken, asked: usize) -> bool {
-        if self.after.is_empty() {
+        if !self.past_unkeyed {
             self.found = false;
         }
         self.found |= taken.jobs.len() == asked || (taken.saw_keys && !taken.jobs.is_empty());
         match &taken.last_key {
             Some(key) => {
+                self.past_unkeyed = true;
                 self.after.clone_from(key);
                 false
             }
             None => {
+                self.past_unkeyed = false;
                 self.after.clear();
                 !self.found
             }

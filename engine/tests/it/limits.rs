@@ -459,3 +459,27 @@ async fn a_job_that_was_enqueued_while_its_kind_was_registered_is_not_forgotten(
 
     all_end(&db, 1).await;
 }
+
+#[tokio::test]
+async fn with_one_slot_a_key_and_those_without_one_take_turns() {
+    let db = Database::new().await;
+    let noted = Notes::default();
+    let notes = noted.clone();
+    let registry = playing(move |name, _| {
+        notes.add(name);
+        async { Ok(Outcome::done()) }
+    });
+    let mut jobs: Vec<NewJob> = (0..100).map(|_| act("none")).collect();
+    jobs.extend((0..100).map(|_| act("big").partition_key("big")));
+    jobs.push(act("small").partition_key("small"));
+    db.client().enqueue_all(&jobs).await.unwrap();
+
+    let _worker = run_worker(db.client(), registry, slots(1));
+    all_end(&db, 201).await;
+
+    let order = noted.all();
+    for name in ["none", "big", "small"] {
+        let first = order.iter().position(|note| note == name).unwrap();
+        assert!(first < 3, "{name} came first at place {first} of 201");
+    }
+}

@@ -93,8 +93,8 @@ pub(crate) struct Hot {
 /// Twenty jobs.
 pub(crate) const CLAIM: Hot = Hot {
     sql: include_str!("../../src/store/claim.sql"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[]",
-    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}'",
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[], boolean",
+    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true",
 };
 
 /// Two hundred attempts that are done.
