@@ -115,7 +115,8 @@ impl Gates {
     pub(crate) async fn ended(&self, job: Uuid) -> Result<()> {
         let probed = self.probes().remove(&job);
         if let Some(connection) = probed {
-            self.moved(&connection, Event::Ended { job }).await?;
+            // Apart: every job's task would carry its 20 KiB, and few ever probe.
+            Box::pin(self.moved(&connection, Event::Ended { job })).await?;
         }
         Ok(())
     }

@@ -37,7 +37,11 @@ pub(crate) const HOT_SETTINGS: [(&str, &str); 8] = [
 /// A pool for work of one statement, which leaves no transaction open whenever it is dropped: its
 /// connections need not be asked when they come back, which saves a busy producer a round trip a job.
 pub(crate) fn single_pool(like: &PgPool) -> PgPool {
-    bare(like.options().get_max_connections()).connect_lazy_with((*like.connect_options()).clone())
+    let options = (*like.connect_options())
+        .clone()
+        // One plan for all: planning an enqueue costs more than doing it.
+        .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+    bare(like.options().get_max_connections()).connect_lazy_with(options)
 }
 
 fn bare(connections: u32) -> PgPoolOptions {
