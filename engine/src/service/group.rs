@@ -9,7 +9,7 @@ use crate::Result;
 use crate::store::group;
 
 /// It looks once in so many rounds of the other services: an idle process should ask for little.
-const EVERY: u32 = 3;
+const EVERY: u32 = 4;
 
 pub(super) async fn run(service: Service) {
     while service.pause(service.options.service * EVERY).await {

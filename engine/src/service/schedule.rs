@@ -34,18 +34,24 @@ pub(super) async fn run(service: Service) {
     }
 }
 
-/// Decides all that is due; how long until the next.
+/// Decides all that is due; how long until the next. Asks first, by one statement, whether anything is.
 async fn round(service: &Service) -> Result<Duration> {
-    while service.client.in_transaction(decide_one).await? {}
-    let mut conn = service.client.pool().acquire().await?;
-    let next = store::next_in_ms(&mut conn).await?;
     let longest = service.entropy.jittered(LONGEST_SLEEP);
+    let mut next = next_in_ms(service).await?;
+    if next.is_some_and(|ms| ms <= 0) {
+        while service.client.in_transaction(decide_one).await? {}
+        next = next_in_ms(service).await?;
+    }
     Ok(match next {
         // What is due and was not decided is another process's, right now.
         Some(ms) if ms <= 0 => service.entropy.jittered(service.options.service),
         Some(ms) => Duration::from_millis(u64::try_from(ms).unwrap_or(0) + 1).min(longest),
         None => longest,
     })
+}
+
+async fn next_in_ms(service: &Service) -> Result<Option<i64>> {
+    store::next_in_ms(&mut *service.client.pool().acquire().await?).await
 }
 
 /// Decides the ticks of one due schedule; false when there is none.

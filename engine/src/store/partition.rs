@@ -38,6 +38,7 @@ pub(crate) async fn put_in_order(conn: &mut PgConnection, limit: i64) -> Result<
         "update engine.pending set ordered = true where shard = $1 and ctid = any(array( \
              select p.ctid from engine.pending p join engine.kind k on k.name = p.kind \
              where p.shard = $1 and p.partition_key is not null and not p.ordered and k.partition_order is not null \
+                 and exists (select from engine.kind where partition_order is not null) \
              order by p.id limit $2 for update of p skip locked \
          ))",
     )

@@ -44,6 +44,11 @@ pub(crate) fn single_pool(like: &PgPool) -> PgPool {
     bare(like.options().get_max_connections()).connect_lazy_with(options)
 }
 
+/// A pool like [`single_pool`] for a worker's own few statements: heartbeats and hints.
+pub(crate) fn own_pool(like: &PgPool) -> PgPool {
+    bare(3).connect_lazy_with((*like.connect_options()).clone())
+}
+
 fn bare(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)

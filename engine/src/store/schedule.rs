@@ -45,7 +45,7 @@ pub(crate) async fn lock_due(conn: &mut PgConnection) -> Result<Option<Due>> {
 /// The next due instant of all schedules, in milliseconds from now; negative when it has come.
 pub(crate) async fn next_in_ms(conn: &mut PgConnection) -> Result<Option<i64>> {
     Ok(sqlx::query_scalar(
-        "select (extract(epoch from min(next_at) - now()) * 1000)::bigint from engine.schedule where removed_at is null",
+        "select ceil(extract(epoch from min(next_at) - now()) * 1000)::bigint from engine.schedule where removed_at is null",
     )
     .fetch_one(conn)
     .await?)

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::cx::Stop;
 use crate::runtime::{Dispatch, Registry, Work};
-use crate::store::pool::{hot_pool, pool_options};
+use crate::store::pool::{hot_pool, own_pool};
 use crate::store::settle::Settlement;
 use crate::store::{kind, worker};
 use crate::{Client, Entropy, Result, WorkerOptions, service};
@@ -80,7 +80,8 @@ impl Worker {
     /// [`crate::Error::Database`] when it cannot start. Once it works, a database that goes away is
     /// waited for.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
-        let own_pool = self.own_pool();
+        // Heartbeats and the listener have connections that no handler can take.
+        let own_pool = own_pool(self.client.pool());
         let hot = hot_pool(self.client.pool(), HOT_CONNECTIONS);
         self.register(&own_pool).await?;
         let running = Arc::new(Running::default());
@@ -124,12 +125,6 @@ impl Worker {
         hot.close().await;
         self.leave(&own_pool).await;
         Ok(())
-    }
-
-    /// Heartbeats and the listener have connections that no handler can take.
-    fn own_pool(&self) -> PgPool {
-        let connect = self.client.pool().connect_options();
-        pool_options(3).connect_lazy_with((*connect).clone())
     }
 
     async fn register(&self, pool: &PgPool) -> Result<()> {
