@@ -156,6 +156,14 @@ impl Error {
         };
         db.code().is_some_and(|code| code.starts_with("40"))
     }
+
+    /// True when a row was there already.
+    pub(crate) fn is_twin(&self) -> bool {
+        let Error::Database(sqlx::Error::Database(db)) = self else {
+            return false;
+        };
+        db.is_unique_violation()
+    }
 }
 
 fn steps_advice(begun: u32, current: u32) -> &'static str {

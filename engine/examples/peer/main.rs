@@ -109,17 +109,10 @@ async fn enqueue_singly(jobs: u64, producers: u64) {
 }
 
 async fn enqueue_in_bulk(jobs: u64) {
-    let client = connect(2).await;
-    let size = number("BULK", 5_000);
+    let client = connect(4).await;
     let started = Instant::now();
-    let mut first = 0;
-    while first < jobs {
-        let batch: Vec<NewJob> = (first..(first + size).min(jobs))
-            .map(|n| NewJob::of(&Noop { n }))
-            .collect();
-        client.enqueue_all(&batch).await.unwrap();
-        first += size;
-    }
+    let all: Vec<NewJob> = (0..jobs).map(|n| NewJob::of(&Noop { n })).collect();
+    client.enqueue_in_parts(&all).await.unwrap();
     report_enqueue(jobs, started);
 }
 

@@ -51,8 +51,8 @@ impl Client {
 
     /// Tells whoever runs the job.
     pub(super) fn ask_to_stop(&self, id: Uuid) {
-        self.hub.cancel(id);
-        self.hints.send_on(CANCEL_CHANNEL, id.to_string());
+        self.bells.hub.cancel(id);
+        self.bells.hints.send_on(CANCEL_CHANNEL, id.to_string());
     }
 
     /// Lets the same job try on, now: a dead or cancelled one with at least one more attempt, a
@@ -72,8 +72,7 @@ impl Client {
                 })
             })
             .await?;
-        self.hub.wake(&queue);
-        self.hints.send(queue);
+        self.wake(&queue);
         Ok(())
     }
 
@@ -113,8 +112,7 @@ impl Client {
             })
             .await?;
         for queue in &stored.wake {
-            self.hub.wake(queue);
-            self.hints.send(queue.clone());
+            self.wake(queue);
         }
         stored.enqueued.into_iter().next().ok_or(Error::NoJob(id))
     }
@@ -218,8 +216,7 @@ impl Client {
             } else {
                 crate::worker::wake::ALL
             };
-            self.hub.wake(queue);
-            self.hints.send(queue.to_owned());
+            self.wake(queue);
         }
         Ok(done)
     }

@@ -1,14 +1,19 @@
 //! Enqueue: alone or in the caller's transaction, one or thousands.
 
+use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::PgConnection;
 
-use super::Client;
+use super::{Bells, Client};
 use crate::job::{Enqueued, NewJob};
-use crate::store::enqueue::{Stored, enqueue};
+use crate::store::enqueue::{Stored, enqueue, enqueue_new};
 use crate::{Error, Result};
 
 /// How often a transaction is begun before its conflict is the caller's.
 const MOST_TRIES: u32 = 5;
+/// Jobs of one transaction of [`Client::enqueue_in_parts`]; more gain nothing.
+const PART: usize = 1_000;
+/// So many that the server writes one while the next is put together.
+const PARTS_AT_A_TIME: usize = 3;
 
 impl Client {
     /// Enqueues one job and returns once it is durable.
@@ -26,11 +31,29 @@ impl Client {
     /// [`Error::Database`]. After a lost connection, send the same [`NewJob`] again: its id makes it
     /// one job.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued> {
+        job.checked_args()?;
+        if let Some(stored) = self.together.enqueue(&job).await {
+            return Ok(stored);
+        }
         let enqueued = self.enqueue_all(std::slice::from_ref(&job)).await?;
         enqueued
             .into_iter()
             .next()
             .ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
+    }
+
+    /// Enqueues any number of jobs, a thousand a transaction and a few of those at a time, and answers in
+    /// their order. Not all or none: after an error, send the same jobs again, and each will be one job.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`], the first that occurred.
+    pub async fn enqueue_in_parts(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+        let parts: Vec<Vec<Enqueued>> = stream::iter(jobs.chunks(PART))
+            .map(|part| self.enqueue_all(part))
+            .buffered(PARTS_AT_A_TIME)
+            .try_collect()
+            .await?;
+        Ok(parts.into_iter().flatten().collect())
     }
 
     /// Enqueues many jobs, all or none, and answers in their order.
@@ -59,7 +82,15 @@ impl Client {
                 .await;
         }
         // One statement is its own transaction.
-        enqueue(&mut *self.singles.acquire().await?, jobs).await
+        let mut conn = self.singles.acquire().await?;
+        if !jobs.iter().any(keyed) {
+            match enqueue_new(&mut conn, jobs).await {
+                // Sent before, and the answer was lost.
+                Err(error) if error.is_twin() => {}
+                done => return done,
+            }
+        }
+        enqueue(&mut conn, jobs).await
     }
 
     /// Enqueues in the caller's transaction: the jobs exist if and only if it commits. Workers are
@@ -80,15 +111,24 @@ impl Client {
 
     /// A queue has work: for this process and, soon, all others.
     pub(crate) fn wake(&self, queue: &str) {
-        self.hub.wake(queue);
-        self.hints.send(queue.to_owned());
+        self.bells.wake(queue.to_owned());
     }
 
     pub(super) fn hint(&self, stored: &Stored) {
+        self.bells.ring(stored);
+    }
+}
+
+impl Bells {
+    pub(super) fn ring(&self, stored: &Stored) {
         for payload in payloads(stored) {
-            self.hub.wake(&payload);
-            self.hints.send(payload);
+            self.wake(payload);
         }
+    }
+
+    fn wake(&self, payload: String) {
+        self.hub.wake(&payload);
+        self.hints.send(payload);
     }
 }
 

@@ -10,6 +10,7 @@ mod read;
 pub(crate) mod schedule;
 mod seed;
 mod signal;
+mod together;
 mod token;
 
 pub use flow::LONGEST_CHAIN;
@@ -23,20 +24,29 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use crate::breaker::{BreakerRules, Gates};
 use crate::budget::Fleet;
 use crate::store::{migration, pool};
+
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
 
 pub use seed::Seed;
+use together::Together;
 
 /// A handle on the engine's database.
 #[derive(Clone)]
 pub struct Client {
     pool: PgPool,
     singles: PgPool,
-    hub: Arc<Hub>,
-    hints: Arc<Hints>,
+    together: Arc<Together>,
+    bells: Bells,
     fleet: Fleet,
     gates: Arc<Gates>,
+}
+
+/// Who is told that there is work: this process, and soon all others.
+#[derive(Clone)]
+struct Bells {
+    hub: Arc<Hub>,
+    hints: Arc<Hints>,
 }
 
 impl std::fmt::Debug for Client {
@@ -60,15 +70,18 @@ impl Client {
 
     /// A client over a pool of the caller's.
     pub fn from_pool(pool: PgPool) -> Client {
-        let hints = Arc::new(Hints::start(pool.clone()));
         let singles = pool::single_pool(&pool);
+        let bells = Bells {
+            hub: Arc::new(Hub::default()),
+            hints: Arc::new(Hints::start(pool::hint_pool(&pool))),
+        };
         Client {
+            together: Arc::new(Together::start(singles.clone(), bells.clone())),
             fleet: Fleet::new(singles.clone()),
             gates: Arc::new(Gates::new(singles.clone(), BreakerRules::default())),
             singles,
             pool,
-            hub: Arc::new(Hub::default()),
-            hints,
+            bells,
         }
     }
 
@@ -89,7 +102,7 @@ impl Client {
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.hub
+        &self.bells.hub
     }
 
     /// Brings the schema `engine` up to date. Safe to run from many processes at once.
@@ -119,7 +132,7 @@ impl Client {
     /// Gives back what tokens were not spent, sends what hints are still to be sent, closes the pool.
     pub async fn close(&self) {
         self.fleet.settle_all().await;
-        self.hints.flush().await;
+        self.bells.hints.flush().await;
         self.singles.close().await;
         self.pool.close().await;
     }

@@ -43,7 +43,7 @@ impl Client {
                 })
             })
             .await?;
-        self.hub.schedules_changed();
+        self.bells.hub.schedules_changed();
         Ok(retired)
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
+use jiff::Timestamp;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
@@ -17,14 +18,32 @@ use crate::retry::{Backoff, Policy};
 pub(crate) struct Ask<'a> {
     pub(crate) queue: &'a str,
     pub(crate) kinds: &'a Kinds,
-    /// The partition key after which to look first.
-    pub(crate) after: &'a str,
-    /// Jobs without a partition key have their turn.
-    pub(crate) unkeyed: bool,
+    pub(crate) look: Look<'a>,
     pub(crate) limit: usize,
     pub(crate) nonce: i64,
     pub(crate) worker_id: Uuid,
     pub(crate) lease: Duration,
+}
+
+/// Where a claim looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Look<'a> {
+    /// Among the jobs without a partition key, of kinds without limits, from this place on.
+    Plain(Option<Place>),
+    /// Among all.
+    Fair {
+        /// The partition key after which to look first.
+        after: &'a str,
+        /// Jobs without a partition key have their turn.
+        unkeyed: bool,
+    },
+}
+
+/// A place in the order of claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    rank_at: Timestamp,
+    id: Uuid,
 }
 
 /// The kinds a worker knows, apart by whether they have limits.
@@ -38,6 +57,11 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
+    /// None of them has a limit.
+    pub(crate) fn are_free(&self) -> bool {
+        self.limited.is_empty()
+    }
+
     pub(crate) fn of(policies: &[(String, Policy)]) -> Kinds {
         let mut kinds = Kinds::default();
         for (kind, policy) in policies {
@@ -64,13 +88,14 @@ impl Kinds {
 pub(crate) struct Taken {
     pub(crate) jobs: Vec<Claimed>,
     pub(crate) last_key: Option<String>,
-    /// There were due jobs with partition keys.
+    /// There are due jobs with partition keys.
     pub(crate) saw_keys: bool,
 }
 
 /// A job as it was claimed.
 #[derive(Debug)]
 pub(crate) struct Claimed {
+    pub(crate) place: Option<Place>,
     pub(crate) fence: Fence,
     pub(crate) kind: String,
     pub(crate) queue: String,
@@ -86,50 +111,81 @@ pub(crate) struct Claimed {
     pub(crate) trace_context: Option<String>,
 }
 
-/// Claims at most `ask.limit` jobs.
+/// Claims at most `ask.limit` jobs, in the order in which they should begin.
 pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Taken> {
-    let rows = sqlx::query(include_str!("claim.sql"))
+    let statement = match ask.look {
+        Look::Plain(_) => include_str!("claim_plain.sql"),
+        Look::Fair { .. } => include_str!("claim.sql"),
+    };
+    let query = sqlx::query(statement)
         .bind(SHARD)
         .bind(ask.queue)
         .bind(&ask.kinds.free)
         .bind(i64::try_from(ask.limit).unwrap_or(i64::MAX))
         .bind(ask.nonce)
         .bind(ask.worker_id)
-        .bind(millis(ask.lease))
-        .bind(ask.after)
-        .bind(&ask.kinds.limited)
-        .bind(&ask.kinds.most)
-        .bind(&ask.kinds.per_partition)
-        .bind(&ask.kinds.ordered)
-        .bind(ask.unkeyed)
-        .fetch_all(conn)
+        .bind(millis(ask.lease));
+    let rows = match ask.look {
+        Look::Plain(from) => query
+            .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
+            .bind(from.map_or(Uuid::nil(), |place| place.id)),
+        Look::Fair { after, unkeyed } => query
+            .bind(after)
+            .bind(&ask.kinds.limited)
+            .bind(&ask.kinds.most)
+            .bind(&ask.kinds.per_partition)
+            .bind(&ask.kinds.ordered)
+            .bind(unkeyed),
+    }
+    .fetch_all(conn)
+    .await?;
+    read_all(&rows, ask)
+}
+
+/// Returns once all that was committed before is on disk: the commit of any transaction that has an id
+/// waits for it.
+pub(crate) async fn reach_disk(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query("select pg_current_xact_id()")
+        .execute(conn)
         .await?;
+    Ok(())
+}
+
+fn read_all(rows: &[PgRow], ask: &Ask<'_>) -> Result<Taken> {
     let mut taken = Taken {
         jobs: Vec::with_capacity(rows.len()),
-        last_key: rows
-            .first()
-            .map(|row| row.try_get("last_key"))
-            .transpose()?
-            .flatten(),
-        saw_keys: rows
-            .first()
-            .map(|row| row.try_get("saw_keys"))
-            .transpose()?
-            .unwrap_or_default(),
+        ..Taken::default()
     };
-    for row in &rows {
-        // One row comes back without a job when there is none, for its key.
+    if let Some(first) = rows.first() {
+        taken.saw_keys = first.try_get("saw_keys")?;
+    }
+    if let (Look::Fair { .. }, Some(first)) = (ask.look, rows.first()) {
+        taken.last_key = first.try_get("last_key")?;
+    }
+    for row in rows {
+        // One row comes back without a job when there is none, for what it says of keys.
         if let Some(id) = row.try_get("id")? {
             taken.jobs.push(read(row, id, ask.nonce)?);
         }
     }
+    taken.jobs.sort_by_key(|job| job.place);
     Ok(taken)
 }
 
-fn read(row: &sqlx::postgres::PgRow, job_id: Uuid, nonce: i64) -> Result<Claimed> {
+/// None for a time that Rust has no word for, as minus infinity.
+fn place(row: &PgRow, id: Uuid) -> Option<Place> {
+    let rank_at: jiff_sqlx::Timestamp = row.try_get("rank_at").ok()?;
+    Some(Place {
+        rank_at: rank_at.to_jiff(),
+        id,
+    })
+}
+
+fn read(row: &PgRow, job_id: Uuid, nonce: i64) -> Result<Claimed> {
     let timeout_ms: Option<i64> = row.try_get("timeout_ms")?;
     let backoff: Option<Json<Backoff>> = row.try_get("backoff")?;
     Ok(Claimed {
+        place: place(row, job_id),
         fence: Fence {
             shard: SHARD,
             job_id,

@@ -112,4 +112,3 @@ left join (
         offset 0
     ) j
 ) t on true
-order by t.rank_at, t.id

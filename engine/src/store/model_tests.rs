@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::claim::{Ask, Kinds, claim};
+use super::claim::{Ask, Kinds, Look, claim};
 use super::settle::{Settlement, settle};
 use super::{cancel, enqueue, heartbeat, promote, rescue, retry};
 use crate::flow::Wait;
@@ -357,8 +357,14 @@ impl Engine {
         let ask = Ask {
             queue: &format!("queue {job}"),
             kinds: &Kinds::of(&[("test.model".to_owned(), Policy::default())]),
-            after: "",
-            unkeyed: true,
+            look: if self.nonce % 4 == 0 {
+                Look::Plain(None)
+            } else {
+                Look::Fair {
+                    after: "",
+                    unkeyed: true,
+                }
+            },
             limit: 10,
             nonce: self.nonce,
             worker_id: Uuid::nil(),

@@ -19,6 +19,20 @@ pub(crate) fn hot_pool(like: &PgPool, connections: u32) -> PgPool {
     bare(connections).connect_lazy_with(options)
 }
 
+/// A hot pool whose commits do not wait for the disk. A claim that a crash of the server takes back leaves
+/// its job as it was before; whoever began it holds a fence that no row has any more, so that its
+/// settle is refused. The commit of whatever it writes next waits, and takes the claim to disk too.
+pub(crate) fn claim_pool(like: &PgPool, queues: usize) -> PgPool {
+    let options = (*like.connect_options())
+        .clone()
+        .options(HOT_SETTINGS)
+        .options([UNSAFE_COMMIT]);
+    bare(u32::try_from(queues).unwrap_or(1).max(1)).connect_lazy_with(options)
+}
+
+/// Only for what may be lost with a crash of the server.
+const UNSAFE_COMMIT: (&str, &str) = ("synchronous_commit", "off");
+
 /// What the sessions of a hot pool may plan.
 pub(crate) const HOT_SETTINGS: [(&str, &str); 8] = [
     ("enable_seqscan", "off"),
@@ -42,6 +56,11 @@ pub(crate) fn single_pool(like: &PgPool) -> PgPool {
         // One plan for all: planning an enqueue costs more than doing it.
         .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
     bare(like.options().get_max_connections()).connect_lazy_with(options)
+}
+
+/// A pool for hints, whose commits do not wait for the disk: a hint that is lost costs a poll.
+pub(crate) fn hint_pool(like: &PgPool) -> PgPool {
+    bare(1).connect_lazy_with((*like.connect_options()).clone().options([UNSAFE_COMMIT]))
 }
 
 /// A pool like [`single_pool`] for a worker's own few statements: heartbeats and hints.

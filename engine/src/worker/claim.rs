@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::look::Looker;
 use super::running::Running;
 use crate::cx::Attempt;
 use crate::runtime::{Registry, Work};
-use crate::store::claim::{Ask, Claimed, Kinds, Taken, claim};
+use crate::store::claim::{Ask, Claimed, Kinds, Look, Taken, claim};
 use crate::store::settle::Settlement;
 use crate::{Client, Entropy, QueueOptions, WorkerOptions};
 
@@ -23,6 +25,7 @@ const GATHER: Duration = Duration::from_millis(1);
 
 pub(crate) struct Claimer {
     pub(crate) client: Client,
+    pub(crate) claims: PgPool,
     pub(crate) hot: PgPool,
     pub(crate) registry: Registry,
     pub(crate) running: Arc<Running>,
@@ -39,7 +42,7 @@ impl Claimer {
         let slots = Arc::new(Semaphore::new(self.queue.concurrency));
         let bell = self.client.hub().bell(&self.queue.name);
         let kinds = Kinds::of(&self.registry.policies());
-        let mut keys = Keys::default();
+        let mut looker = Looker::new(&kinds);
         let mut failures = 0;
         loop {
             let permits = tokio::select! {
@@ -47,11 +50,13 @@ impl Claimer {
                 permits = self.take_slots(&slots) => permits,
             };
             let asked = permits.len();
-            match self.claim(&kinds, &keys, asked).await {
+            let began = Instant::now();
+            match self.claim(&kinds, looker.look(), asked).await {
                 Ok(taken) => {
                     failures = 0;
-                    let drained = keys.drained(&taken, asked);
-                    let claimed = self.let_pass(taken.jobs).await;
+                    let drained = looker.drained(&taken, asked, began);
+                    let claimed = self.make_sure(taken.jobs).await;
+                    let claimed = self.let_pass(claimed).await;
                     for (claimed, permit) in claimed.into_iter().zip(permits) {
                         // The runtime ends only after all claimers have.
                         let _ = work.send(self.begin(claimed, permit));
@@ -103,19 +108,17 @@ impl Claimer {
         permits
     }
 
-    async fn claim(&self, kinds: &Kinds, keys: &Keys, limit: usize) -> crate::Result<Taken> {
+    async fn claim(&self, kinds: &Kinds, look: Look<'_>, limit: usize) -> crate::Result<Taken> {
         let ask = Ask {
             queue: &self.queue.name,
             kinds,
-            after: &keys.after,
-            unkeyed: !keys.past_unkeyed,
+            look,
             limit,
             nonce: self.entropy.nonce(),
             worker_id: self.worker_id,
             lease: self.options.lease,
         };
-        let mut conn = self.hot.acquire().await?;
-        claim(&mut conn, &ask).await
+        claim(&mut *self.claims.acquire().await?, &ask).await
     }
 
     fn begin(&self, mut claimed: Claimed, permit: OwnedSemaphorePermit) -> Work {
@@ -150,39 +153,6 @@ impl Claimer {
             steps,
             reached: std::sync::Mutex::default(),
             progress_at: std::sync::Mutex::default(),
-        }
-    }
-}
-
-/// How far a claimer has looked, round and round: first the jobs without a partition key, then key by
-/// key.
-#[derive(Debug, Default)]
-struct Keys {
-    past_unkeyed: bool,
-    after: String,
-    /// Jobs were found since the round began.
-    found: bool,
-}
-
-impl Keys {
-    /// Moves on; true when a whole round has found nothing that is left, so that there is nothing to do
-    /// but wait. Keys give only their share each time, so a round that found some may have left some.
-    fn drained(&mut self, taken: &Taken, asked: usize) -> bool {
-        if !self.past_unkeyed {
-            self.found = false;
-        }
-        self.found |= taken.jobs.len() == asked || (taken.saw_keys && !taken.jobs.is_empty());
-        match &taken.last_key {
-            Some(key) => {
-                self.past_unkeyed = true;
-                self.after.clone_from(key);
-                false
-            }
-            None => {
-                self.past_unkeyed = false;
-                self.after.clear();
-                !self.found
-            }
         }
     }
 }

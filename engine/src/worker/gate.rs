@@ -1,10 +1,12 @@
 //! The gate between a claim and its handler: jobs of a connection that is shut are put off, without an
 //! attempt and without having had a slot for longer than a look.
 
+use std::time::Duration;
+
 use super::claim::Claimer;
 use super::conclude::conclude;
 use crate::breaker::PutOff;
-use crate::store::claim::Claimed;
+use crate::store::claim::{Claimed, reach_disk};
 use crate::store::settle::Settlement;
 use crate::{Again, Failure};
 
@@ -33,15 +35,41 @@ impl Claimer {
         passed
     }
 
+    /// The jobs whose claims cannot be undone, where that matters: one that may run once only begins when
+    /// its claim is on disk. The others may begin before.
+    pub(super) async fn make_sure(&self, claimed: Vec<Claimed>) -> Vec<Claimed> {
+        if claimed.iter().all(|one| one.max_attempts > 1) {
+            return claimed;
+        }
+        let sure = async { reach_disk(&mut *self.hot.acquire().await?).await };
+        let Err(error) = sure.await else {
+            return claimed;
+        };
+        tracing::warn!(%error, "could not make sure of a claim; putting back what may run once only");
+        let (once, rest): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|one| one.max_attempts <= 1);
+        for one in once {
+            let failure = Failure::new("not_begun", "the claim was not safe")
+                .again(Again::Uncounted(Duration::from_secs(1)));
+            self.put_back(one, failure).await;
+        }
+        rest
+    }
+
     async fn put_off(&self, claimed: Claimed, put_off: &PutOff) {
         // Up to a fifth later, and half a second: not all should come back in the same instant.
         let chance = self.entropy.chance();
-        let delay = put_off.delay.mul_f64(1.0 + chance / 5.0)
-            + std::time::Duration::from_millis(500).mul_f64(chance);
+        let delay =
+            put_off.delay.mul_f64(1.0 + chance / 5.0) + Duration::from_millis(500).mul_f64(chance);
         let failure = Failure::new(put_off.code, format!("{} is shut", put_off.key))
             .again(Again::Uncounted(delay));
+        self.put_back(claimed, failure).await;
+    }
+
+    /// Settles a job that has not begun.
+    async fn put_back(&self, claimed: Claimed, failure: Failure) {
         let attempt = self.attempt(claimed);
-        if let Some(settlement) = conclude(&attempt, Err(failure), chance) {
+        if let Some(settlement) = conclude(&attempt, Err(failure), self.entropy.chance()) {
             let settlement = Settlement {
                 outcome: "put_off",
                 ..settlement

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod conclude;
 mod gate;
 pub(crate) mod lease;
+mod look;
 pub(crate) mod running;
 pub(crate) mod settle;
 pub(crate) mod wake;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 use crate::cx::Stop;
 use crate::runtime::{Dispatch, Registry, Work};
-use crate::store::pool::{hot_pool, own_pool};
+use crate::store::pool::{claim_pool, hot_pool, own_pool};
 use crate::store::settle::Settlement;
 use crate::store::{kind, worker};
 use crate::{Client, Entropy, Result, WorkerOptions, service};
@@ -100,7 +101,8 @@ impl Worker {
         let (mut settlers, mut runtimes) = (JoinSet::new(), JoinSet::new());
         let settlements = self.spawn_settler(&mut settlers, &hot);
         let work = self.spawn_runtime(&mut runtimes, settlements.clone(), running.clone());
-        for claimer in self.claimers(&running, &hot, &settlements) {
+        let claims = claim_pool(self.client.pool(), self.options.queues.len());
+        for claimer in self.claimers(&running, (&claims, &hot), &settlements) {
             askers.spawn(claimer.run(work.clone(), asking.clone()));
         }
         drop((work, settlements));
@@ -122,6 +124,7 @@ impl Worker {
         join_all(&mut settlers).await;
         keeping.cancel();
         join_all(&mut keepers).await;
+        claims.close().await;
         hot.close().await;
         self.leave(&own_pool).await;
         Ok(())
@@ -151,11 +154,12 @@ impl Worker {
     fn claimers(
         &self,
         running: &Arc<Running>,
-        hot: &PgPool,
+        (claims, hot): (&PgPool, &PgPool),
         settlements: &mpsc::Sender<Settlement>,
     ) -> Vec<claim::Claimer> {
         let claimer = |queue: &crate::QueueOptions| claim::Claimer {
             client: self.client.clone(),
+            claims: claims.clone(),
             hot: hot.clone(),
             registry: self.registry.clone(),
             running: running.clone(),

@@ -14,6 +14,7 @@ mod budgets;
 mod crash;
 mod enqueue;
 mod enqueue_sql;
+mod enqueue_together;
 mod fence;
 mod flows;
 mod groups;

@@ -97,6 +97,14 @@ pub(crate) const CLAIM: Hot = Hot {
     args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true",
 };
 
+/// Twenty jobs that have no key, after those that were claimed before.
+const CLAIM_PLAIN: Hot = Hot {
+    sql: include_str!("../../src/store/claim_plain.sql"),
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid",
+    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
+           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000'",
+};
+
 /// Two hundred attempts that are done.
 const COMPLETE: Hot = Hot {
     sql: include_str!("../../src/store/complete.sql"),
@@ -227,7 +235,8 @@ fn pages(line: &str) -> Option<u64> {
 fn hot_statements() -> Vec<(&'static str, Hot, Vec<&'static str>, u64)> {
     let claims = vec!["pending_ready", "pending_fair", "job_pkey"];
     vec![
-        ("claim", CLAIM, claims, 400),
+        ("claim", CLAIM, claims.clone(), 400),
+        ("plain claim", CLAIM_PLAIN, claims, 400),
         ("complete", COMPLETE, vec!["running_pkey"], 200 * 25),
         ("settle", SETTLE, vec!["running_pkey"], 200 * 30),
         ("heartbeat", HEARTBEAT, vec!["running_pkey"], 200 * 25),

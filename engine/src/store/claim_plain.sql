@@ -1,0 +1,62 @@
+-- Takes up to $4 due jobs without partition key or limit, in the order of their index: claim.sql for
+-- queues that need no more of it, at two thirds of its cost. Begins at ($8, $9), below which the index may
+-- hold nothing but entries of rows that are gone. Says whether there are due jobs with a partition key.
+with allowed as materialized (
+    select array(
+        select kind from unnest($3::text[]) kind
+        where kind not in (select name from engine.pause where scope = 'kind')
+    ) as kinds
+    where not exists (select from engine.pause where scope = 'queue' and name = $2)
+),
+candidate as (
+    select ctid as address
+    from engine.pending
+    where
+        shard = $1 and queue = $2 and due and partition_key is null
+        and (rank_at, id) >= (coalesce($8::timestamptz, '-infinity'), $9)
+        and kind = any((select kinds from allowed)::text[])
+    order by rank_at, id
+    limit $4
+    for update skip locked
+),
+taken as (
+    -- By address: `= any(array(...))` keeps it a probe whatever the planner thinks of the limit.
+    delete from engine.pending
+    where
+        ctid = any(array(select address from candidate))
+        and shard = $1
+        and due
+    returning *
+),
+begun as (
+    insert into engine.running (
+        shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, nonce, worker_id,
+        started_at, lease_until, unique_key, partition_key, batch_id
+    )
+    select
+        shard, id, kind, queue, priority, attempt + 1, failed, crashes, max_attempts, $5, $6, now(),
+        now() + $7 * interval '1 millisecond',
+        case when not unique_until_claim then unique_key end,
+        partition_key, batch_id
+    from taken
+)
+select
+    b.*,
+    exists (
+        select from engine.pending where shard = $1 and queue = $2 and due and partition_key > ''
+    ) as saw_keys
+from (select) always
+left join (
+    select
+        t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts, t.rank_at,
+        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context,
+        case when t.unique_until_claim then engine.pass_key(t.shard, t.kind, t.unique_key, t.id)::text end as passed
+    from taken t
+    cross join lateral (
+        -- `offset 0` keeps this a probe of the primary key for each row.
+        select args, timeout_ms, backoff, parent_id, tags, rate_keys, trace_context
+        from engine.job
+        where shard = t.shard and id = t.id
+        offset 0
+    ) j
+) b on true

@@ -1,0 +1,124 @@
+//! Single enqueues that share a transaction, and many that go in parts.
+
+use engine::testing::Database;
+use engine::{Answer, Error, NewJob, State};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::support::*;
+
+/// Starts an enqueue of each while nothing can be written, and lets them go once the first transaction is
+/// under way and the rest has come together, in it or behind it.
+async fn enqueue_at_once(db: &Database, jobs: &[NewJob]) -> Vec<(usize, engine::Result<Answer>)> {
+    let mut tx = db.pool().begin().await.unwrap();
+    sqlx::query("lock table engine.job in exclusive mode")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let mut asking = JoinSet::new();
+    for (place, job) in jobs.iter().enumerate() {
+        let (client, job) = (db.client().clone(), job.clone());
+        asking.spawn(async move { (place, client.enqueue(job).await.map(|one| one.answer)) });
+    }
+    until("a transaction waits", || async {
+        number(
+            db,
+            "select count(*) from pg_locks where not granted and relation = 'engine.job'::regclass",
+        )
+        .await
+            >= 1
+    })
+    .await;
+    tx.commit().await.unwrap();
+    asking.join_all().await
+}
+
+#[tokio::test]
+async fn enqueues_that_come_at_the_same_time_share_transactions() {
+    let db = Database::new().await;
+    let jobs: Vec<NewJob> = (0..200).map(|n| act(&n.to_string())).collect();
+
+    let answers = enqueue_at_once(&db, &jobs).await;
+
+    assert!(
+        answers
+            .iter()
+            .all(|(_, answer)| matches!(answer, Ok(Answer::Inserted)))
+    );
+    assert_eq!(
+        number(&db, "select count(*) from engine.pending").await,
+        200
+    );
+    let transactions = number(&db, "select count(distinct xmin::text) from engine.job").await;
+    assert!(
+        transactions <= 10,
+        "{transactions} transactions for 200 jobs"
+    );
+}
+
+#[tokio::test]
+async fn whoever_shares_a_transaction_learns_only_of_its_own_job() {
+    let db = Database::new().await;
+    let known = act("known");
+    db.client().enqueue(known.clone()).await.unwrap();
+    let twice = act("twice");
+    let mut jobs: Vec<NewJob> = (0..50).map(|n| act(&n.to_string())).collect();
+    jobs.extend([
+        known,
+        twice.clone(),
+        twice,
+        NewJob::new("test.act", &json!({"name": "\u{0}"})),
+        // Postgres finds out what Rust does not check.
+        act("in no year of Postgres").when(engine::When::After(std::time::Duration::from_secs(
+            u64::MAX / 1_000_000,
+        ))),
+    ]);
+
+    let mut answers = enqueue_at_once(&db, &jobs).await;
+
+    answers.sort_by_key(|(place, _)| *place);
+    let answer = |place: usize| &answers[place].1;
+    assert!((0..50).all(|place| matches!(answer(place), Ok(Answer::Inserted))));
+    assert!(matches!(answer(50), Ok(Answer::Existing)));
+    let mut twins = [answer(51), answer(52)].map(|one| *one.as_ref().unwrap());
+    twins.sort_by_key(|one| *one == Answer::Existing);
+    assert_eq!(twins, [Answer::Inserted, Answer::Existing]);
+    assert!(matches!(answer(53), Err(Error::Invalid(_))));
+    assert!(answer(54).is_err());
+    assert_eq!(number(&db, "select count(*) from engine.job").await, 52);
+    assert_each_job_is_in_one_place(&db).await;
+}
+
+#[tokio::test]
+async fn many_go_in_parts_and_again_what_was_there_before() {
+    let db = Database::new().await;
+    let mut jobs: Vec<NewJob> = (0..3_500).map(|n| act(&n.to_string())).collect();
+    let good = std::mem::replace(
+        &mut jobs[3_200],
+        NewJob::new("test.act", &json!({"name": "\u{0}"})),
+    );
+
+    let first = db.client().enqueue_in_parts(&jobs).await;
+    let there = number(&db, "select count(*) from engine.job").await;
+    jobs[3_200] = good;
+    let second = db.client().enqueue_in_parts(&jobs).await.unwrap();
+
+    assert!(matches!(first, Err(Error::Invalid(_))));
+    assert!(
+        there <= 3_000,
+        "the part with the bad job is not there: {there}"
+    );
+    assert!(
+        second
+            .iter()
+            .zip(&jobs)
+            .all(|(one, job)| one.id == job.id())
+    );
+    let existing = second
+        .iter()
+        .filter(|one| one.answer == Answer::Existing)
+        .count();
+    assert_eq!(i64::try_from(existing).unwrap(), there);
+    assert_eq!(number(&db, "select count(*) from engine.job").await, 3_500);
+    assert_eq!(job(db.client(), jobs[0].id()).await.state, State::Available);
+}
