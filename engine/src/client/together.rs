@@ -1,10 +1,9 @@
 //! Together: single enqueues that come while another is being written share the next transaction. Each
 //! returns once it is durable, as before; alone it waits for nobody.
 
-use std::sync::Arc;
-
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::Bells;
 use crate::job::{Enqueued, NewJob};
@@ -12,8 +11,10 @@ use crate::store::enqueue::enqueue_new;
 
 /// Jobs of one transaction. More gain little, and each holds its args.
 const MOST: usize = 100;
-/// Transactions under way: one is written while the other comes together.
+/// Transactions under way.
 const AT_A_TIME: usize = 2;
+/// While one is under way, so many are worth another.
+const WORTH: usize = 25;
 
 struct Asked {
     job: NewJob,
@@ -45,26 +46,40 @@ impl Together {
 }
 
 async fn write_all(pool: PgPool, bells: Bells, mut inbox: mpsc::UnboundedReceiver<Asked>) {
-    let ways = Arc::new(Semaphore::new(AT_A_TIME));
     let mut asked = Vec::new();
+    let mut under_way = JoinSet::new();
     loop {
-        // Never closed.
-        let Ok(way) = ways.clone().acquire_owned().await else {
-            return;
-        };
-        if inbox.recv_many(&mut asked, MOST).await == 0 {
-            return;
+        let room = MOST - asked.len();
+        tokio::select! {
+            more = inbox.recv_many(&mut asked, room), if room > 0 => {
+                if more == 0 {
+                    break;
+                }
+            }
+            Some(_) = under_way.join_next() => {}
         }
-        let (pool, bells, asked) = (pool.clone(), bells.clone(), std::mem::take(&mut asked));
-        tokio::spawn(async move {
-            write(&pool, &bells, asked).await;
-            drop(way);
-        });
+        let worth = match under_way.len() {
+            0 => 1,
+            n if n < AT_A_TIME => WORTH,
+            _ => usize::MAX,
+        };
+        if asked.len() >= worth {
+            under_way.spawn(write(
+                pool.clone(),
+                bells.clone(),
+                std::mem::take(&mut asked),
+            ));
+        }
     }
+    write(pool, bells, asked).await;
+    under_way.join_all().await;
 }
 
 /// An error answers nobody: each tries alone then, and learns what is wrong with its own.
-async fn write(pool: &PgPool, bells: &Bells, asked: Vec<Asked>) {
+async fn write(pool: PgPool, bells: Bells, asked: Vec<Asked>) {
+    if asked.is_empty() {
+        return;
+    }
     let (jobs, answers): (Vec<_>, Vec<_>) =
         asked.into_iter().map(|one| (one.job, one.answer)).unzip();
     let written = async { enqueue_new(&mut *pool.acquire().await?, &jobs).await };

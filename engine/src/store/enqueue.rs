@@ -77,14 +77,11 @@ async fn insert_plain(
 ) -> Result<HashSet<Uuid>> {
     let columns = Columns::of(jobs)?;
     let rows = columns.bind(sqlx::query(statement)).fetch_all(conn).await?;
-    let mut new = HashSet::with_capacity(rows.len());
+    let mut new = HashSet::with_capacity(jobs.len());
     for row in rows {
-        new.insert(row.try_get("id")?);
+        new.extend(row.try_get::<Vec<Uuid>, _>("ids")?);
         if row.try_get("due")? {
-            let queue: &str = row.try_get("queue")?;
-            if !stored.wake.iter().any(|known| known == queue) {
-                stored.wake.push(queue.to_owned());
-            }
+            stored.wake.push(row.try_get("queue")?);
         } else {
             stored.future = true;
         }

@@ -1,6 +1,6 @@
 -- Plain jobs, one or thousands, in one statement. What an enqueue does not say comes from the
 -- kind's policy. A job whose id exists already was enqueued before and its answer lost: nothing
--- is written and it is not among the rows returned.
+-- is written and it is not among the ids returned.
 with input as (
     select *
     from unnest(
@@ -36,13 +36,19 @@ asked as (
     left join engine.kind k on k.name = x.kind
     on conflict (shard, id) do nothing
     returning shard, id, kind, queue, priority, run_at, max_attempts, partition_key, batch_id
+),
+placed as (
+    insert into engine.pending (
+        shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id, rank_at, ordered
+    )
+    select
+        shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id,
+        run_at + priority * interval '1 minute',
+        partition_key is not null and exists (select from engine.kind k where k.name = asked.kind and k.partition_order is not null)
+    from asked
+    returning id, queue, due
 )
-insert into engine.pending (
-    shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id, rank_at, ordered
-)
-select
-    shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id,
-    run_at + priority * interval '1 minute',
-    partition_key is not null and exists (select from engine.kind k where k.name = asked.kind and k.partition_order is not null)
-from asked
-returning id, queue, due
+-- A row a queue, not a row a job: sending and reading thousands of them cost as much as an index.
+select queue, due, array_agg(id) as ids
+from placed
+group by queue, due
