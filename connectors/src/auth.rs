@@ -1,6 +1,8 @@
 //! Secrets as the remotes want them. A secret can be sent; it cannot be printed.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,18 +21,45 @@ impl Token {
     /// [`Error::Misconfigured`] if the token is empty, already carries the word `Basic`, or holds
     /// a character that no header may carry. The message never shows the token.
     pub fn basic(verbatim: &str) -> Result<Self, Error> {
-        let fault = if verbatim.is_empty() {
-            Some("the token is empty")
-        } else if verbatim.to_ascii_lowercase().starts_with("basic ") {
-            Some("give the token alone, without the word Basic before it")
-        } else if !verbatim.chars().all(|c| c.is_ascii_graphic()) {
-            Some("the token holds a blank, a line end or a character outside ASCII")
+        Self::of("Basic", verbatim)
+    }
+
+    /// An access token of Zoho, whose word is its own (sheet section 2): `Bearer` is not accepted
+    /// everywhere.
+    ///
+    /// # Errors
+    /// As for [`basic`](Self::basic).
+    pub fn zoho(access_token: &str) -> Result<Self, Error> {
+        Self::of("Zoho-oauthtoken", access_token)
+    }
+
+    /// A `Bearer` token.
+    ///
+    /// # Errors
+    /// As for [`basic`](Self::basic).
+    pub fn bearer(token: &str) -> Result<Self, Error> {
+        Self::of("Bearer", token)
+    }
+
+    fn of(word: &str, secret: &str) -> Result<Self, Error> {
+        let said = format!("{} ", word.to_ascii_lowercase());
+        let fault = if secret.is_empty() {
+            Some("the token is empty".to_owned())
+        } else if secret.to_ascii_lowercase().starts_with(&said) {
+            Some(format!(
+                "give the token alone, without the word {word} before it"
+            ))
+        } else if !secret.chars().all(|c| c.is_ascii_graphic()) {
+            Some("the token holds a blank, a line end or a character outside ASCII".to_owned())
         } else {
             None
         };
         match fault {
-            Some(reason) => Err(Error::misconfigured("read a Basic token", reason)),
-            None => Ok(Self(SecretString::from(format!("Basic {verbatim}")))),
+            Some(reason) => Err(Error::misconfigured(
+                &format!("read a {word} token"),
+                &reason,
+            )),
+            None => Ok(Self(SecretString::from(format!("{word} {secret}")))),
         }
     }
 
@@ -47,6 +76,30 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token([redacted])")
     }
+}
+
+/// Where the access token of one connection comes from, whoever keeps and renews it: this process
+/// alone, or one of all processes at a time.
+pub trait Credential: fmt::Debug + Send + Sync {
+    /// An access token that is believed to be good; a new one if the last has run out.
+    fn access(&self) -> Accessing<'_>;
+
+    /// The remote did not accept `stale`. Gives a newer one, and asks the remote for it only if
+    /// `stale` is still the newest: others may have renewed it meanwhile.
+    fn renewed(&self, stale: &Access) -> Accessing<'_>;
+}
+
+/// The answer of a [`Credential`].
+pub type Accessing<'a> = Pin<Box<dyn Future<Output = Result<Access, Error>> + Send + 'a>>;
+
+/// An access token as it was lent.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub token: Token,
+    /// Counts the renewals of its connection, so that two tokens can be told apart without looking.
+    pub version: i64,
+    /// Where the remote wants it used, if it says so: Zoho's `https://www.zohoapis.eu`.
+    pub api_domain: Option<String>,
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! The seam is two steps: [`Budget::acquire`] before a call, [`Charge::settle`] (or
 //! [`Charge::refused`], [`Charge::unsent`]) after it. Clients know no more than that, so that what
-//! stands behind it may be a [`SharedBucket`], which knows only the calls of its own process, or a
-//! budget that all processes share.
+//! stands behind it may be a [`SharedBucket`] or a [`Window`], which know only the calls of their own
+//! process, or a budget that all processes share.
 
 mod bucket;
 mod refill;
 mod shared;
+mod window;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -18,6 +19,7 @@ use reqwest::header::HeaderMap;
 
 pub use self::bucket::{Bucket, BucketConfig, CallId, Wait};
 pub use self::shared::{Permit, SharedBucket};
+pub use self::window::Window;
 
 /// The tokens of one credential, whoever counts them.
 pub trait Budget: Debug + Send + Sync {

@@ -4,13 +4,19 @@
 //! - [`Error`] names what went wrong; [`Error::verdict`] says what kind of fault it is, so that
 //!   one table in `jobs` can turn it into an outcome.
 //! - [`budget`] paces calls so that a remote never has to refuse one.
-//! - [`soundtrack`] is Soundtrack Your Brand, API v2.
+//! - [`auth`] holds secrets as the remotes want them, and the seam behind which they are renewed.
+//! - [`page`] is what every listing gives.
+//! - [`soundtrack`] is Soundtrack Your Brand, API v2; [`zoho`] Zoho Inventory, v1; [`supabase`] the
+//!   CRM of a golf shop over PostgREST.
 
 pub mod auth;
 pub mod budget;
 mod error;
 pub mod http;
+pub mod page;
+mod record;
 pub mod soundtrack;
+pub mod zoho;
 
-pub use auth::Token;
+pub use auth::{Access, Credential, Token};
 pub use error::{Error, RecordError, Verdict};

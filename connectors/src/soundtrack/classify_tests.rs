@@ -5,9 +5,9 @@ use std::time::Duration;
 use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use serde_json::json;
 
-use super::super::throttle::LONGEST_WAIT;
 use super::*;
 use crate::Verdict;
+use crate::http::LONGEST_WAIT;
 use crate::http::http_date;
 
 const SECOND: Duration = Duration::from_secs(1);

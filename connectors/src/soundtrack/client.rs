@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
 use super::Config;
 use super::classify::{Reply, classify};
 use super::query::Call;
-use super::wire::{self, Account, Next, Page};
+use super::wire::{self, Account, Page};
 use super::zone::Zone;
 use crate::budget::{Budget, Cost, Wait};
 use crate::http::{Http, RawReply, Request};
+use crate::page::Next;
 use crate::{Error, Token};
 
 /// The vendor's own app asks for no more (sheet section 3); the maximum is not documented.
@@ -157,6 +159,7 @@ impl Client {
             method: Method::POST,
             url: self.url.clone(),
             token: Some(self.token.clone()),
+            headers: HeaderMap::new(),
             body: Some(call.body()),
             effect: call.effect,
             action: call.action.clone(),

@@ -22,11 +22,12 @@ use std::time::Duration;
 pub use self::client::{Client, Probe};
 pub use self::control::Volume;
 pub use self::map::ZoneStatus;
-pub use self::wire::{Account, Item, Next, Page};
+pub use self::wire::{Account, Page};
 pub use self::zone::{
     Device, Location, Named, PlaySource, PlaybackState, StatusCode, StatusState, StreamingType,
     Subscription, SubscriptionState, Zone,
 };
+pub use crate::page::{Item, Next};
 
 use crate::Token;
 

@@ -1,15 +1,8 @@
 //! Reads a refusal by the rate limit: what it cost, what was left, and when to come back.
 
-use std::time::Duration;
-
-use reqwest::header::RETRY_AFTER;
-
 use super::query::Call;
 use crate::Error;
-use crate::http::{RawReply, http_date};
-
-/// Longest wait a remote can talk us into; a wrong header must not stop a connection for days.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+use crate::http::{RawReply, retry_after};
 
 /// The text is not promised, so both what is read of it and what is not must do (section 4).
 pub(super) fn throttled_by_text(
@@ -49,17 +42,4 @@ fn number_after(text: &str, word: &str) -> Option<u32> {
         let digits = rest.chars().take_while(char::is_ascii_digit).count();
         rest[..digits].parse().ok()
     })
-}
-
-/// Seconds, or a date that is read against the remote's own clock and not against ours.
-fn retry_after(reply: &RawReply) -> Option<Duration> {
-    let text = reply.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let span = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let (until, now) = (http_date(text)?, reply.server_date?);
-            Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(span.min(LONGEST_WAIT))
 }

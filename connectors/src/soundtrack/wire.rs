@@ -9,6 +9,7 @@ use super::classify::{Reply, drift, unsure};
 use super::query::Call;
 use super::zone::Zone;
 use crate::budget::Cost;
+use crate::page::{Item, Next};
 use crate::{Error, RecordError, Verdict};
 
 /// One page of a walk.
@@ -45,27 +46,6 @@ impl<T> Page<T> {
             Verdict::OkPartial
         }
     }
-}
-
-/// One record of a page, readable or not.
-#[derive(Debug)]
-pub struct Item<T> {
-    /// `None` if not even the id can be read.
-    pub id: Option<String>,
-    /// The record as it came.
-    pub raw: Box<RawValue>,
-    pub decoded: Result<T, RecordError>,
-}
-
-/// What follows a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Another page, by this opaque cursor.
-    More(String),
-    /// The remote says that the list ends here, and nothing on this page speaks against it.
-    End,
-    /// The page does not say, or contradicts itself: the walk stops and is not complete.
-    Unclear,
 }
 
 /// An account that the token can see.

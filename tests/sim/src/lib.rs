@@ -4,8 +4,9 @@
 //! not from our client, so that a test fails when the client has the contract wrong. A simulator
 //! knows the truth (what a correct sync must end with) and counts every call and every refusal.
 //!
-//! Shared by all remotes: [`entropy`] (seeded chance), [`fault`] (when a fault strikes). The
-//! remotes themselves: [`soundtrack`].
+//! Shared by all remotes: [`entropy`] (seeded chance), [`fault`] (when a fault strikes), [`wire`]
+//! (faults of the wire, the log of calls). The remotes themselves: [`soundtrack`], [`zoho`],
+//! [`supabase`].
 
 pub mod entropy;
 pub mod fault;
@@ -13,3 +14,5 @@ mod locked;
 mod mangle;
 mod server;
 pub mod soundtrack;
+pub mod wire;
+pub mod zoho;

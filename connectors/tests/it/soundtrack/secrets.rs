@@ -1,49 +1,21 @@
 //! The token is in no log line, no error and no `Debug`, whatever goes wrong.
 
 use std::error::Error as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use connectors::budget::SharedBucket;
 use connectors::soundtrack::Volume;
 use sim::soundtrack::{Fault, FaultKind};
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::{Bed, walk};
+use crate::capture::Lines;
 
 const CANARY: &str = "Y2FuYXJ5OmNhbmFyeQ==";
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn the_token_is_never_shown() {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(lines.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let _listening = lines.listen();
     let kinds = [
         None,
         Some(FaultKind::Unauthenticated),
@@ -81,7 +53,7 @@ async fn the_token_is_never_shown() {
         }
     }
 
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = lines.text();
     assert!(logged.contains("got reply"), "nothing was logged");
     assert!(!logged.contains(CANARY), "the token was logged");
     assert!(

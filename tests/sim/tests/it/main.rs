@@ -12,3 +12,4 @@ mod paging;
 mod queries;
 mod support;
 mod throughput;
+mod zoho;

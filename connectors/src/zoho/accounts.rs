@@ -1,0 +1,219 @@
+//! Zoho Accounts: a refresh token becomes an access token. One call, one typed answer; who keeps the
+//! answer, and that only one asks at a time, is for a [`crate::Credential`] to see to.
+//!
+//! | reply, whatever its status | verdict |
+//! | --- | --- |
+//! | an access token | Ok |
+//! | `Access Denied`, 429 | Throttled: ten minutes, if it names no other wait |
+//! | `invalid_code`: the refresh token is revoked or of another client | AuthRevoked |
+//! | `invalid_client`, also said by a wrong data centre; `invalid_client_secret` | Misconfigured |
+//! | any other error of OAuth | Misconfigured |
+//! | 3xx, other 4xx without JSON | Misconfigured |
+//! | 408, 5xx; a good status without JSON | Retry |
+//!
+//! Nothing is lost when an answer gets lost: Zoho gives no new refresh token (sheet section 2). It
+//! costs one of the ten tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::budget::{Budget, Wait};
+use crate::http::{Effect, Http, RawReply, Request, retry_after};
+use crate::{Error, Token};
+
+const ACTION: &str = "refresh the Zoho access token";
+/// The lockout is over ten minutes after the last try (sheet section 2).
+const LOCKED_OUT: Duration = Duration::from_secs(600);
+
+/// What a person gave us once, by consent. `Debug` shows none of it.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub client_id: SecretString,
+    pub client_secret: SecretString,
+    pub refresh_token: SecretString,
+}
+
+/// A fresh access token, for whoever keeps it. `Debug` never shows it.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// As it came, for storing.
+    pub access_token: SecretString,
+    /// How long from the answer on it lives. An hour, by the documents.
+    pub lives: Duration,
+    /// Where the API is: `https://www.zohoapis.eu`. Keep it beside the token.
+    pub api_domain: Option<String>,
+    /// The rights, if the reply names them, parted by commas or blanks.
+    pub scope: Option<String>,
+}
+
+impl Minted {
+    /// The header's value.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if no header could carry it.
+    pub fn token(&self) -> Result<Token, Error> {
+        Token::zoho(self.access_token.expose_secret())
+    }
+}
+
+/// The accounts host of one data centre. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    http: Http,
+    url: Url,
+    budget: Arc<dyn Budget>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+    api_domain: Option<String>,
+    scope: Option<String>,
+    error: Option<String>,
+}
+
+impl Accounts {
+    /// `url` is the host's root, [`super::DataCentre::accounts_url`]; `budget` counts the tokens of one
+    /// refresh token, [`super::MINTS_IN_TEN_MINUTES`].
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] for an address that is none.
+    pub fn new(url: &str, http: Http, budget: impl Budget + 'static) -> Result<Self, Error> {
+        let url = format!("{}/oauth/v2/token", url.trim_end_matches('/'));
+        let url = Url::parse(&url)
+            .map_err(|_| Error::misconfigured(ACTION, "the accounts host is no address"))?;
+        Ok(Self {
+            http,
+            url,
+            budget: Arc::new(budget),
+        })
+    }
+
+    /// Asks for an access token. Every call uses up one of the ten in ten minutes, and the eleventh
+    /// that lives kills the oldest: ask once for all workers, and never in a loop.
+    ///
+    /// # Errors
+    /// `Throttled`, `AuthRevoked`, `Misconfigured`, `Unreachable`, `NoAnswer` or `RemoteFailed`, by the
+    /// table of the module. Asking while locked out prolongs the lockout, so wait as long as is said.
+    pub async fn refresh(&self, grant: &Grant) -> Result<Minted, Error> {
+        let permit = self.budget.acquire(1, Duration::ZERO).await;
+        let permit = permit.map_err(|wait| throttled(waited(wait)))?;
+        let reply = match self.http.send(&refresh_request(&self.url, grant)).await {
+            Ok(reply) => reply,
+            Err(error @ Error::Unreachable { .. }) => {
+                permit.unsent();
+                return Err(error);
+            }
+            Err(error) => {
+                permit.settle(None);
+                return Err(error);
+            }
+        };
+        let minted = read_refresh(&reply);
+        match &minted {
+            Err(Error::Throttled { after, .. }) => {
+                permit.refused(1, None, *after);
+            }
+            _ => permit.settle(None),
+        }
+        minted
+    }
+}
+
+fn waited(wait: Wait) -> Duration {
+    match wait {
+        Wait::For(span) => span,
+        Wait::Go | Wait::ForReading | Wait::Never => LOCKED_OUT,
+    }
+}
+
+/// The secrets go in the body: addresses end up in logs of others. Asking again does no harm that a
+/// write does, so that the answer's loss is no unknown outcome.
+fn refresh_request(url: &Url, grant: &Grant) -> Request {
+    let mut form = url.clone();
+    form.query_pairs_mut()
+        .clear()
+        .append_pair("refresh_token", grant.refresh_token.expose_secret())
+        .append_pair("client_id", grant.client_id.expose_secret())
+        .append_pair("client_secret", grant.client_secret.expose_secret())
+        .append_pair("grant_type", "refresh_token");
+    let mut headers = HeaderMap::new();
+    let media = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(CONTENT_TYPE, media);
+    Request {
+        method: Method::POST,
+        url: url.clone(),
+        token: None,
+        headers,
+        body: form.query().map(|query| query.as_bytes().to_vec()),
+        effect: Effect::Read,
+        action: ACTION.to_owned(),
+    }
+}
+
+/// The table of the module. The status says little: errors come with 200 too (sheet section 2).
+fn read_refresh(reply: &RawReply) -> Result<Minted, Error> {
+    let status = reply.status.as_u16();
+    let action = || ACTION.to_owned();
+    let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) else {
+        return Err(match status {
+            429 => throttled(retry_after(reply).unwrap_or(LOCKED_OUT)),
+            408 | 500..=599 => failed(reply.status.as_str()),
+            200..=299 => failed("an answer that is not JSON"),
+            300..=399 => Error::misconfigured(ACTION, "the address answers with a redirect"),
+            other => Error::misconfigured(ACTION, &format!("the address answers with {other}")),
+        });
+    };
+    let error = answer.error.unwrap_or_default().to_ascii_lowercase();
+    match error.as_str() {
+        "" => {}
+        "access denied" => return Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
+        "invalid_code" => return Err(Error::AuthRevoked { action: action() }),
+        "invalid_client" => {
+            let reason = "this data centre knows no such client: check both";
+            return Err(Error::misconfigured(ACTION, reason));
+        }
+        "invalid_client_secret" => {
+            return Err(Error::misconfigured(ACTION, "the client secret is wrong"));
+        }
+        _ if status == 429 => return Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
+        _ if status >= 500 => return Err(failed(reply.status.as_str())),
+        _ => return Err(Error::misconfigured(ACTION, "the grant is not accepted")),
+    }
+    match (answer.access_token, answer.expires_in) {
+        (Some(token), Some(lives)) if !token.is_empty() => Ok(Minted {
+            access_token: SecretString::from(token),
+            lives: Duration::from_secs(lives),
+            api_domain: answer.api_domain,
+            scope: answer.scope,
+        }),
+        _ if status == 429 => Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
+        _ if status >= 500 => Err(failed(reply.status.as_str())),
+        _ => Err(Error::SchemaDrift {
+            action: action(),
+            reason: "the answer has neither a token nor an error".to_owned(),
+        }),
+    }
+}
+
+fn throttled(after: Duration) -> Error {
+    Error::Throttled {
+        action: ACTION.to_owned(),
+        after: Some(after),
+        cost: None,
+        available: None,
+    }
+}
+
+fn failed(code: &str) -> Error {
+    Error::RemoteFailed {
+        action: ACTION.to_owned(),
+        code: code.to_owned(),
+    }
+}
