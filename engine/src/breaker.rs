@@ -11,6 +11,7 @@
 //! Only a person's opening has no end. Storing a move under its version is the store's business, and
 //! asking for jobs is the worker's.
 
+mod awaited;
 mod gates;
 
 use std::time::Duration;
@@ -172,9 +173,10 @@ pub(crate) enum Pass {
 }
 
 /// Seconds of the ramp: in the last of them 32 jobs pass, and then all.
-const RAMP: i64 = 6;
-/// The longest until a job asks again: a person may close what was to be open for long.
-const ASK_AGAIN_MS: i64 = 60_000;
+pub(crate) const RAMP: i64 = 6;
+/// The longest until a job asks again. Those that wait are told when it closes; this is for when nobody
+/// lives who would tell them.
+pub(crate) const ASK_AGAIN_MS: i64 = 300_000;
 /// While a probe is under way.
 const PROBED_MS: i64 = 2_000;
 

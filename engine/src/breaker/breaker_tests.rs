@@ -184,7 +184,7 @@ fn every_story_ends_in_its_state() {
             "a person opens it",
             &[(0, Event::Open { for_ms: None }), (900_000, ask(1))],
             Open,
-            Pass::At(T + 960_000),
+            Pass::At(T + 1_200_000),
             1,
         ),
         (

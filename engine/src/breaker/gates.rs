@@ -10,8 +10,9 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Breaker, BreakerRules, BreakerState, Event, Health, Pass};
-use crate::store::breaker::{self, Force, Shut};
+use super::awaited::Awaited;
+use super::{ASK_AGAIN_MS, Breaker, BreakerRules, BreakerState, Event, Health, Pass};
+use crate::store::breaker::{self, Force, Shut, ShutBy};
 use crate::{Error, Result};
 
 /// How old a look may be. People's changes are obeyed within a second.
@@ -29,6 +30,7 @@ pub(crate) struct Gates {
     look: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Shut>>)>>,
     heard: Mutex<HashMap<String, Tally>>,
     probes: Mutex<HashMap<Uuid, String>>,
+    awaited: Awaited,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,7 @@ impl Gates {
             look: tokio::sync::Mutex::default(),
             heard: Mutex::default(),
             probes: Mutex::default(),
+            awaited: Awaited::default(),
         }
     }
 
@@ -63,9 +66,9 @@ impl Gates {
         let shut = || look.iter().filter(|shut| keys.contains(&shut.key));
         let longest = shut().max_by_key(|shut| shut.wait_ms);
         if let Some(shut) = longest.filter(|shut| shut.wait_ms > 0) {
-            return Ok(Some(put_off(&shut.key, shut.is_budget, shut.wait_ms)));
+            return Ok(Some(put_off(&shut.key, shut.by, shut.wait_ms)));
         }
-        for key in shut().filter(|shut| !shut.is_budget).map(|shut| &shut.key) {
+        for key in shut().filter(|shut| shut.by != ShutBy::Budget).map(|shut| &shut.key) {
             let (now, pass) = self.moved(key, Event::Ask { job }).await?;
             match pass {
                 Pass::Go => {}
@@ -75,7 +78,7 @@ impl Gates {
                 }
                 Pass::At(at) => {
                     self.ended(job).await?;
-                    return Ok(Some(put_off(key, false, at - now)));
+                    return Ok(Some(put_off(key, ShutBy::Open, at - now)));
                 }
             }
         }
@@ -187,7 +190,13 @@ impl Gates {
         *self.look.lock().await = None;
     }
 
-    async fn look(&self) -> Result<Arc<Vec<Shut>>> {
+    /// What jobs of this process were put off for.
+    pub(crate) fn awaited(&self) -> &Awaited {
+        &self.awaited
+    }
+
+    /// What is shut, half a second old at the most.
+    pub(crate) async fn look(&self) -> Result<Arc<Vec<Shut>>> {
         let mut look = self.look.lock().await;
         if let Some((at, shut)) = &*look
             && at.elapsed() < FRESH
@@ -205,15 +214,14 @@ impl Gates {
     }
 }
 
-fn put_off(key: &str, is_budget: bool, wait_ms: i64) -> PutOff {
+fn put_off(key: &str, by: ShutBy, wait_ms: i64) -> PutOff {
     PutOff {
-        code: if is_budget {
-            "budget_blocked"
-        } else {
-            "connection_open"
+        code: match by {
+            ShutBy::Budget => "budget_blocked",
+            ShutBy::Open | ShutBy::HalfOpen | ShutBy::Ramp => "connection_open",
         },
         key: key.to_owned(),
-        delay: Duration::from_millis(u64::try_from(wait_ms.clamp(1, 120_000)).unwrap_or(1)),
+        delay: Duration::from_millis(u64::try_from(wait_ms.clamp(1, ASK_AGAIN_MS)).unwrap_or(1)),
     }
 }
 

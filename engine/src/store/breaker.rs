@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::SHARD;
 use super::row::{instant, instant_or_none};
 use crate::Result;
-use crate::breaker::{Breaker, BreakerState, BreakerView, Ramp};
+use crate::breaker::{ASK_AGAIN_MS, Breaker, BreakerState, BreakerView, Ramp};
 
 /// A breaker as it is stored, with the version a move must name and the database's clock.
 #[derive(Debug)]
@@ -96,29 +96,46 @@ pub(crate) async fn store(
     Ok(done.rows_affected() > 0)
 }
 
+/// What shuts a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub(crate) enum ShutBy {
+    /// Its budget: the remote has refused.
+    Budget,
+    /// Its breaker is open, or was: the first to ask is the probe.
+    Open,
+    /// A probe is under way, or was: the next to ask is one.
+    HalfOpen,
+    /// Jobs pass by and by.
+    Ramp,
+}
+
 /// A connection that jobs may not simply use now.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Shut {
     pub(crate) key: String,
-    /// True for a budget; else its breaker says who passes.
-    pub(crate) is_budget: bool,
+    /// Where it is not a budget, the breaker says who passes.
+    pub(crate) by: ShutBy,
     /// For how long surely none passes.
     pub(crate) wait_ms: i64,
+    /// For how long it has been like that.
+    pub(crate) since_ms: i64,
+    /// A probe is under way, and its lease lasts.
+    pub(crate) is_probed: bool,
+}
+
+impl Shut {
+    /// Nobody who comes now would pass.
+    pub(crate) fn is_surely(&self) -> bool {
+        self.wait_ms > 0 || self.is_probed
+    }
 }
 
 /// Everything that is shut: mostly nothing.
 pub(crate) async fn shut(pool: &PgPool) -> Result<Vec<Shut>> {
-    Ok(sqlx::query_as(
-        "select key, true as is_budget, \
-             ceil(extract(epoch from blocked_until - now()) * 1000)::bigint as wait_ms \
-         from engine.budget where shard = $1 and blocked_until > now() \
-         union all \
-         select connection, false, case when state = 'open' \
-             then greatest(0, ceil(extract(epoch from coalesce(open_until, now() + interval '1 minute') - now()) * 1000)) \
-             else 0 end::bigint \
-         from engine.breaker where shard = $1 and (state <> 'closed' or ramp_since is not null)",
-    )
-    .bind(SHARD)
+    Ok(sqlx::query_as(include_str!("shut.sql"))
+        .bind(SHARD)
+        .bind(ASK_AGAIN_MS)
     .fetch_all(pool)
     .await?)
 }

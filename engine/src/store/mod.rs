@@ -25,6 +25,7 @@ pub(crate) mod pause;
 pub(crate) mod pool;
 pub(crate) mod promote;
 pub(crate) mod prune;
+pub(crate) mod put_off;
 pub(crate) mod read;
 pub(crate) mod rescue;
 pub(crate) mod retry;
