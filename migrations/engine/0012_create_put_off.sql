@@ -16,3 +16,21 @@ create table engine.put_off (
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 create index put_off_by_key on engine.put_off (shard, key, job_id);
+
+-- How long a connection has been failing, over all its openings in a row, and what was done about it.
+alter table engine.breaker
+    add column failing_since timestamptz,
+    add column alarm text,
+    add constraint alarm_known check (alarm in ('warned', 'suspended'));
+
+-- Connections that a person should look at. Beside engine.alert, which knows nothing of remotes.
+create view engine.connection_alert as
+select 'connection_failing' as alert, b.connection as subject, b.failing_since as since,
+       format('calls of %s have been failing since %s', b.connection, b.failing_since) as message
+from engine.breaker b
+where b.alarm = 'warned' and b.state <> 'closed'
+union all
+select 'connection_suspended', p.name, p.paused_at,
+       format('%s is suspended until a person resumes it: %s', p.name, p.reason)
+from engine.pause p
+where p.scope = 'connection' and p.paused_by = 'lockstep';

@@ -67,9 +67,8 @@ impl Awaited {
 
     /// All were told: forgets it, unless one may be on its way.
     pub(crate) fn told(&self, key: &str) {
-        self.keys().retain(|known, waiters| {
-            known != key || waiters.put_off_at.elapsed() < ON_ITS_WAY
-        });
+        self.keys()
+            .retain(|known, waiters| known != key || waiters.put_off_at.elapsed() < ON_ITS_WAY);
     }
 
     fn keys(&self) -> MutexGuard<'_, HashMap<String, Waiters>> {

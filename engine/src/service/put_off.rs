@@ -93,14 +93,7 @@ async fn wake(
         ramp_ms,
         ramp_s: RAMP,
     };
-    let woken = put_off::wake(
-        &mut *service.hot.acquire().await?,
-        key,
-        limit,
-        told,
-        pace,
-    )
-    .await?;
+    let woken = put_off::wake(&mut *service.hot.acquire().await?, key, limit, told, pace).await?;
     for queue in woken.queues {
         service.client.wake(&queue);
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::SHARD;
 use super::row::{instant, instant_or_none};
 use crate::Result;
-use crate::breaker::{ASK_AGAIN_MS, Breaker, BreakerState, BreakerView, Ramp};
+use crate::breaker::{ASK_AGAIN_MS, Alarm, Breaker, BreakerState, BreakerView, Ramp};
 
 /// A breaker as it is stored, with the version a move must name and the database's clock.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ fn read(row: &PgRow) -> Result<Breaker> {
             second,
             taken,
         }),
+        failing_since: row.try_get("failing_since")?,
+        alarm: row.try_get::<Option<&str>, _>("alarm")?.map(Alarm::parse),
     })
 }
 
@@ -91,6 +93,8 @@ pub(crate) async fn store(
         .bind(next.ramp.map_or(0, |ramp| ramp.taken))
         .bind(force.map(|force| force.by.as_str()))
         .bind(force.and_then(|force| force.reason.as_deref()))
+        .bind(next.failing_since)
+        .bind(next.alarm.map(Alarm::as_str))
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -102,6 +106,8 @@ pub(crate) async fn store(
 pub(crate) enum ShutBy {
     /// Its budget: the remote has refused.
     Budget,
+    /// A person, or that it had been failing for too long: it is suspended.
+    Paused,
     /// Its breaker is open, or was: the first to ask is the probe.
     Open,
     /// A probe is under way, or was: the next to ask is one.
@@ -136,8 +142,8 @@ pub(crate) async fn shut(pool: &PgPool) -> Result<Vec<Shut>> {
     Ok(sqlx::query_as(include_str!("shut.sql"))
         .bind(SHARD)
         .bind(ASK_AGAIN_MS)
-    .fetch_all(pool)
-    .await?)
+        .fetch_all(pool)
+        .await?)
 }
 
 /// All breakers, or the one of that connection.
@@ -145,15 +151,11 @@ pub(crate) async fn list(
     conn: &mut PgConnection,
     connection: Option<&str>,
 ) -> Result<Vec<BreakerView>> {
-    let rows = sqlx::query(
-        "select connection, state, good_now + good_before as good, bad_now + bad_before as bad, opens, \
-             opened_at, open_until, probe_job, forced_by, forced_at, reason, changed_at \
-         from engine.breaker where shard = $1 and ($2::text is null or connection = $2) order by connection",
-    )
-    .bind(SHARD)
-    .bind(connection)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("list_breakers.sql"))
+        .bind(SHARD)
+        .bind(connection)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(BreakerView {
@@ -163,11 +165,15 @@ pub(crate) async fn list(
                 bad: row.try_get::<i32, _>("bad")?.into(),
                 opens: row.try_get::<i32, _>("opens")?.into(),
                 opened_at: instant_or_none(row, "opened_at")?,
+                failing_since: instant_or_none(row, "failing_since")?,
                 open_until: instant_or_none(row, "open_until")?,
                 probe_job: row.try_get("probe_job")?,
                 forced_by: row.try_get("forced_by")?,
                 forced_at: instant_or_none(row, "forced_at")?,
                 reason: row.try_get("reason")?,
+                suspended_at: instant_or_none(row, "suspended_at")?,
+                suspended_by: row.try_get("suspended_by")?,
+                suspended_for: row.try_get("suspended_for")?,
                 changed_at: instant(row, "changed_at")?,
             })
         })

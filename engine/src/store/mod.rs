@@ -8,6 +8,7 @@ pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod claim;
+pub(crate) mod connection;
 pub(crate) mod delete;
 pub(crate) mod enqueue;
 pub(crate) mod fence;

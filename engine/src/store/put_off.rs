@@ -26,7 +26,12 @@ pub(crate) async fn put_off(
         .bind(fences().map(|fence| fence.job_id).collect::<Vec<_>>())
         .bind(fences().map(|fence| fence.attempt).collect::<Vec<_>>())
         .bind(fences().map(|fence| fence.nonce).collect::<Vec<_>>())
-        .bind(batch.iter().map(|one| millis(one.delay)).collect::<Vec<_>>())
+        .bind(
+            batch
+                .iter()
+                .map(|one| millis(one.delay))
+                .collect::<Vec<_>>(),
+        )
         .bind(column(|one| one.code.as_deref()))
         .bind(column(|one| one.error.as_deref()))
         .bind(column(|one| one.put_off_for.as_deref()))

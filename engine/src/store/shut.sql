@@ -23,3 +23,7 @@ where
     shard = $1
     -- A ramp ends with the first who asks after it, and is over for those who wait.
     and (state <> 'closed' or ramp_since > now() - interval '6 seconds')
+union all
+select name, 'paused', $2, (extract(epoch from now() - paused_at) * 1000)::bigint, false
+from engine.pause
+where scope = 'connection'

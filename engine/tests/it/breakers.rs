@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{
     Actor, BreakerRules, BreakerState, BudgetRule, Client, Cx, Draw, Failure, Health, Job, NewJob,
-    Outcome, Registry, Reserved, Start, State, WorkerOptions,
+    Outcome, PauseScope, Registry, Reserved, Start, State, WorkerOptions,
 };
 
 use crate::support::number;
@@ -283,7 +283,11 @@ async fn put_off(client: &Client, remote: &Remote, jobs: usize) -> (Vec<uuid::Uu
         .await
         .unwrap();
     let ids = enqueue(client, jobs).await;
-    let worker = run_worker(client, Registry::new().with::<Call>(remote.clone()), options());
+    let worker = run_worker(
+        client,
+        Registry::new().with::<Call>(remote.clone()),
+        options(),
+    );
     let waiting = "select count(*) from engine.put_off";
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
@@ -294,7 +298,10 @@ async fn put_off(client: &Client, remote: &Remote, jobs: usize) -> (Vec<uuid::Uu
         if marks == i64::try_from(jobs).unwrap() {
             return (ids, worker);
         }
-        assert!(tokio::time::Instant::now() < deadline, "{marks} were put off");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{marks} were put off"
+        );
         tokio::task::yield_now().await;
     }
 }
@@ -343,7 +350,10 @@ async fn a_job_that_is_put_off_again_and_again_keeps_one_row_of_history() {
             .unwrap();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while client.attempts(ids[0]).await.unwrap()[0].times < times {
-            assert!(tokio::time::Instant::now() < deadline, "never {times} times");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "never {times} times"
+            );
             tokio::task::yield_now().await;
         }
     }
@@ -407,4 +417,85 @@ async fn what_earlier_processes_put_off_is_woken_too() {
     }
     assert_eq!(number(&db, "select count(*) from engine.put_off").await, 0);
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_for_a_week_is_suspended_on_record_until_a_person_resumes_it() {
+    let db = Database::new().await;
+    let client = process(&db).await;
+    let remote = Remote::default();
+    let ids = enqueue(&client, 5).await;
+    let worker = run_worker(
+        &client,
+        Registry::new().with::<Call>(remote.clone()),
+        options(),
+    );
+    until(&client, BreakerState::Open).await;
+    let alerts = || async { client.alerts().await.unwrap() };
+    let aged = |span: &str| {
+        let sql = format!(
+            "update engine.breaker set version = version + 1, failing_since = now() - interval '{span}'"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+    };
+    let says = |what: &'static str| async move {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while alerts().await.iter().all(|it| it.alert != what) {
+            assert!(tokio::time::Instant::now() < deadline, "no {what}");
+            tokio::task::yield_now().await;
+        }
+    };
+
+    aged("25 hours").execute(db.pool()).await.unwrap();
+    says("connection_failing").await;
+    aged("8 days").execute(db.pool()).await.unwrap();
+    says("connection_suspended").await;
+    let suspended = client.breaker(CONNECTION).await.unwrap();
+    let record = client.audit(Some(CONNECTION), 1).await.unwrap();
+    remote.up.store(true, Ordering::SeqCst);
+    let actor = Actor::new("nok", "test");
+    let resumed = client
+        .resume(PauseScope::Connection, CONNECTION, &actor)
+        .await
+        .unwrap();
+    for id in &ids {
+        assert_eq!(client.wait(*id, PATIENCE).await.unwrap(), State::Completed);
+    }
+
+    assert_eq!(suspended.suspended_by.as_deref(), Some("lockstep"));
+    assert_eq!(
+        suspended.suspended_for.as_deref(),
+        Some("its calls have been failing for 192 hours")
+    );
+    assert_eq!(
+        (record[0].actor.as_str(), record[0].action.as_str()),
+        ("lockstep", "connection.pause")
+    );
+    assert!(resumed);
+    let after = client.breaker(CONNECTION).await.unwrap();
+    assert_eq!(
+        (after.state, after.suspended_at, after.failing_since),
+        (BreakerState::Closed, None, None)
+    );
+    assert!(alerts().await.iter().all(|it| it.subject != CONNECTION));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_are_read_again_hold_from_the_next_call_on() {
+    let db = Database::new().await;
+    let client = Client::connect(db.url(), 6).await.unwrap();
+    let bad = || client.report_health(CONNECTION, uuid::Uuid::now_v7(), Health::Bad);
+    bad().await.unwrap();
+    let before = client.breaker(CONNECTION).await.unwrap();
+
+    client.clone().set_breaker_rules(BreakerRules {
+        least_bad: 2,
+        ..BreakerRules::default()
+    });
+    bad().await.unwrap();
+
+    assert_eq!(before.state, BreakerState::Closed);
+    let after = client.breaker(CONNECTION).await.unwrap();
+    assert_eq!(after.state, BreakerState::Open);
 }
