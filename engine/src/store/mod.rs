@@ -41,6 +41,7 @@ pub(crate) mod verify;
 pub(crate) mod wake;
 pub(crate) mod why;
 mod why_held;
+mod why_shut;
 pub(crate) mod worker;
 
 /// The one shard of an install that was not told otherwise. Every hot statement takes the shard as
