@@ -88,3 +88,77 @@ begin
         answer := 'replaced';
     end if;
 end $$;
+
+-- The front door for SQL: enqueues one job in the caller's transaction.
+--   select * from engine.enqueue('soundtrack.sync_zones', '{"company_id": 42}');
+create or replace function engine.enqueue(
+    kind text,
+    args jsonb default '{}',
+    queue text default null,
+    priority integer default null,
+    run_at timestamptz default null,
+    delay interval default null,
+    max_attempts integer default null,
+    tags text[] default null,
+    unique_key text default null,
+    unique_scope text default 'queued_or_running',
+    unique_period interval default null,
+    twin text default 'keep',
+    idempotency_key text default null,
+    partition_key text default null,
+    out id uuid,
+    out answer text
+) language plpgsql as $$
+declare
+    rest jsonb;
+begin
+    -- Callers bind nulls for what they do not say.
+    args := coalesce(args, '{}');
+    unique_scope := coalesce(unique_scope, 'queued_or_running');
+    -- Counted from 0: an array or object at level 64 is the 65th.
+    if jsonb_path_exists(args, 'strict $.**{64} ? (@.type() == "array" || @.type() == "object")') then
+        raise exception 'args: nested deeper than 64' using errcode = '22023';
+    end if;
+    if octet_length(args::text) > 262144 then
+        raise exception 'args: more than 262144 bytes of JSON; keep large data in a table and pass its key' using errcode = '22023';
+    end if;
+    -- Later than that, a time with its priority counted in is none that Postgres or a reader can hold.
+    if delay > interval '1000 years' then
+        raise exception 'delay: % is too long; expected at most 1000 years', delay using errcode = '22023';
+    end if;
+    if run_at < '1970-01-01Z' or run_at >= '9999-01-01Z' then
+        raise exception 'run_at: % is out of range; expected from 1970-01-01 to before 9999-01-01', run_at using errcode = '22023';
+    end if;
+    if unique_scope not in ('queued', 'queued_or_running', 'period') then
+        raise exception 'unique_scope: expected queued, queued_or_running or period, not %', unique_scope using errcode = '22023';
+    end if;
+    if twin not in ('keep', 'replace_args', 'run_after') then
+        raise exception 'twin: expected keep, replace_args or run_after, not %', twin using errcode = '22023';
+    end if;
+    if unique_scope = 'period' and unique_key is not null and unique_period is null then
+        raise exception 'unique_period: needed when unique_scope is period' using errcode = '22023';
+    end if;
+    if unique_key is not null and idempotency_key is not null then
+        raise exception 'a job has a unique key or an idempotency key, not both' using errcode = '22023';
+    end if;
+    rest := jsonb_strip_nulls(jsonb_build_object(
+        'tags', to_jsonb(tags),
+        'unique_key', unique_key,
+        'unique_scope', case when unique_key is not null then unique_scope end,
+        'twin', twin,
+        'idempotency_key', idempotency_key,
+        'keep_ms', (extract(epoch from coalesce(unique_period, '1 day')) * 1000)::bigint,
+        'partition_key', partition_key,
+        'asked_by', 'sql:' || session_user
+    ));
+    select e.id, e.answer into enqueue.id, enqueue.answer
+    from engine.enqueue_keyed(
+        0::smallint, engine.uuid_v7(), kind, args, queue, priority::smallint, max_attempts::smallint,
+        coalesce(run_at, now() + delay, now()), rest
+    ) e;
+    if enqueue.answer = 'mismatch' then
+        raise exception 'idempotency key % was used for job % with another request', idempotency_key, enqueue.id using errcode = '23505';
+    end if;
+    -- Only a hint, and once a transaction whatever the number of jobs.
+    perform pg_notify('engine_wake', coalesce((select p.queue from engine.pending p where p.shard = 0 and p.id = enqueue.id and p.due), '!'));
+end $$;
