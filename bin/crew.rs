@@ -48,6 +48,7 @@ pub(crate) async fn work(
             if let Err(error) = declare(&session.client, &config, &app.actor()).await {
                 tracing::error!(%error, "could not declare the schedules; the old ones stay");
             }
+            crew.client.set_breaker_rules(config.breaker.clone());
             let fresh = crew.add(&config, &stop);
             leave.cancel();
             leave = fresh;

@@ -55,11 +55,18 @@ pub(super) fn breaker(section: Section<'_>) -> BreakerRules {
             .and_then(|field| field.duration(SECOND..=longest))
     };
     let hour = SECOND * 3_600;
+    let alarm = |key, usual| match section.get(key) {
+        None => usual,
+        Some(field) if field.text() == Some("off") => None,
+        Some(field) => field.duration(hour..=DAY * 365).or(usual),
+    };
     let rules = BreakerRules {
         window: span("window", hour).unwrap_or(usual.window),
         first_open: span("open", hour).unwrap_or(usual.first_open),
         longest_open: span("longest_open", DAY).unwrap_or(usual.longest_open),
         probe_lease: span("probe_lease", hour).unwrap_or(usual.probe_lease),
+        warn_after: alarm("warn_after", usual.warn_after),
+        suspend_after: alarm("suspend_after", usual.suspend_after),
         least_bad: section
             .get("failures")
             .and_then(|field| field.integer(1..=10_000))
@@ -197,6 +204,24 @@ mod tests {
     use engine::Registry;
 
     use super::super::parse;
+
+    #[test]
+    fn alarms_of_a_connection_are_read_and_can_be_off() {
+        let read = |text: &str| parse("workers.toml", text, &Registry::new());
+        let alarms = |text: &str| {
+            let rules = read(text).0.expect("a configuration").breaker;
+            let hours = |span: Option<std::time::Duration>| span.map(|span| span.as_secs() / 3_600);
+            (hours(rules.warn_after), hours(rules.suspend_after))
+        };
+
+        assert_eq!(alarms(""), (Some(24), Some(168)));
+        assert_eq!(
+            alarms("[breaker]\nwarn_after = \"2h\"\nsuspend_after = \"off\""),
+            (Some(2), None)
+        );
+        let (_, report) = read("[breaker]\nsuspend_after = \"never\"");
+        assert_eq!(report.errors(), 1);
+    }
 
     #[test]
     fn rates_are_read_zero_is_off_and_nonsense_is_refused() {

@@ -2,7 +2,7 @@
 //! says what to change and never an error of the database.
 
 use crate::Error;
-use crate::job::NewJob;
+use crate::job::{NewJob, When};
 
 /// The largest args, as JSON text. More belongs in a table, with its key in the args.
 pub const MAX_ARGS_BYTES: usize = 256 * 1024;
@@ -47,6 +47,7 @@ impl NewJob {
         if self.max_attempts.is_some_and(|n| !(1..=1000).contains(&n)) {
             return Err(invalid("max_attempts: expected 1 to 1000"));
         }
+        self.check_time()?;
         if self.unique.is_some() && self.idempotency.is_some() {
             return Err(invalid(
                 "a job has a unique key or an idempotency key, not both",
@@ -54,7 +55,20 @@ impl NewJob {
         }
         Ok(args)
     }
+
+    /// Later than that, a time with its priority counted in is none that Postgres or a reader can hold.
+    fn check_time(&self) -> Result<(), Error> {
+        match self.when {
+            When::At(at) if !RUN_AT_S.contains(&at.as_second()) => Err(invalid(format!(
+                "run_at: {at} is out of range; expected from 1970-01-01 to before 9999-01-01"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
+
+/// Seconds of 1970-01-01 and 9999-01-01.
+const RUN_AT_S: std::ops::Range<i64> = 0..253_370_764_800;
 
 fn invalid(problem: impl Into<String>) -> Error {
     Error::Invalid(problem.into())

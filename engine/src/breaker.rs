@@ -8,119 +8,20 @@
 //!     └── jobs pass 1, 2, 4, … a second ─── half-open ◀───┘──────┘
 //!                                           one probe in the whole fleet, under a lease
 //! ```
-//! Only a person's opening has no end. Storing a move under its version is the store's business, and
+//! A connection that fails for a day is an alert, and one that fails for a week is suspended until a person
+//! resumes it: see [`BreakerRules`]. Only a person's opening has no end. Storing a move under its version is the store's business, and
 //! asking for jobs is the worker's.
 
+mod awaited;
 mod gates;
+mod view;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use gates::{Gates, PutOff};
-
-/// How a breaker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BreakerState {
-    /// Jobs run.
-    Closed,
-    /// None does.
-    Open,
-    /// One does, as a probe.
-    HalfOpen,
-}
-
-impl BreakerState {
-    /// The word in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            BreakerState::Closed => "closed",
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half_open",
-        }
-    }
-
-    pub(crate) fn parse(word: &str) -> BreakerState {
-        match word {
-            "open" => BreakerState::Open,
-            "half_open" => BreakerState::HalfOpen,
-            _ => BreakerState::Closed,
-        }
-    }
-}
-
-/// What a call says of its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// The remote did what it is there for.
-    Good,
-    /// The connection failed, whatever was asked: no answer, a remote that fails, a dead credential.
-    Bad,
-    /// It says nothing: a refusal for the price, a record that was rejected, a thing that is not there.
-    Neutral,
-}
-
-/// When a breaker opens, and for how long.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BreakerRules {
-    /// Calls are counted over this span, give or take half of it.
-    pub window: Duration,
-    /// It opens at so many bad calls…
-    pub least_bad: u32,
-    /// …if they are at least this share of all.
-    pub share: f64,
-    /// How long it is open the first time; each next time in a row twice as long.
-    pub first_open: Duration,
-    /// But never longer.
-    pub longest_open: Duration,
-    /// How long a probe may take before another is sent.
-    pub probe_lease: Duration,
-}
-
-impl Default for BreakerRules {
-    fn default() -> Self {
-        BreakerRules {
-            window: Duration::from_secs(60),
-            least_bad: 5,
-            share: 0.5,
-            first_open: Duration::from_secs(15),
-            longest_open: Duration::from_secs(600),
-            probe_lease: Duration::from_secs(30),
-        }
-    }
-}
-
-/// A breaker with where it stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BreakerView {
-    /// The connection: the rate key of its jobs.
-    pub connection: String,
-    /// How it stands.
-    pub state: BreakerState,
-    /// Calls that went well, within the window.
-    pub good: i64,
-    /// Calls that failed, within the window.
-    pub bad: i64,
-    /// Openings in a row.
-    pub opens: i64,
-    /// When it last opened.
-    pub opened_at: Option<Timestamp>,
-    /// Until when it is open; none, while open, is until a person closes it.
-    pub open_until: Option<Timestamp>,
-    /// The job that is the probe.
-    pub probe_job: Option<Uuid>,
-    /// The person who last opened or closed it.
-    pub forced_by: Option<String>,
-    /// When that was.
-    pub forced_at: Option<Timestamp>,
-    /// Why, if they said.
-    pub reason: Option<String>,
-    /// Its last move.
-    pub changed_at: Timestamp,
-}
+pub use view::{BreakerRules, BreakerState, BreakerView, Health};
 
 /// What is stored of a breaker. Instants are milliseconds of the database's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +37,35 @@ pub(crate) struct Breaker {
     /// Which job, and until when.
     pub(crate) probe: Option<(Uuid, i64)>,
     pub(crate) ramp: Option<Ramp>,
+    /// When the first of its openings in a row began, unless a person opened it.
+    pub(crate) failing_since: Option<i64>,
+    pub(crate) alarm: Option<Alarm>,
+}
+
+/// What was done about a connection that has been failing for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Alarm {
+    /// It is an alert.
+    Warned,
+    /// It is suspended.
+    Suspended,
+}
+
+impl Alarm {
+    /// The word in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Alarm::Warned => "warned",
+            Alarm::Suspended => "suspended",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Alarm {
+        match word {
+            "suspended" => Alarm::Suspended,
+            _ => Alarm::Warned,
+        }
+    }
 }
 
 /// After an opening: jobs that pass in each second.
@@ -172,9 +102,10 @@ pub(crate) enum Pass {
 }
 
 /// Seconds of the ramp: in the last of them 32 jobs pass, and then all.
-const RAMP: i64 = 6;
-/// The longest until a job asks again: a person may close what was to be open for long.
-const ASK_AGAIN_MS: i64 = 60_000;
+pub(crate) const RAMP: i64 = 6;
+/// The longest until a job asks again. Those that wait are told when it closes; this is for when nobody
+/// lives who would tell them.
+pub(crate) const ASK_AGAIN_MS: i64 = 300_000;
 /// While a probe is under way.
 const PROBED_MS: i64 = 2_000;
 
@@ -191,6 +122,8 @@ impl Breaker {
             open_until: None,
             probe: None,
             ramp: None,
+            failing_since: None,
+            alarm: None,
         }
     }
 
@@ -233,14 +166,18 @@ impl Breaker {
                 if bad > 0 {
                     self.fail(now, rules);
                 } else if good > 0 {
-                    let opens = self.opens;
-                    *self = Breaker::closed(now);
-                    self.opens = opens;
-                    self.ramp = Some(Ramp {
+                    let ramp = Ramp {
                         since: now,
                         second: 0,
                         taken: 0,
-                    });
+                    };
+                    *self = Breaker {
+                        opens: self.opens,
+                        failing_since: self.failing_since,
+                        alarm: self.alarm,
+                        ramp: Some(ramp),
+                        ..Breaker::closed(now)
+                    };
                 }
             }
             BreakerState::Closed => {
@@ -305,6 +242,7 @@ impl Breaker {
             .is_some_and(|ramp| now >= ramp.since + RAMP * 1_000)
         {
             (self.ramp, self.opens) = (None, 0);
+            (self.failing_since, self.alarm) = (None, None);
         }
     }
 
@@ -312,7 +250,16 @@ impl Breaker {
     fn fail(&mut self, now: i64, rules: &BreakerRules) {
         let doublings = u32::try_from(self.opens.clamp(0, 20)).unwrap_or(0);
         let span = rules.first_open.saturating_mul(1 << doublings);
+        let since = *self.failing_since.get_or_insert(now);
         self.open(now, Some(millis(span.min(rules.longest_open))));
+        let failing_for =
+            |span: Option<Duration>| span.is_some_and(|span| now - since >= millis(span));
+        let due = if failing_for(rules.suspend_after) {
+            Some(Alarm::Suspended)
+        } else {
+            failing_for(rules.warn_after).then_some(Alarm::Warned)
+        };
+        self.alarm = self.alarm.max(due);
     }
 
     fn open(&mut self, now: i64, for_ms: Option<i64>) {
@@ -322,6 +269,8 @@ impl Breaker {
             opens,
             opened_at: Some(now),
             open_until: for_ms.map(|ms| now.saturating_add(ms)),
+            failing_since: self.failing_since,
+            alarm: self.alarm,
             ..Breaker::closed(now)
         };
     }

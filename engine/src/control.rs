@@ -33,6 +33,8 @@ pub enum PauseScope {
     Kind,
     /// A schedule: its ticks are skipped.
     Schedule,
+    /// A connection: jobs that have it among their rate keys are put off.
+    Connection,
 }
 
 impl PauseScope {
@@ -42,6 +44,7 @@ impl PauseScope {
             PauseScope::Queue => "queue",
             PauseScope::Kind => "kind",
             PauseScope::Schedule => "schedule",
+            PauseScope::Connection => "connection",
         }
     }
 }
@@ -64,7 +67,8 @@ pub struct Pause {
 /// Something a person should look at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
-    /// Which rule: `unknown_kind`, `schedule_overdue`, `no_worker`.
+    /// Which rule: `unknown_kind`, `schedule_overdue`, `no_worker`, `connection_failing`,
+    /// `connection_suspended`.
     pub alert: String,
     /// What it is about.
     pub subject: String,

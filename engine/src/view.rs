@@ -81,8 +81,10 @@ pub struct JobView {
 /// One attempt on record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttemptView {
-    /// Its number.
+    /// Its number; the last one's where it stands for several.
     pub attempt: i32,
+    /// How many in a row it stands for: more than one where the job was put off again and again.
+    pub times: i32,
     /// Who ran it.
     pub worker_id: Option<Uuid>,
     /// The label of who ran it, while the worker is on record.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::State;
+use crate::breaker::BreakerState;
 use crate::control::PauseScope;
 use crate::flow::Batch;
 
@@ -85,9 +86,20 @@ pub enum Why {
         /// When that was.
         failed_at: Option<Timestamp>,
     },
-    /// Somebody has stopped its queue or kind.
+    /// It was claimed while what it needs was shut, and put back without an attempt.
+    PutOff {
+        /// What it was last put off for, while it waits for that.
+        key: Option<String>,
+        /// How often in a row.
+        times: i32,
+        /// Since the first of these.
+        since: Timestamp,
+        /// When it asks again, if nobody tells it before that it is open.
+        again_at: Timestamp,
+    },
+    /// Somebody has stopped its queue, its kind or a connection that it needs.
     Paused {
-        /// Which of the two.
+        /// Which of them.
         scope: PauseScope,
         /// Its name.
         name: String,
@@ -96,6 +108,33 @@ pub enum Why {
         /// Since when.
         since: Timestamp,
         /// What for, if they said.
+        reason: Option<String>,
+    },
+    /// The remote has refused calls for their price: nobody calls for a while.
+    BudgetShut {
+        /// The bucket.
+        key: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A connection that it needs is thought to be down, or a person says so.
+    BreakerShut {
+        /// The connection.
+        connection: String,
+        /// Open, or half-open while a probe finds out.
+        state: BreakerState,
+        /// Since it last opened.
+        since: Option<Timestamp>,
+        /// Openings in a row.
+        opens: i64,
+        /// When the next probe is sent, unless the present one goes well; none while a person's opening has
+        /// no end.
+        next_probe_at: Option<Timestamp>,
+        /// The job that is the probe.
+        probe_job: Option<Uuid>,
+        /// The person who opened it, if one did.
+        forced_by: Option<String>,
+        /// Why, if they said.
         reason: Option<String>,
     },
     /// No live worker serves its queue.

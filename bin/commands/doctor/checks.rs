@@ -151,7 +151,12 @@ pub(super) async fn queues(session: &Session, findings: &mut Vec<Finding>) -> an
     } else {
         findings.push(Finding::good("dead letters", "none"));
     }
-    for scope in [PauseScope::Queue, PauseScope::Kind, PauseScope::Schedule] {
+    for scope in [
+        PauseScope::Queue,
+        PauseScope::Kind,
+        PauseScope::Schedule,
+        PauseScope::Connection,
+    ] {
         for pause in session.client.pauses(scope).await? {
             let why = pause.reason.unwrap_or_else(|| "no reason given".into());
             let found = format!(
@@ -161,7 +166,7 @@ pub(super) async fn queues(session: &Session, findings: &mut Vec<Finding>) -> an
                 pause.paused_by
             );
             let fix = match scope {
-                PauseScope::Kind => "resume it over the API when it may run again".to_owned(),
+                PauseScope::Connection => format!("lockstep breaker resume {}", pause.name),
                 _ => format!("lockstep {} resume {}", scope.as_str(), pause.name),
             };
             findings.push(Finding::remark("paused", found, fix));

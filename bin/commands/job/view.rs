@@ -41,7 +41,7 @@ impl Row for AttemptView {
             instant(self.started_at),
             self.ended_at
                 .map_or("-".into(), |end| span_between(self.started_at, end)),
-            self.outcome.clone(),
+            outcome(self),
             self.worker.clone().unwrap_or_else(|| "-".into()),
             self.error.clone().unwrap_or_else(|| "-".into()),
         ]
@@ -167,8 +167,16 @@ fn counts(batch: &JobBatch) -> String {
     }
 }
 
+/// As `put_off (57 times)`.
+fn outcome(attempt: &AttemptView) -> String {
+    match attempt.times {
+        1 => attempt.outcome.clone(),
+        times => format!("{} ({times} times)", attempt.outcome),
+    }
+}
+
 fn said(attempt: &AttemptView) -> String {
-    let mut text = format!("{} {}", instant(attempt.started_at), attempt.outcome);
+    let mut text = format!("{} {}", instant(attempt.started_at), outcome(attempt));
     if let Some(end) = attempt.ended_at {
         text.push_str(&format!(" after {}", span_between(attempt.started_at, end)));
     }

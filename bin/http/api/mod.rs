@@ -122,6 +122,7 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(breaker::list))
         .routes(routes!(breaker::open))
         .routes(routes!(breaker::close))
+        .routes(routes!(breaker::resume))
         .routes(routes!(budget::list))
         .routes(routes!(budget::show, budget::set))
 }

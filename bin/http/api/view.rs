@@ -98,8 +98,10 @@ mirror! {
 mirror! {
     /// One attempt on record.
     Attempt of engine::AttemptView {
-        /// Its number.
+        /// Its number; the last one's where it stands for several.
         attempt: i32,
+        /// How many in a row it stands for: more than one where the job was put off again and again.
+        times: i32,
         /// Who ran it.
         worker_id: Option<Uuid>,
         /// The label of who ran it.

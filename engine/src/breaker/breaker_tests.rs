@@ -184,7 +184,7 @@ fn every_story_ends_in_its_state() {
             "a person opens it",
             &[(0, Event::Open { for_ms: None }), (900_000, ask(1))],
             Open,
-            Pass::At(T + 960_000),
+            Pass::At(T + 1_200_000),
             1,
         ),
         (
@@ -260,4 +260,46 @@ fn each_opening_in_a_row_is_longer_up_to_the_cap() {
     }
 
     assert_eq!(spans, [15, 30, 60, 120, 240, 480, 600, 600]);
+}
+
+/// Probes that fail, one after the other, for so long.
+fn failing_for(hours: i64) -> Breaker {
+    let rules = BreakerRules::default();
+    let (mut breaker, _) = Breaker::closed(T).step(heard(0, 5), T, &rules);
+    while let Some(until) = breaker.open_until.filter(|at| *at < T + hours * 3_600_000) {
+        (breaker, _) = breaker.step(ask(1), until, &rules);
+        (breaker, _) = breaker.step(heard(0, 1), until, &rules);
+    }
+    breaker
+}
+
+#[test]
+fn a_connection_that_fails_for_a_day_is_an_alarm_and_for_a_week_is_suspended() {
+    let alarms = [23, 25, 24 * 7 - 1, 24 * 7 + 1].map(|hours| failing_for(hours).alarm);
+
+    let (warned, suspended) = (Some(Alarm::Warned), Some(Alarm::Suspended));
+    assert_eq!(alarms, [None, warned, warned, suspended]);
+    assert_eq!(failing_for(200).failing_since, Some(T));
+}
+
+#[test]
+fn only_calls_that_went_well_for_a_whole_ramp_end_a_failure() {
+    let rules = BreakerRules::default();
+    let down = failing_for(25);
+    let at = down.open_until.unwrap();
+    let (probing, _) = down.step(ask(1), at, &rules);
+    let (ramp, _) = probing.step(heard(1, 0), at, &rules);
+
+    let (again, _) = ramp.step(heard(0, 1), at + 1_000, &rules);
+    let (well, _) = ramp.step(heard(1, 0), at + 6_000, &rules);
+    let (by_hand, _) = down.step(Event::Close, at, &rules);
+    let (opened, _) = Breaker::closed(T).step(Event::Open { for_ms: None }, T, &rules);
+
+    assert_eq!(again.failing_since, Some(T), "it failed again on the ramp");
+    assert_eq!((well.failing_since, well.alarm), (None, None));
+    assert_eq!((by_hand.failing_since, by_hand.alarm), (None, None));
+    assert_eq!(
+        opened.failing_since, None,
+        "a person's opening is no failure"
+    );
 }

@@ -3,15 +3,20 @@
 //! keys was claimed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use serde_json::json;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, PgPool};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Breaker, BreakerRules, BreakerState, Event, Health, Pass};
-use crate::store::breaker::{self, Force, Shut};
+use super::awaited::Awaited;
+use super::{ASK_AGAIN_MS, Alarm, Breaker, BreakerRules, BreakerState, Event, Health, Pass};
+use crate::control::{Actor, PauseScope};
+use crate::store::breaker::{self, Force, Loaded, Shut, ShutBy};
+use crate::store::{audit, pause};
 use crate::{Error, Result};
 
 /// How old a look may be. People's changes are obeyed within a second.
@@ -25,10 +30,11 @@ const TRIES: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Gates {
     pool: PgPool,
-    rules: BreakerRules,
+    rules: RwLock<BreakerRules>,
     look: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Shut>>)>>,
     heard: Mutex<HashMap<String, Tally>>,
     probes: Mutex<HashMap<Uuid, String>>,
+    awaited: Awaited,
 }
 
 #[derive(Debug)]
@@ -49,10 +55,11 @@ impl Gates {
     pub(crate) fn new(pool: PgPool, rules: BreakerRules) -> Gates {
         Gates {
             pool,
-            rules,
+            rules: RwLock::new(rules),
             look: tokio::sync::Mutex::default(),
             heard: Mutex::default(),
             probes: Mutex::default(),
+            awaited: Awaited::default(),
         }
     }
 
@@ -63,9 +70,12 @@ impl Gates {
         let shut = || look.iter().filter(|shut| keys.contains(&shut.key));
         let longest = shut().max_by_key(|shut| shut.wait_ms);
         if let Some(shut) = longest.filter(|shut| shut.wait_ms > 0) {
-            return Ok(Some(put_off(&shut.key, shut.is_budget, shut.wait_ms)));
+            return Ok(Some(put_off(&shut.key, shut.by, shut.wait_ms)));
         }
-        for key in shut().filter(|shut| !shut.is_budget).map(|shut| &shut.key) {
+        for key in shut()
+            .filter(|shut| !matches!(shut.by, ShutBy::Budget | ShutBy::Paused))
+            .map(|shut| &shut.key)
+        {
             let (now, pass) = self.moved(key, Event::Ask { job }).await?;
             match pass {
                 Pass::Go => {}
@@ -75,7 +85,7 @@ impl Gates {
                 }
                 Pass::At(at) => {
                     self.ended(job).await?;
-                    return Ok(Some(put_off(key, false, at - now)));
+                    return Ok(Some(put_off(key, ShutBy::Open, at - now)));
                 }
             }
         }
@@ -130,7 +140,7 @@ impl Gates {
 
     /// A person's move, in the caller's transaction.
     pub(crate) async fn force(
-        conn: &mut sqlx::postgres::PgConnection,
+        conn: &mut PgConnection,
         connection: &str,
         event: Event,
         force: &Force,
@@ -150,12 +160,18 @@ impl Gates {
     /// Moves a breaker; the database's clock and the answer.
     async fn moved(&self, connection: &str, event: Event) -> Result<(i64, Pass)> {
         let mut conn = self.pool.acquire().await?;
+        let rules = self.rules();
         for _ in 0..TRIES {
             let loaded = breaker::load(&mut conn, connection).await?;
-            let (next, pass) = loaded.breaker.step(event, loaded.now, &self.rules);
-            if next == loaded.breaker
-                || breaker::store(&mut conn, connection, &loaded, &next, None).await?
-            {
+            let (next, pass) = loaded.breaker.step(event, loaded.now, &rules);
+            let stored = if next == loaded.breaker {
+                true
+            } else if next.alarm == Some(Alarm::Suspended) && loaded.breaker.alarm != next.alarm {
+                self.suspend(&mut conn, connection, &loaded, &next).await?
+            } else {
+                breaker::store(&mut conn, connection, &loaded, &next, None).await?
+            };
+            if stored {
                 drop(conn);
                 self.tell(connection, &loaded.breaker, &next).await;
                 return Ok((loaded.now, pass));
@@ -164,7 +180,50 @@ impl Gates {
         Err(busy(connection))
     }
 
+    /// Stores a move that suspends the connection, with its audit row. Its callers run in tasks of their
+    /// own: nobody drops them half way.
+    async fn suspend(
+        &self,
+        conn: &mut PgConnection,
+        connection: &str,
+        loaded: &Loaded,
+        next: &Breaker,
+    ) -> Result<bool> {
+        let mut tx = conn.begin().await?;
+        if !breaker::store(&mut tx, connection, loaded, next, None).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let failing_ms = next.failing_since.map_or(0, |since| loaded.now - since);
+        let hours = failing_ms / 3_600_000;
+        let reason = format!("its calls have been failing for {hours} hours");
+        let by = Actor::new("lockstep", "service");
+        if pause::pause(
+            &mut tx,
+            PauseScope::Connection,
+            connection,
+            &by.name,
+            Some(&reason),
+        )
+        .await?
+        {
+            let detail = Some(json!({"reason": reason, "opens": next.opens}));
+            audit::record(&mut tx, &by, "connection.pause", connection, detail).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn tell(&self, connection: &str, before: &Breaker, after: &Breaker) {
+        if before.alarm < after.alarm {
+            match after.alarm {
+                Some(Alarm::Suspended) => tracing::error!(
+                    connection,
+                    "suspended {connection}: its calls have been failing for too long"
+                ),
+                _ => tracing::error!(connection, "the calls of {connection} keep failing"),
+            }
+        }
         if before.state == after.state {
             return;
         }
@@ -187,7 +246,13 @@ impl Gates {
         *self.look.lock().await = None;
     }
 
-    async fn look(&self) -> Result<Arc<Vec<Shut>>> {
+    /// What jobs of this process were put off for.
+    pub(crate) fn awaited(&self) -> &Awaited {
+        &self.awaited
+    }
+
+    /// What is shut, half a second old at the most.
+    pub(crate) async fn look(&self) -> Result<Arc<Vec<Shut>>> {
         let mut look = self.look.lock().await;
         if let Some((at, shut)) = &*look
             && at.elapsed() < FRESH
@@ -200,20 +265,29 @@ impl Gates {
         Ok(shut)
     }
 
+    pub(crate) fn rules(&self) -> BreakerRules {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.clone()
+    }
+
+    pub(crate) fn set_rules(&self, rules: BreakerRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
     fn probes(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
         self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn put_off(key: &str, is_budget: bool, wait_ms: i64) -> PutOff {
+fn put_off(key: &str, by: ShutBy, wait_ms: i64) -> PutOff {
     PutOff {
-        code: if is_budget {
-            "budget_blocked"
-        } else {
-            "connection_open"
+        code: match by {
+            ShutBy::Budget => "budget_blocked",
+            ShutBy::Paused => "connection_suspended",
+            ShutBy::Open | ShutBy::HalfOpen | ShutBy::Ramp => "connection_open",
         },
         key: key.to_owned(),
-        delay: Duration::from_millis(u64::try_from(wait_ms.clamp(1, 120_000)).unwrap_or(1)),
+        delay: Duration::from_millis(u64::try_from(wait_ms.clamp(1, ASK_AGAIN_MS)).unwrap_or(1)),
     }
 }
 

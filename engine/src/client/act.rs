@@ -6,8 +6,10 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Client;
+use crate::breaker::{Event, Gates};
 use crate::control::{Actor, PauseScope};
 use crate::job::{Enqueued, NewJob};
+use crate::store::breaker::Force;
 use crate::store::wake::CANCEL_CHANNEL;
 use crate::store::{audit, breaker, cancel, delete, pause, read, retry};
 use crate::{Error, Result, State};
@@ -160,7 +162,7 @@ impl Client {
         Ok(gone)
     }
 
-    /// Pauses a queue, kind or schedule on every node; false when it was paused already.
+    /// Pauses a queue, kind, schedule or connection on every node; false when it was paused already.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -192,7 +194,8 @@ impl Client {
         .await
     }
 
-    /// Resumes; false when it was not paused.
+    /// Resumes; false when it was not paused. A connection's breaker is closed with it, since a person has
+    /// looked.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -203,6 +206,13 @@ impl Client {
                 Box::pin(async move {
                     let done = pause::resume(conn, scope, &subject).await?;
                     if done {
+                        if scope == PauseScope::Connection {
+                            let force = Force {
+                                by: actor.name.clone(),
+                                reason: None,
+                            };
+                            Gates::force(conn, &subject, Event::Close, &force).await?;
+                        }
                         let action = format!("{}.resume", scope.as_str());
                         audit::record(conn, &actor, &action, &subject, None).await?;
                     }
@@ -211,6 +221,7 @@ impl Client {
             })
             .await?;
         if done {
+            self.gates.forget().await;
             let queue = if scope == PauseScope::Queue {
                 name
             } else {

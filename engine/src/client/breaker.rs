@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::Client;
 use crate::breaker::{BreakerView, Event, Gates, Health};
 use crate::control::Actor;
-use crate::store::audit;
 use crate::store::breaker::{self, Force};
+use crate::store::{audit, connection};
 use crate::{Error, Result};
 
 impl Client {
@@ -34,6 +34,15 @@ impl Client {
     /// [`Error::Database`].
     pub async fn breakers(&self) -> Result<Vec<BreakerView>> {
         breaker::list(&mut *self.pool.acquire().await?, None).await
+    }
+
+    /// The connections that anything has named: a breaker, a budget, a pause, or one of the newest 10,000
+    /// jobs.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn connections(&self) -> Result<Vec<String>> {
+        connection::known(&mut *self.pool.acquire().await?).await
     }
 
     /// One breaker.
@@ -65,7 +74,7 @@ impl Client {
     }
 
     /// Closes a breaker, forgetting what it has heard. It opens again by itself when calls fail again.
-    /// Jobs that were put off come back when their time has come, in two minutes at most.
+    /// Jobs that were put off come at once. A suspended connection stays so: see [`Client::resume`].
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name that cannot be a connection's; [`Error::Database`].

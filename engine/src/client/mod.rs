@@ -92,9 +92,19 @@ impl Client {
 
     /// The same client with other rules for breakers. All processes of a fleet should have the same.
     #[must_use]
-    pub fn with_breaker_rules(mut self, rules: BreakerRules) -> Client {
-        self.gates = Arc::new(Gates::new(self.singles.clone(), rules));
+    pub fn with_breaker_rules(self, rules: BreakerRules) -> Client {
+        self.set_breaker_rules(rules);
         self
+    }
+
+    /// Other rules for breakers from the next call on, for all clones of this client.
+    pub fn set_breaker_rules(&self, rules: BreakerRules) {
+        self.gates.set_rules(rules);
+    }
+
+    /// The rules for breakers of this process.
+    pub fn breaker_rules(&self) -> BreakerRules {
+        self.gates.rules()
     }
 
     pub(crate) fn gates(&self) -> &Arc<Gates> {

@@ -1,11 +1,12 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, group what died, prune what is old. Safe with any number of
+//! cancel the parts of what was cancelled, group what died, wake what was put off, prune what is old. Safe with any number of
 //! processes at once; none of them leads.
 
 mod cascade;
 mod group;
 mod promote;
 mod prune;
+mod put_off;
 mod rescue;
 mod schedule;
 
@@ -33,6 +34,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(prune::run(service.clone()));
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
+    tasks.spawn(put_off::run(service.clone()));
 }
 
 impl Service {

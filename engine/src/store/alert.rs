@@ -9,11 +9,9 @@ use crate::control::Alert;
 
 /// All present alerts, oldest first.
 pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
-    let rows = sqlx::query(
-        "select alert, subject, since, message from engine.alert order by since, subject",
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("list_alerts.sql"))
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Alert {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::SHARD;
 use super::row::{instant, instant_or_none};
 use crate::Result;
-use crate::breaker::{Breaker, BreakerState, BreakerView, Ramp};
+use crate::breaker::{ASK_AGAIN_MS, Alarm, Breaker, BreakerState, BreakerView, Ramp};
 
 /// A breaker as it is stored, with the version a move must name and the database's clock.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ fn read(row: &PgRow) -> Result<Breaker> {
             second,
             taken,
         }),
+        failing_since: row.try_get("failing_since")?,
+        alarm: row.try_get::<Option<&str>, _>("alarm")?.map(Alarm::parse),
     })
 }
 
@@ -91,36 +93,57 @@ pub(crate) async fn store(
         .bind(next.ramp.map_or(0, |ramp| ramp.taken))
         .bind(force.map(|force| force.by.as_str()))
         .bind(force.and_then(|force| force.reason.as_deref()))
+        .bind(next.failing_since)
+        .bind(next.alarm.map(Alarm::as_str))
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// What shuts a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub(crate) enum ShutBy {
+    /// Its budget: the remote has refused.
+    Budget,
+    /// A person, or that it had been failing for too long: it is suspended.
+    Paused,
+    /// Its breaker is open, or was: the first to ask is the probe.
+    Open,
+    /// A probe is under way, or was: the next to ask is one.
+    HalfOpen,
+    /// Jobs pass by and by.
+    Ramp,
 }
 
 /// A connection that jobs may not simply use now.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Shut {
     pub(crate) key: String,
-    /// True for a budget; else its breaker says who passes.
-    pub(crate) is_budget: bool,
+    /// Where it is not a budget, the breaker says who passes.
+    pub(crate) by: ShutBy,
     /// For how long surely none passes.
     pub(crate) wait_ms: i64,
+    /// For how long it has been like that.
+    pub(crate) since_ms: i64,
+    /// A probe is under way, and its lease lasts.
+    pub(crate) is_probed: bool,
+}
+
+impl Shut {
+    /// Nobody who comes now would pass.
+    pub(crate) fn is_surely(&self) -> bool {
+        self.wait_ms > 0 || self.is_probed
+    }
 }
 
 /// Everything that is shut: mostly nothing.
 pub(crate) async fn shut(pool: &PgPool) -> Result<Vec<Shut>> {
-    Ok(sqlx::query_as(
-        "select key, true as is_budget, \
-             ceil(extract(epoch from blocked_until - now()) * 1000)::bigint as wait_ms \
-         from engine.budget where shard = $1 and blocked_until > now() \
-         union all \
-         select connection, false, case when state = 'open' \
-             then greatest(0, ceil(extract(epoch from coalesce(open_until, now() + interval '1 minute') - now()) * 1000)) \
-             else 0 end::bigint \
-         from engine.breaker where shard = $1 and (state <> 'closed' or ramp_since is not null)",
-    )
-    .bind(SHARD)
-    .fetch_all(pool)
-    .await?)
+    Ok(sqlx::query_as(include_str!("shut.sql"))
+        .bind(SHARD)
+        .bind(ASK_AGAIN_MS)
+        .fetch_all(pool)
+        .await?)
 }
 
 /// All breakers, or the one of that connection.
@@ -128,15 +151,11 @@ pub(crate) async fn list(
     conn: &mut PgConnection,
     connection: Option<&str>,
 ) -> Result<Vec<BreakerView>> {
-    let rows = sqlx::query(
-        "select connection, state, good_now + good_before as good, bad_now + bad_before as bad, opens, \
-             opened_at, open_until, probe_job, forced_by, forced_at, reason, changed_at \
-         from engine.breaker where shard = $1 and ($2::text is null or connection = $2) order by connection",
-    )
-    .bind(SHARD)
-    .bind(connection)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("list_breakers.sql"))
+        .bind(SHARD)
+        .bind(connection)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(BreakerView {
@@ -146,11 +165,15 @@ pub(crate) async fn list(
                 bad: row.try_get::<i32, _>("bad")?.into(),
                 opens: row.try_get::<i32, _>("opens")?.into(),
                 opened_at: instant_or_none(row, "opened_at")?,
+                failing_since: instant_or_none(row, "failing_since")?,
                 open_until: instant_or_none(row, "open_until")?,
                 probe_job: row.try_get("probe_job")?,
                 forced_by: row.try_get("forced_by")?,
                 forced_at: instant_or_none(row, "forced_at")?,
                 reason: row.try_get("reason")?,
+                suspended_at: instant_or_none(row, "suspended_at")?,
+                suspended_by: row.try_get("suspended_by")?,
+                suspended_for: row.try_get("suspended_for")?,
                 changed_at: instant(row, "changed_at")?,
             })
         })

@@ -2,7 +2,8 @@
 select
     (extract(epoch from clock.at) * 1000)::bigint as now,
     b.version, b.state, b.good_now, b.bad_now, b.good_before, b.bad_before, b.opens, b.probe_job,
-    b.ramp_second, b.ramp_taken,
+    b.ramp_second, b.ramp_taken, b.alarm,
+    (extract(epoch from b.failing_since) * 1000)::bigint as failing_since,
     (extract(epoch from b.half_began_at) * 1000)::bigint as half_began,
     (extract(epoch from b.opened_at) * 1000)::bigint as opened_at,
     (extract(epoch from b.open_until) * 1000)::bigint as open_until,

@@ -8,6 +8,7 @@ pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod cancel;
 pub(crate) mod claim;
+pub(crate) mod connection;
 pub(crate) mod delete;
 pub(crate) mod enqueue;
 pub(crate) mod fence;
@@ -25,6 +26,7 @@ pub(crate) mod pause;
 pub(crate) mod pool;
 pub(crate) mod promote;
 pub(crate) mod prune;
+pub(crate) mod put_off;
 pub(crate) mod read;
 pub(crate) mod rescue;
 pub(crate) mod retry;
@@ -39,6 +41,7 @@ pub(crate) mod verify;
 pub(crate) mod wake;
 pub(crate) mod why;
 mod why_held;
+mod why_shut;
 pub(crate) mod worker;
 
 /// The one shard of an install that was not told otherwise. Every hot statement takes the shard as

@@ -29,6 +29,7 @@ enum End {
     Done,
     Retry { later: bool },
     Snooze { later: bool },
+    PutOff,
     Wait,
     Dead,
     Cancel,
@@ -88,7 +89,7 @@ impl Modelled {
         self.failed += i16::from(matches!(end, End::Retry { .. } | End::Dead));
         let wanted = match end {
             End::Done => Move::Complete,
-            End::Retry { .. } | End::Snooze { .. } => Move::PutBack,
+            End::Retry { .. } | End::Snooze { .. } | End::PutOff => Move::PutBack,
             End::Wait => Move::Wait,
             End::Dead => Move::Bury,
             End::Cancel => Move::Cancel,
@@ -146,6 +147,7 @@ impl ReferenceStateMachine for Model {
             Just(End::Done),
             any::<bool>().prop_map(|later| End::Retry { later }),
             any::<bool>().prop_map(|later| End::Snooze { later }),
+            Just(End::PutOff),
             Just(End::Wait),
             Just(End::Dead),
             Just(End::Cancel),
@@ -443,6 +445,7 @@ fn settlement(fence: Fence, end: End) -> Settlement {
         End::Done => (State::Completed, "done", false),
         End::Retry { later } => (State::Available, "retry", later),
         End::Snooze { later } => (State::Available, "snooze", later),
+        End::PutOff => (State::Available, "put_off", true),
         End::Wait => (State::Waiting, "wait", false),
         End::Dead => (State::Dead, "dead", false),
         End::Cancel => (State::Cancelled, "cancel", false),
@@ -458,6 +461,7 @@ fn settlement(fence: Fence, end: End) -> Settlement {
         result: None,
         frees: None,
         wait: (end == End::Wait).then(|| Wait::Signal("go".into(), None)),
+        put_off_for: (end == End::PutOff).then(|| "remote".into()),
     }
 }
 
@@ -469,7 +473,7 @@ impl StateMachineTest for Walk {
 
     fn init_test(_: &Vec<Modelled>) -> Engine {
         let (runtime, pool) = shared();
-        let empty = "truncate engine.job, engine.pending, engine.running, engine.ended, engine.attempt, engine.key, engine.flow";
+        let empty = "truncate engine.job, engine.pending, engine.running, engine.ended, engine.attempt, engine.key, engine.flow, engine.put_off";
         runtime.block_on(async { sqlx::query(empty).execute(pool).await.unwrap() });
         Engine {
             pool: pool.clone(),

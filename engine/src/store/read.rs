@@ -56,6 +56,7 @@ pub(crate) async fn attempts(conn: &mut PgConnection, id: Uuid) -> Result<Vec<At
                 attempt: row.try_get("attempt")?,
                 worker_id: row.try_get("worker_id")?,
                 worker: row.try_get("label")?,
+                times: row.try_get("times")?,
                 started_at: instant(row, "started_at")?,
                 ended_at: instant_or_none(row, "ended_at")?,
                 outcome: row.try_get("outcome")?,

@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::put_off::put_off;
 use super::{SHARD, millis};
 use crate::fence::Fence;
 use crate::flow::Wait;
@@ -28,6 +29,8 @@ pub(crate) struct Settlement {
     pub(crate) frees: Option<String>,
     /// What it waits for, when it does.
     pub(crate) wait: Option<Wait>,
+    /// What is shut, when that is why the attempt never began.
+    pub(crate) put_off_for: Option<String>,
 }
 
 /// What became of a batch.
@@ -78,19 +81,26 @@ pub(crate) async fn settle(conn: &mut PgConnection, batch: &[Settlement]) -> Res
         let id = |at: usize| batch.get(at).map(|one| one.fence.job_id);
         id(at) == id(at + 1) || (at > 0 && id(at) == id(at - 1))
     };
-    let (done, left): (Vec<_>, Vec<_>) =
-        (0..batch.len()).partition(|at| batch[*at].is_plain() && !is_twin(*at));
-    let pick = |places: Vec<usize>| -> Vec<_> { places.into_iter().map(|at| batch[at]).collect() };
-    let (done, mut left) = (pick(done), pick(left));
+    let (mut done, mut shut, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, one) in batch.iter().enumerate() {
+        match one {
+            one if is_twin(at) => left.push(*one),
+            one if one.is_plain() => done.push(*one),
+            one if one.put_off_for.is_some() => shut.push(*one),
+            one => left.push(*one),
+        }
+    }
     if !done.is_empty() {
         let written = complete(conn, &done).await?;
-        if written.len() < done.len() {
-            left.extend(
-                done.iter()
-                    .filter(|one| !written.contains(&one.fence.job_id)),
-            );
-            left.sort_by_key(|one| one.fence.job_id);
-        }
+        done.retain(|one| !written.contains(&one.fence.job_id));
+    }
+    if !shut.is_empty() {
+        let written = put_off(conn, &shut).await?;
+        shut.retain(|one| !written.contains(&one.fence.job_id));
+    }
+    if !done.is_empty() || !shut.is_empty() {
+        left.extend(done.into_iter().chain(shut));
+        left.sort_by_key(|one| one.fence.job_id);
     }
     let mut woken = Vec::new();
     for _ in 0..2 {

@@ -7,7 +7,7 @@ use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::row::{instant, instant_or_none};
-use super::{SHARD, read, why_held};
+use super::{SHARD, read, why_held, why_shut};
 use crate::control::PauseScope;
 use crate::view::JobView;
 use crate::why::{BusyWorker, Cause, Why, WhyView};
@@ -41,12 +41,19 @@ async fn of_available(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>
     let now = read::instant_of_database(conn).await?;
     let mut causes = Vec::new();
     let is_due = job.run_at <= now;
-    if job.failed > 0 {
+    let put_off = match is_due {
+        true => None,
+        false => why_shut::put_off(conn, job).await?,
+    };
+    if let Some(put_off) = put_off {
+        causes.push(put_off);
+    } else if job.failed > 0 {
         causes.push(of_retrying(conn, job).await?);
     } else if !is_due {
         causes.push(Why::Scheduled { run_at: job.run_at });
     }
     causes.extend(pauses(conn, job).await?);
+    causes.extend(why_shut::shut(conn, job.id).await?);
     let workers = workers(conn, job).await?;
     let able: Vec<&Live> = workers.iter().filter(|worker| worker.knows_kind).collect();
     if workers.is_empty() {
@@ -94,12 +101,13 @@ async fn of_available(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>
 }
 
 async fn of_retrying(conn: &mut PgConnection, job: &JobView) -> Result<Why> {
+    // The last that failed: it may have been put off or have snoozed since.
     let last = sqlx::query(
-        "select code, error, ended_at from engine.attempt where shard = $1 and job_id = $2 and attempt = $3",
+        "select code, error, ended_at from engine.attempt \
+         where shard = $1 and job_id = $2 and outcome in ('retry', 'crashed', 'dead') order by attempt desc limit 1",
     )
     .bind(SHARD)
     .bind(job.id)
-    .bind(job.attempt)
     .fetch_optional(conn)
     .await?;
     let (code, error, failed_at) = match last {

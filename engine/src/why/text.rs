@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::Why;
+use crate::breaker::BreakerState;
 use crate::control::PauseScope;
 
 impl Why {
@@ -62,6 +63,48 @@ impl Why {
                     .map(|state| format!(", {state}"))
                     .unwrap_or_default()
             ),
+            other => other.said_of_shut(),
+        }
+    }
+
+    fn said_of_shut(&self) -> String {
+        match self {
+            Why::PutOff {
+                key, times, since, ..
+            } => format!(
+                "it was put off{}, {} since {since}",
+                key.as_ref()
+                    .map(|key| format!(" because {key} was shut"))
+                    .unwrap_or_default(),
+                match times {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times in a row"),
+                }
+            ),
+            Why::BudgetShut { key, until } => {
+                format!("the budget of {key} is shut until {until}: the remote refused a call")
+            }
+            Why::BreakerShut {
+                connection,
+                state,
+                since,
+                opens,
+                forced_by,
+                reason,
+                ..
+            } => {
+                let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
+                let why = match (forced_by, reason) {
+                    (Some(by), Some(reason)) => format!(", opened by {by}: {reason}"),
+                    (Some(by), None) => format!(", opened by {by}"),
+                    (None, _) => format!(", for the {opens}. time in a row: its calls failed"),
+                };
+                let state = match state {
+                    BreakerState::HalfOpen => "half-open",
+                    other => other.as_str(),
+                };
+                format!("the breaker of {connection} is {state}{since}{why}")
+            }
             other => other.said_of_wait(),
         }
     }
@@ -184,9 +227,27 @@ impl Why {
             } => {
                 format!("it goes on when somebody resumes it: lockstep queue resume {name}")
             }
-            Why::Paused { scope, name, .. } => {
-                format!("it goes on when somebody resumes {} {name}", scope.as_str())
+            Why::Paused {
+                scope: PauseScope::Connection,
+                name,
+                ..
+            } => {
+                format!("it goes on when somebody resumes it: lockstep breaker resume {name}")
             }
+            Why::Paused { scope, name, .. } => {
+                let scope = scope.as_str();
+                format!("it goes on when somebody resumes it: lockstep {scope} resume {name}")
+            }
+            Why::PutOff { key, again_at, .. } => match key {
+                Some(key) => format!("it comes as soon as {key} is open, and asks at {again_at}"),
+                None => format!("it comes at {again_at}"),
+            },
+            Why::BudgetShut { key, until } => {
+                format!(
+                    "its jobs come at {until}; open it now: lockstep budget set {key} --unblock"
+                )
+            }
+            Why::BreakerShut { .. } => self.next_of_breaker(),
             Why::NoWorkerForQueue { queue } => {
                 format!("it runs when a worker with [queues.{queue}] starts: lockstep work")
             }
@@ -237,6 +298,34 @@ impl Why {
             Why::Completed { .. } => format!("nothing; run it again: lockstep job again {id}"),
             Why::Cancelled { .. } => {
                 format!("nothing, until somebody lets it try on: lockstep job retry {id}")
+            }
+        }
+    }
+}
+
+impl Why {
+    fn next_of_breaker(&self) -> String {
+        let Why::BreakerShut {
+            connection,
+            state,
+            next_probe_at,
+            probe_job,
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let close = format!("if it works, close it: lockstep breaker close {connection}");
+        match (state, probe_job, next_probe_at) {
+            (BreakerState::HalfOpen, Some(job), Some(at)) => {
+                format!("job {job} finds out now whether it works, another one at {at}; {close}")
+            }
+            (BreakerState::HalfOpen, _, _) => {
+                format!("the next of its jobs finds out whether it works; {close}")
+            }
+            (_, _, Some(at)) => format!("one job finds out at {at} whether it works; {close}"),
+            (_, _, None) => {
+                format!("it goes on when somebody closes it: lockstep breaker close {connection}")
             }
         }
     }

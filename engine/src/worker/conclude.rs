@@ -25,6 +25,7 @@ pub(crate) fn conclude(
         error: None,
         result: None,
         wait: None,
+        put_off_for: None,
         frees: attempt.is_limited.then(|| attempt.queue.clone()),
     };
     Some(match answer {

@@ -72,8 +72,10 @@ impl Claimer {
         if let Some(settlement) = conclude(&attempt, Err(failure), self.entropy.chance()) {
             let settlement = Settlement {
                 outcome: "put_off",
+                put_off_for: Some(put_off.key.clone()),
                 ..settlement
             };
+            self.client.gates().awaited().add(&put_off.key);
             // The settler ends only after the last of these senders is gone.
             let _ = self.settlements.send(settlement).await;
         }

@@ -7,25 +7,25 @@ use std::time::Duration;
 use engine::testing::{Database, run_worker};
 use engine::{
     Actor, BreakerRules, BreakerState, BudgetRule, Client, Cx, Draw, Failure, Health, Job, NewJob,
-    Outcome, Registry, Reserved, Start, State, WorkerOptions,
+    Outcome, PauseScope, Registry, Reserved, Start, State, WorkerOptions,
 };
 
 use crate::support::number;
 
-const CONNECTION: &str = "remote/one";
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const CONNECTION: &str = "remote/one";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A remote that is up or down, and counts who calls it.
 #[derive(Clone, Default)]
-struct Remote {
-    up: Arc<AtomicBool>,
+pub(crate) struct Remote {
+    pub(crate) up: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
     at_once: Arc<AtomicUsize>,
     most_at_once: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Call {}
+pub(crate) struct Call {}
 
 impl Job for Call {
     const KIND: &'static str = "breaker.call";
@@ -63,19 +63,19 @@ fn quick() -> BreakerRules {
     }
 }
 
-fn options() -> WorkerOptions {
+pub(crate) fn options() -> WorkerOptions {
     WorkerOptions {
         poll: Duration::from_millis(100),
         ..WorkerOptions::default()
     }
 }
 
-async fn process(db: &Database) -> Client {
+pub(crate) async fn process(db: &Database) -> Client {
     let client = Client::connect(db.url(), 6).await.unwrap();
     client.with_breaker_rules(quick())
 }
 
-async fn enqueue(client: &Client, jobs: usize) -> Vec<uuid::Uuid> {
+pub(crate) async fn enqueue(client: &Client, jobs: usize) -> Vec<uuid::Uuid> {
     let batch: Vec<NewJob> = (0..jobs)
         .map(|_| NewJob::of(&Call {}).rate_key(CONNECTION).max_attempts(50))
         .collect();
@@ -273,4 +273,85 @@ async fn jobs_of_a_blocked_budget_are_put_off_without_an_attempt() {
     assert_eq!(attempts[0].outcome, "put_off");
     assert_eq!(attempts[0].code.as_deref(), Some("budget_blocked"));
     assert_eq!(client.job(ids[0]).await.unwrap().unwrap().failed, 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_for_a_week_is_suspended_on_record_until_a_person_resumes_it() {
+    let db = Database::new().await;
+    let client = process(&db).await;
+    let remote = Remote::default();
+    let ids = enqueue(&client, 5).await;
+    let worker = run_worker(
+        &client,
+        Registry::new().with::<Call>(remote.clone()),
+        options(),
+    );
+    until(&client, BreakerState::Open).await;
+    let alerts = || async { client.alerts().await.unwrap() };
+    let aged = |span: &str| {
+        let sql = format!(
+            "update engine.breaker set version = version + 1, failing_since = now() - interval '{span}'"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+    };
+    let says = |what: &'static str| async move {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while alerts().await.iter().all(|it| it.alert != what) {
+            assert!(tokio::time::Instant::now() < deadline, "no {what}");
+            tokio::task::yield_now().await;
+        }
+    };
+
+    aged("25 hours").execute(db.pool()).await.unwrap();
+    says("connection_failing").await;
+    aged("8 days").execute(db.pool()).await.unwrap();
+    says("connection_suspended").await;
+    let suspended = client.breaker(CONNECTION).await.unwrap();
+    let record = client.audit(Some(CONNECTION), 1).await.unwrap();
+    remote.up.store(true, Ordering::SeqCst);
+    let actor = Actor::new("nok", "test");
+    let resumed = client
+        .resume(PauseScope::Connection, CONNECTION, &actor)
+        .await
+        .unwrap();
+    for id in &ids {
+        assert_eq!(client.wait(*id, PATIENCE).await.unwrap(), State::Completed);
+    }
+
+    assert_eq!(suspended.suspended_by.as_deref(), Some("lockstep"));
+    assert_eq!(
+        suspended.suspended_for.as_deref(),
+        Some("its calls have been failing for 192 hours")
+    );
+    assert_eq!(
+        (record[0].actor.as_str(), record[0].action.as_str()),
+        ("lockstep", "connection.pause")
+    );
+    assert!(resumed);
+    let after = client.breaker(CONNECTION).await.unwrap();
+    assert_eq!(
+        (after.state, after.suspended_at, after.failing_since),
+        (BreakerState::Closed, None, None)
+    );
+    assert!(alerts().await.iter().all(|it| it.subject != CONNECTION));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_are_read_again_hold_from_the_next_call_on() {
+    let db = Database::new().await;
+    let client = Client::connect(db.url(), 6).await.unwrap();
+    let bad = || client.report_health(CONNECTION, uuid::Uuid::now_v7(), Health::Bad);
+    bad().await.unwrap();
+    let before = client.breaker(CONNECTION).await.unwrap();
+
+    client.clone().set_breaker_rules(BreakerRules {
+        least_bad: 2,
+        ..BreakerRules::default()
+    });
+    bad().await.unwrap();
+
+    assert_eq!(before.state, BreakerState::Closed);
+    let after = client.breaker(CONNECTION).await.unwrap();
+    assert_eq!(after.state, BreakerState::Open);
 }

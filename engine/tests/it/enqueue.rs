@@ -422,3 +422,36 @@ async fn a_number_that_only_postgres_can_hold_hides_no_job() {
     assert_eq!(page.data[0].id, other);
     assert!(page.data[1].args.to_string().contains("1000000"), "as text");
 }
+
+#[tokio::test]
+async fn a_time_that_no_reader_could_hold_is_refused_before_it_is_sent() {
+    let db = Database::new().await;
+    let at = |text: &str| {
+        act("x")
+            .when(When::At(text.parse().unwrap()))
+            .priority(i16::MAX)
+    };
+
+    for bad in [
+        "9999-01-01T00:00:00Z",
+        "9999-12-30T22:00:00Z",
+        "1969-12-31T23:59:59Z",
+    ] {
+        let refused = db.client().enqueue(at(bad)).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("run_at") && refused.contains("before 9999-01-01"),
+            "{refused}"
+        );
+    }
+    let last = db
+        .client()
+        .enqueue(at("9998-12-31T23:59:59Z"))
+        .await
+        .unwrap();
+    let longest = act("x").when(When::After(Duration::MAX));
+    let longest = db.client().enqueue(longest).await.unwrap();
+
+    for one in [last, longest] {
+        assert_eq!(job(db.client(), one.id).await.label, "scheduled");
+    }
+}

@@ -45,6 +45,18 @@ async fn sql_users_are_told_what_is_wrong() {
             "262144 bytes",
         ),
         (
+            "select engine.enqueue('a.b', run_at => '9999-01-01Z')",
+            "before 9999-01-01",
+        ),
+        (
+            "select engine.enqueue('a.b', run_at => 'infinity')",
+            "before 9999-01-01",
+        ),
+        (
+            "select engine.enqueue('a.b', delay => '200000 years')",
+            "at most 1000 years",
+        ),
+        (
             "select engine.enqueue('a.b', unique_key => 'k', unique_scope => 'ever')",
             "expected queued",
         ),

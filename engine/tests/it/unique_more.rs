@@ -36,9 +36,7 @@ async fn bulks_of_the_same_keys_from_two_connections_do_not_deadlock() {
 
 #[tokio::test]
 async fn bulks_of_keys_and_the_workers_that_end_their_jobs_do_not_fail_each_other() {
-    // A key that is let go of at the claim is locked after its job, at an enqueue before it: there the
-    // database may choose one to begin again, which nobody must notice.
-    for (scope, crosswise) in [(SCOPE, false), (UniqueScope::Queued, true)] {
+    for scope in [SCOPE, UniqueScope::Queued] {
         let db = Database::new().await;
         let worker = elsewhere(&db, done(), slots(100)).await;
         let clients = [another_client(&db).await, another_client(&db).await];
@@ -74,14 +72,64 @@ async fn bulks_of_keys_and_the_workers_that_end_their_jobs_do_not_fail_each_othe
             0,
             "{scope:?}"
         );
-        let deadlocks = number(
+        worker.stop().await;
+        assert_eq!(deadlocks(&db).await, 0, "{scope:?}");
+    }
+}
+
+async fn deadlocks(db: &Database) -> i64 {
+    number(
+        db,
+        "select deadlocks from pg_stat_database where datname = current_database()",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn many_who_enqueue_the_keys_that_others_claim_never_lock_crosswise() {
+    const CALLS: usize = 40;
+    let db = Database::new().await;
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        workers.push(elsewhere(&db, done(), slots(20)).await);
+    }
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        let client = another_client(&db).await;
+        callers.spawn(async move {
+            for call in 0..CALLS {
+                let twin = [Twin::ReplaceArgs, Twin::RunAfter, Twin::Keep][(caller + call) % 3];
+                // Ten of twenty keys, each time others and in another order.
+                let keys = (0..10).map(|n| (n * (2 * caller + 3) + call) % 20);
+                let jobs = bulk(keys, UniqueScope::Queued, twin);
+                client.enqueue_all(&jobs).await.unwrap();
+            }
+            client.close().await;
+        });
+    }
+
+    while let Some(called) = callers.join_next().await {
+        called.unwrap();
+    }
+    until("everything has run", || async {
+        number(
             &db,
-            "select deadlocks from pg_stat_database where datname = current_database()",
+            "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
         )
-        .await;
-        assert!(crosswise || deadlocks == 0, "{deadlocks} deadlocks");
+        .await
+            == 0
+    })
+    .await;
+    // What a session has counted is told at its end.
+    for worker in workers {
         worker.stop().await;
     }
+
+    assert_eq!(deadlocks(&db).await, 0);
+    assert_eq!(number(&db, "select count(*) from engine.key").await, 0);
+    let ran = number(&db, "select count(*) from engine.ended").await;
+    assert!(ran > 40, "only {ran} ran: nothing was claimed meanwhile");
+    assert_eq!(db.client().verify().await.unwrap(), []);
 }
 
 /// A running job that holds the key, with the gate that ends it.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::*;
 
-async fn why(client: &Client, id: Uuid) -> Vec<Why> {
+pub(crate) async fn why(client: &Client, id: Uuid) -> Vec<Why> {
     let view = client.why(id).await.unwrap().unwrap();
     let mut causes = Vec::new();
     for cause in view.causes {
@@ -24,14 +24,14 @@ async fn why(client: &Client, id: Uuid) -> Vec<Why> {
     causes
 }
 
-async fn queued(db: &Database, job: NewJob) -> Uuid {
+pub(crate) async fn queued(db: &Database, job: NewJob) -> Uuid {
     let id = job.id();
     db.client().enqueue(job).await.unwrap();
     id
 }
 
 /// As a worker of another process would stand there, alive.
-async fn a_worker_of(db: &Database, kinds: &[&str], slots: i32) {
+pub(crate) async fn a_worker_of(db: &Database, kinds: &[&str], slots: i32) {
     sqlx::query(
         "insert into engine.worker (id, label, version, queues, kinds, slots) \
          values (gen_random_uuid(), 'other', '1', array['default'], $1, array[$2::integer])",

@@ -64,6 +64,7 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         &["queue", "resume", "default"],
         &["breaker", "open", "soundtrack/default"],
         &["breaker", "close", "soundtrack/default"],
+        &["breaker", "resume", "soundtrack/default"],
         &["budget", "set", "soundtrack/default", "--refill", "9"],
         &["company", "add", "Marriott"],
         &["company", "set", "1", "--name", "Marriott"],

@@ -60,6 +60,7 @@ async fn every_command_explains_itself() {
         "breaker list",
         "breaker open",
         "breaker close",
+        "breaker resume",
         "partition",
         "partition list",
         "partition skip",

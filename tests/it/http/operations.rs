@@ -158,18 +158,20 @@ async fn a_breaker_is_opened_and_closed_with_a_reason() {
     let unknown = front.post(&path("close"), json!({})).await.0;
     let bad = front.post(&path("open"), json!({"for_s": 0})).await.0;
     let dry = front
-        .post(&(path("open") + "?dry_run=true"), json!({}))
+        .post(&(path("open") + "?dry_run=true"), json!({"force": true}))
         .await;
     let (_, none) = front.get("/breakers").await;
-    let opening = json!({"reason": "maintenance", "for_s": 600});
+    let typed = front.post(&path("open"), json!({})).await;
+    let opening = json!({"reason": "maintenance", "for_s": 600, "force": true});
     let opened = front.post(&path("open"), opening).await;
     let (_, open) = front.get("/breakers").await;
     let closed = front.post(&path("close"), json!({"reason": "done"})).await;
     let (_, after) = front.get("/breakers").await;
 
-    assert_eq!((unknown, bad), (404, 422));
+    assert_eq!((unknown, bad, typed.0), (404, 422, 404));
     assert_eq!(dry, (200, json!({"changed": true, "dry_run": true})));
     assert_eq!(none["data"], json!([]));
+    assert_eq!(none["rules"]["suspend_after_s"], json!(604_800.0));
     assert_eq!(
         (opened, closed.clone()),
         (closed, (200, json!({"changed": true})))

@@ -1,0 +1,164 @@
+-- Jobs that are put off come back at once; connections that fail for days; key and job are locked in one
+-- order. New tables, views and functions: no locks. The new columns are null and take no rewrite, only a
+-- moment's lock.
+
+-- How many put-offs in a row this row stands for; null is one. A job that is put off for a day must not
+-- leave thousands of rows.
+alter table engine.attempt add column times integer;
+
+-- What a job was put off for: found again as soon as that is open. Beside engine.pending and not in it, so that jobs which are never put off
+-- pay nothing. A row may outlast its use: whoever reads it looks whether its job still waits.
+create table engine.put_off (
+    shard smallint not null,
+    job_id uuid not null,
+    key text not null,
+    put_off_at timestamptz not null default now(),
+    primary key (shard, job_id)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+create index put_off_by_key on engine.put_off (shard, key, job_id);
+
+-- How long a connection has been failing, over all its openings in a row, and what was done about it.
+alter table engine.breaker
+    add column failing_since timestamptz,
+    add column alarm text,
+    add constraint alarm_known check (alarm in ('warned', 'suspended'));
+
+-- Connections that a person should look at. Beside engine.alert, which knows nothing of remotes.
+create view engine.connection_alert as
+select 'connection_failing' as alert, b.connection as subject, b.failing_since as since,
+       format('calls of %s have been failing since %s', b.connection, b.failing_since) as message
+from engine.breaker b
+where b.alarm = 'warned' and b.state <> 'closed'
+union all
+select 'connection_suspended', p.name, p.paused_at,
+       format('%s is suspended until a person resumes it: %s', p.name, p.reason)
+from engine.pause p
+where p.scope = 'connection' and p.paused_by = 'lockstep';
+
+-- What becomes of one more job for a key that `holder` has: the `twin` rule's business. The key is locked,
+-- and whoever claims or cancels the holder locks its row first and then the key: so that row is never waited
+-- for. A row that somebody is taking away at this moment is as good as gone.
+create or replace function engine.meet_twin(
+    p_shard smallint, p_id uuid, p_kind text, p_args jsonb, p_queue text, p_priority smallint,
+    p_max_attempts smallint, p_run_at timestamptz, p_rest jsonb, holder engine.key, out id uuid, out answer text
+) language plpgsql as $$
+declare
+    rule text := coalesce(p_rest ->> 'twin', 'keep');
+    queued boolean;
+    scope text;
+begin
+    id := holder.job_id;
+    answer := 'kept';
+    if rule = 'keep' then
+        return;
+    end if;
+    -- The lock holds off a claim, and is not in the way of a promotion.
+    perform from engine.pending p where p.shard = p_shard and p.id = holder.job_id for key share skip locked;
+    queued := found;
+    if not queued and holder.expires_at is not null then
+        -- It runs or has ended, and its key has a period: nothing is left to change.
+        return;
+    end if;
+    if not queued then
+        select j.unique_scope into scope from engine.job j where j.shard = p_shard and j.id = holder.job_id;
+    end if;
+    if scope = 'queued' then
+        -- It is leaving the queue, and will find that the key is not its own any more.
+        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest);
+        update engine.key k set job_id = p_id, follower_id = null
+        where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
+        id := p_id;
+        answer := 'inserted';
+        return;
+    end if;
+    if not queued and holder.follower_id is null then
+        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest, true);
+        update engine.key k set follower_id = p_id
+        where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
+        id := p_id;
+        answer := 'follows';
+        return;
+    end if;
+    if not queued then
+        id := holder.follower_id;
+    end if;
+    if rule = 'replace_args' then
+        update engine.job j set args = p_args where j.shard = p_shard and j.id = meet_twin.id;
+        answer := 'replaced';
+    end if;
+end $$;
+
+-- The front door for SQL: enqueues one job in the caller's transaction.
+--   select * from engine.enqueue('soundtrack.sync_zones', '{"company_id": 42}');
+create or replace function engine.enqueue(
+    kind text,
+    args jsonb default '{}',
+    queue text default null,
+    priority integer default null,
+    run_at timestamptz default null,
+    delay interval default null,
+    max_attempts integer default null,
+    tags text[] default null,
+    unique_key text default null,
+    unique_scope text default 'queued_or_running',
+    unique_period interval default null,
+    twin text default 'keep',
+    idempotency_key text default null,
+    partition_key text default null,
+    out id uuid,
+    out answer text
+) language plpgsql as $$
+declare
+    rest jsonb;
+begin
+    -- Callers bind nulls for what they do not say.
+    args := coalesce(args, '{}');
+    unique_scope := coalesce(unique_scope, 'queued_or_running');
+    -- Counted from 0: an array or object at level 64 is the 65th.
+    if jsonb_path_exists(args, 'strict $.**{64} ? (@.type() == "array" || @.type() == "object")') then
+        raise exception 'args: nested deeper than 64' using errcode = '22023';
+    end if;
+    if octet_length(args::text) > 262144 then
+        raise exception 'args: more than 262144 bytes of JSON; keep large data in a table and pass its key' using errcode = '22023';
+    end if;
+    -- Later than that, a time with its priority counted in is none that Postgres or a reader can hold.
+    if delay > interval '1000 years' then
+        raise exception 'delay: % is too long; expected at most 1000 years', delay using errcode = '22023';
+    end if;
+    if run_at < '1970-01-01Z' or run_at >= '9999-01-01Z' then
+        raise exception 'run_at: % is out of range; expected from 1970-01-01 to before 9999-01-01', run_at using errcode = '22023';
+    end if;
+    if unique_scope not in ('queued', 'queued_or_running', 'period') then
+        raise exception 'unique_scope: expected queued, queued_or_running or period, not %', unique_scope using errcode = '22023';
+    end if;
+    if twin not in ('keep', 'replace_args', 'run_after') then
+        raise exception 'twin: expected keep, replace_args or run_after, not %', twin using errcode = '22023';
+    end if;
+    if unique_scope = 'period' and unique_key is not null and unique_period is null then
+        raise exception 'unique_period: needed when unique_scope is period' using errcode = '22023';
+    end if;
+    if unique_key is not null and idempotency_key is not null then
+        raise exception 'a job has a unique key or an idempotency key, not both' using errcode = '22023';
+    end if;
+    rest := jsonb_strip_nulls(jsonb_build_object(
+        'tags', to_jsonb(tags),
+        'unique_key', unique_key,
+        'unique_scope', case when unique_key is not null then unique_scope end,
+        'twin', twin,
+        'idempotency_key', idempotency_key,
+        'keep_ms', (extract(epoch from coalesce(unique_period, '1 day')) * 1000)::bigint,
+        'partition_key', partition_key,
+        'asked_by', 'sql:' || session_user
+    ));
+    select e.id, e.answer into enqueue.id, enqueue.answer
+    from engine.enqueue_keyed(
+        0::smallint, engine.uuid_v7(), kind, args, queue, priority::smallint, max_attempts::smallint,
+        coalesce(run_at, now() + delay, now()), rest
+    ) e;
+    if enqueue.answer = 'mismatch' then
+        raise exception 'idempotency key % was used for job % with another request', idempotency_key, enqueue.id using errcode = '23505';
+    end if;
+    -- Only a hint, and once a transaction whatever the number of jobs.
+    perform pg_notify('engine_wake', coalesce((select p.queue from engine.pending p where p.shard = 0 and p.id = enqueue.id and p.due), '!'));
+end $$;
