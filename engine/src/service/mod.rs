@@ -1,7 +1,8 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, group what died, prune what is old. Safe with any number of
+//! cancel the parts of what was cancelled, group what died, act on many, prune what is old. Safe with any number of
 //! processes at once; none of them leads.
 
+mod bulk;
 mod cascade;
 mod group;
 mod promote;
@@ -33,6 +34,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(prune::run(service.clone()));
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
+    tasks.spawn(bulk::run(service.clone()));
 }
 
 impl Service {
