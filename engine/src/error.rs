@@ -41,6 +41,16 @@ pub enum Error {
         /// What was asked.
         verb: &'static str,
     },
+    /// The verb is not legal where the act on many stands.
+    #[error("cannot {verb} bulk act {id}: it is {}", state.as_str())]
+    BulkState {
+        /// The act.
+        id: Uuid,
+        /// Where it stands.
+        state: crate::BulkState,
+        /// What was asked.
+        verb: &'static str,
+    },
     /// Another live job holds the unique key.
     #[error("cannot retry job {id}: job {twin} holds its unique key")]
     UniqueKeyTaken {
@@ -50,11 +60,11 @@ pub enum Error {
         twin: Uuid,
     },
     /// The idempotency key was used before with another request.
-    #[error("idempotency key {key:?} was used for job {twin} with another request")]
+    #[error("idempotency key {key:?} was used for {twin} with another request")]
     IdempotencyMismatch {
         /// The key.
         key: String,
-        /// The job it made then.
+        /// What it made then: a job, or an act on many.
         twin: Uuid,
     },
     /// The attempt no longer owns its job; whatever it did in this transaction must be rolled back.
@@ -112,7 +122,7 @@ impl Error {
             Error::Invalid(_) => "invalid",
             Error::Encode { .. } => "encode",
             Error::NoJob(_) | Error::NoSuch { .. } => "not_found",
-            Error::WrongState { .. } => "wrong_state",
+            Error::WrongState { .. } | Error::BulkState { .. } => "wrong_state",
             Error::UniqueKeyTaken { .. } => "unique_key_taken",
             Error::IdempotencyMismatch { .. } => "idempotency_mismatch",
             Error::LeaseLost { .. } => "lease_lost",

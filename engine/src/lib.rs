@@ -7,6 +7,7 @@
 mod admit;
 mod breaker;
 mod budget;
+mod bulk;
 mod client;
 mod clock;
 mod control;
@@ -36,6 +37,10 @@ mod worker;
 pub use admit::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
 pub use breaker::{BreakerRules, BreakerState, BreakerView, Health};
 pub use budget::{BudgetChange, BudgetRule, BudgetView, Draw, Permit, Reading, Reserved, Start};
+pub use bulk::{
+    BulkAct, BulkCause, BulkKind, BulkPreview, BulkResult, BulkState, BulkView, Canary,
+    DEFAULT_CHUNK, FASTEST_RATE, LARGEST_CANARY, LARGEST_CHUNK, LONGEST_CANARY_WAIT, NewBulk,
+};
 pub use client::{Client, LONGEST_CHAIN, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};

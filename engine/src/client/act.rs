@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::Client;
 use crate::breaker::{Event, Gates};
 use crate::control::{Actor, PauseScope};
-use crate::job::{Enqueued, NewJob};
+use crate::job::Enqueued;
+use crate::store::again::{self, Edit};
 use crate::store::breaker::Force;
 use crate::store::wake::CANCEL_CHANNEL;
-use crate::store::{audit, breaker, cancel, delete, pause, read, retry};
+use crate::store::{audit, cancel, delete, pause, read, retry};
 use crate::{Error, Result, State};
 
 impl Client {
@@ -88,22 +89,15 @@ impl Client {
         args: Option<Value>,
         actor: &Actor,
     ) -> Result<Enqueued> {
-        let old = self.job(id).await?.ok_or(Error::NoJob(id))?;
         let edited = args.is_some();
-        let mut job = NewJob::new(&old.kind, &args.unwrap_or(old.args))
-            .queue(&old.queue)
-            .priority(old.priority)
-            .max_attempts(u16::try_from(old.max_attempts).unwrap_or(1))
-            .asked_by(&actor.name);
-        job.tags = old.tags;
-        job.partition_key = old.partition_key;
-        job.replayed_from = Some(id);
-        job.rate_keys = breaker::rate_keys(&mut *self.pool.acquire().await?, id).await?;
-        job.checked_args()?;
+        let edit = args.map_or(Edit::None, Edit::Args);
         let actor = actor.clone();
         let stored = self
             .in_transaction(move |conn| {
                 Box::pin(async move {
+                    let job = again::like(conn, id, edit, &actor.name).await?;
+                    let job = job.ok_or(Error::NoJob(id))?;
+                    job.checked_args()?;
                     let stored =
                         crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
                     let detail = json!({"new": job.id, "edited_args": edited});

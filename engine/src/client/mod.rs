@@ -3,6 +3,7 @@
 mod act;
 mod breaker;
 mod budget;
+mod bulk;
 mod enqueue;
 mod flow;
 mod partition;
@@ -170,9 +171,18 @@ impl Client {
         let pool = self.pool.clone();
         let done = tokio::spawn(async move {
             let mut tx = pool.begin().await.map_err(Error::from)?;
-            let value = work(&mut tx).await?;
-            tx.commit().await.map_err(Error::from)?;
-            Ok(value)
+            match work(&mut tx).await {
+                Ok(value) => {
+                    tx.commit().await.map_err(Error::from)?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    // Said and not left to the drop, which lets go of locks some time later. A
+                    // connection that is lost has let go of them already.
+                    let _ = tx.rollback().await;
+                    Err(error)
+                }
+            }
         });
         match done.await {
             Ok(result) => result,

@@ -1,7 +1,8 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, group what died, wake what was put off, prune what is old. Safe with any number of
-//! processes at once; none of them leads.
+//! cancel the parts of what was cancelled, group what died, wake what was put off, act on many, prune
+//! what is old. Safe with any number of processes at once; none of them leads.
 
+mod bulk;
 mod cascade;
 mod group;
 mod promote;
@@ -35,6 +36,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
     tasks.spawn(put_off::run(service.clone()));
+    tasks.spawn(bulk::run(service.clone()));
 }
 
 impl Service {

@@ -2,7 +2,7 @@
 //! is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
-use crate::store::{group, partition, prune, put_off};
+use crate::store::{bulk, group, partition, prune, put_off};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -33,5 +33,6 @@ async fn round(service: &Service) -> Result<()> {
     prune::prune_workers(&mut conn).await?;
     put_off::prune(&mut conn, 1_000).await?;
     group::prune(&mut conn).await?;
+    bulk::prune(&mut conn).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod branch;
 mod drive;
+pub(super) mod step;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::filter::Filter;
 use crate::view::{JobView, Page, Searched};
 use crate::{Error, Result};
 use drive::{Drive, Order};
+use step::Meant;
 
 /// Rows a statement looks at.
 const WALK: i64 = 10_000;
@@ -56,14 +58,14 @@ pub(crate) async fn page(
             "the place to go on from is of another list".to_owned(),
         ));
     }
-    turn(conn, filter, &drive, before, (limit, PATIENCE))
+    turn(conn, Meant::now(filter), &drive, before, (limit, PATIENCE))
         .await
         .map_err(|error| too_slow(error, &drive))
 }
 
 async fn turn(
     conn: &mut PgConnection,
-    filter: &Filter,
+    meant: Meant<'_>,
     drive: &Drive,
     before: Option<Cursor>,
     (limit, patience): (u16, Duration),
@@ -74,7 +76,7 @@ async fn turn(
     let mut found = Vec::new();
     let mut rows = 0_u64;
     let stopped = loop {
-        let walk = walk(conn, filter, drive, from, wanted - found.len()).await?;
+        let walk = walk(conn, meant, drive, from, wanted - found.len()).await?;
         found.extend(walk.hits);
         rows += WALK.unsigned_abs();
         match walk.stopped {
@@ -102,26 +104,29 @@ async fn turn(
 /// What one statement has found.
 struct Walk {
     hits: Vec<Cursor>,
+    /// Rows that were looked at, up to the last hit or to where it stopped.
+    rows: i64,
     /// Where it stopped looking, when it did.
     stopped: Option<Cursor>,
 }
 
 async fn walk(
     conn: &mut PgConnection,
-    filter: &Filter,
+    meant: Meant<'_>,
     drive: &Drive,
     before: Option<Cursor>,
     wanted: usize,
 ) -> Result<Walk> {
     let mut walk = Walk {
         hits: Vec::new(),
+        rows: 0,
         stopped: None,
     };
     if drive.branches.is_empty() {
         return Ok(walk);
     }
     let mut query = QueryBuilder::new("");
-    push_statement(&mut query, filter, drive, before, wanted);
+    push_statement(&mut query, meant, drive, before, wanted);
     // Made for one filter: not worth a place among the prepared ones.
     let rows = query.build().persistent(false).fetch_all(conn).await?;
     for row in rows {
@@ -132,7 +137,8 @@ async fn walk(
         if row.try_get("hit")? {
             walk.hits.push(position);
         }
-        if row.try_get::<i64, _>("n")? == WALK {
+        walk.rows = row.try_get("n")?;
+        if walk.rows == WALK {
             walk.stopped = Some(position);
         }
     }
@@ -144,7 +150,7 @@ async fn walk(
 /// it is where the next walk begins.
 fn push_statement(
     query: &mut QueryBuilder<Postgres>,
-    filter: &Filter,
+    meant: Meant<'_>,
     drive: &Drive,
     before: Option<Cursor>,
     wanted: usize,
@@ -154,20 +160,21 @@ fn push_statement(
         Order::Ended => format!("{of}.at desc, {of}.id desc"),
     };
     query.push("select h.id, h.at, h.n, h.hit from (select w.id, w.at, w.n, (");
-    term::push(query, filter);
+    term::push(query, meant);
+    step::push_unmoved(query, meant);
     query.push(format!(
         ") is true as hit from (select u.*, row_number() over (order by {}) as n from (",
         order("u")
     ));
     for (index, one) in drive.branches.iter().enumerate() {
         query.push(if index == 0 { "(" } else { " union all (" });
-        branch::push(query, one, filter, before);
+        branch::push(query, one, meant, before);
         query.push(")");
     }
     query.push(format!(") u order by {} limit {WALK}) w", order("u")));
-    if term::needs_job(filter) {
+    if meant.as_of.is_some() || term::needs_job(meant.filter) {
         query.push(
-            " cross join lateral (select tags, args, created_at, parent_id, batch_id, unique_key, partition_key \
+            " cross join lateral (select shard, tags, args, created_at, parent_id, batch_id, unique_key, partition_key \
              from engine.job where shard = ",
         );
         query.push_bind(SHARD);

@@ -1,11 +1,13 @@
 //! All SQL of the engine: one verb a file, a long statement beside it as its `.sql` twin. Functions
 //! take an executor or a connection, so that the caller owns the transaction.
 
+pub(crate) mod again;
 pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod breaker;
 pub(crate) mod budget;
+pub(crate) mod bulk;
 pub(crate) mod cancel;
 pub(crate) mod claim;
 pub(crate) mod connection;

@@ -12,6 +12,21 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
     if let Some(queue) = hasten(conn, id).await? {
         return Ok(queue);
     }
+    if let Some(queue) = reopen(conn, id).await? {
+        return Ok(queue);
+    }
+    Err(match read::state(conn, id).await? {
+        Some(state) => Error::WrongState {
+            id,
+            state,
+            verb: "retry",
+        },
+        None => Error::NoJob(id),
+    })
+}
+
+/// Lets a dead or cancelled job try on; its queue, or none when it is neither. As [`retry`] else.
+pub(crate) async fn reopen(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
     type Row = (String, String, Option<String>, Option<Uuid>, String);
     let back: Option<Row> = sqlx::query_as(include_str!("retry.sql"))
         .bind(SHARD)
@@ -19,14 +34,7 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
         .fetch_optional(&mut *conn)
         .await?;
     let Some((kind, queue, key, batch_id, was)) = back else {
-        return Err(match read::state(conn, id).await? {
-            Some(state) => Error::WrongState {
-                id,
-                state,
-                verb: "retry",
-            },
-            None => Error::NoJob(id),
-        });
+        return Ok(None);
     };
     if let Some(key) = key {
         let twin = take_key(conn, &kind, &key, id).await?;
@@ -43,11 +51,11 @@ pub(crate) async fn retry(conn: &mut PgConnection, id: Uuid) -> Result<String> {
             .execute(&mut *conn)
             .await?;
     }
-    Ok(queue)
+    Ok(Some(queue))
 }
 
 /// A job that waits for its time, or for its next attempt, need not wait.
-async fn hasten(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
+pub(crate) async fn hasten(conn: &mut PgConnection, id: Uuid) -> Result<Option<String>> {
     Ok(sqlx::query_scalar(
         "update engine.pending set due = true, run_at = now(), rank_at = least(rank_at, now() + priority * interval '1 minute') \
          where shard = $1 and id = $2 and state = 'available' returning queue",

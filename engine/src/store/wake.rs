@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 
 use crate::Result;
 
-/// Payload: a queue's name, `*` for all, or `!` when a job waits for its time.
+/// Payload: a queue's name, `*` for all, `!` when a job waits for its time, or `=` for an act on many.
 pub(crate) const WAKE_CHANNEL: &str = "engine_wake";
 /// Payload: the id of a job to cancel.
 pub(crate) const CANCEL_CHANNEL: &str = "engine_cancel";

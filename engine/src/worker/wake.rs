@@ -19,6 +19,8 @@ use crate::store::wake::{CANCEL_CHANNEL, WAKE_CHANNEL, notify};
 pub(crate) const ALL: &str = "*";
 /// A job waits for its time.
 pub(crate) const FUTURE: &str = "!";
+/// An act on many was made or goes on.
+pub(crate) const BULK: &str = "=";
 /// Says nothing but that it was heard. A pooler may take LISTEN and never deliver.
 const ECHO: &str = "?";
 /// How much less often to ask while hints get through.
@@ -33,6 +35,7 @@ pub(crate) struct Hub {
     future: Notify,
     schedules: Notify,
     abandoned: Notify,
+    bulk: Notify,
     /// Hints of other processes get through: one of ours came back.
     hearing: AtomicBool,
     cancels: broadcast::Sender<Uuid>,
@@ -45,6 +48,7 @@ impl Default for Hub {
             future: Notify::new(),
             schedules: Notify::new(),
             abandoned: Notify::new(),
+            bulk: Notify::new(),
             hearing: AtomicBool::new(false),
             cancels: broadcast::channel(1_024).0,
         }
@@ -77,6 +81,9 @@ impl Hub {
         if payload == FUTURE {
             return self.future.notify_one();
         }
+        if payload == BULK {
+            return self.bulk.notify_one();
+        }
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, bell) in queues.iter() {
             if payload == ALL || payload == name {
@@ -85,12 +92,18 @@ impl Hub {
         }
         if payload == ALL {
             self.future.notify_one();
+            self.bulk.notify_one();
         }
     }
 
     /// Rings when a job waits for its time.
     pub(crate) async fn future(&self) {
         self.future.notified().await;
+    }
+
+    /// Rings when an act on many has work.
+    pub(crate) async fn bulk(&self) {
+        self.bulk.notified().await;
     }
 
     /// The declared schedules are others than before.

@@ -3,6 +3,7 @@
 use sqlx::{Postgres, QueryBuilder};
 
 use super::drive::Branch;
+use super::step::Meant;
 use super::{WALK, bind_instant};
 use crate::cursor::Cursor;
 use crate::filter::{Compare, Filter, SpanKey, Test, TextKey};
@@ -20,9 +21,10 @@ const ENDED: &str = "d.id, d.ended_at as at, d.kind, d.queue, d.state, d.priorit
 pub(super) fn push(
     query: &mut QueryBuilder<Postgres>,
     branch: &Branch,
-    filter: &Filter,
+    meant: Meant<'_>,
     before: Option<Cursor>,
 ) {
+    let filter = meant.filter;
     let mut of = "d";
     match branch {
         Branch::Pending => {
@@ -51,7 +53,7 @@ pub(super) fn push(
                 " and d.state = '{}' and d.state <> 'completed'",
                 state.as_str()
             ));
-            return by_end(query, filter, before);
+            return by_end(query, meant, before);
         }
         Branch::Group(fingerprint) => {
             query.push(format!(
@@ -60,7 +62,7 @@ pub(super) fn push(
             query.push_bind(SHARD);
             query.push(" and d.state = 'dead' and d.fingerprint = ");
             query.push_bind(fingerprint.clone());
-            return by_end(query, filter, before);
+            return by_end(query, meant, before);
         }
         Branch::Job(_) | Branch::Parent(_) | Branch::Batch(_) | Branch::Key(_) | Branch::All => {
             of = "job";
@@ -128,10 +130,12 @@ fn select_pending(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     }
 }
 
-fn by_end(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Option<Cursor>) {
-    for term in filter.terms().iter().filter(|term| !term.negated) {
+fn by_end(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>, before: Option<Cursor>) {
+    for term in meant.filter.terms().iter().filter(|term| !term.negated) {
         if let Test::Span(SpanKey::Ended, compare, span) = &term.test {
-            query.push(format!(" and d.ended_at {} now() - ", since(*compare)));
+            query.push(format!(" and d.ended_at {} ", since(*compare)));
+            meant.push_now(query);
+            query.push(" - ");
             query.push_bind(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
             query.push(" * interval '1 second'");
         }

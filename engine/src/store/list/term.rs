@@ -4,6 +4,7 @@
 use sqlx::{Postgres, QueryBuilder};
 
 use super::branch::since;
+use super::step::Meant;
 use crate::filter::{Compare, CountKey, Filter, IdKey, Labels, SpanKey, Term, Test, TextKey};
 
 /// True when a term asks for what only `engine.job` has.
@@ -19,15 +20,15 @@ pub(super) fn needs_job(filter: &Filter) -> bool {
 }
 
 /// Adds the condition that all terms hold.
-pub(super) fn push(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+pub(super) fn push(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>) {
     query.push("true");
-    push_labels(query, filter.labels());
-    for term in filter.terms() {
+    push_labels(query, meant);
+    for term in meant.filter.terms() {
         if matches!(term.test, Test::State(_)) {
             continue;
         }
         query.push(" and (");
-        push_term(query, term);
+        push_term(query, term, meant);
         // What is not known is no match, and so meets the negation.
         query.push(if term.negated {
             ") is not true"
@@ -37,18 +38,19 @@ pub(super) fn push(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     }
 }
 
-fn push_labels(query: &mut QueryBuilder<Postgres>, labels: Labels) {
+fn push_labels(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>) {
+    let labels = meant.filter.labels();
     if labels == Labels::ALL {
         return;
     }
     let words = [
         (
             Labels::READY,
-            "w.state = 'available' and w.failed = 0 and w.run_at <= now()",
+            "w.state = 'available' and w.failed = 0 and w.run_at <= ",
         ),
         (
             Labels::SCHEDULED,
-            "w.state = 'available' and w.failed = 0 and w.run_at > now()",
+            "w.state = 'available' and w.failed = 0 and w.run_at > ",
         ),
         (Labels::RETRYING, "w.state = 'available' and w.failed > 0"),
         (Labels::WAITING, "w.state = 'waiting'"),
@@ -60,13 +62,17 @@ fn push_labels(query: &mut QueryBuilder<Postgres>, labels: Labels) {
     query.push(" and (false");
     for (label, words) in words {
         if labels.meets(label) {
-            query.push(format!(" or ({words})"));
+            query.push(format!(" or ({words}"));
+            if Labels::READY.or(Labels::SCHEDULED).meets(label) {
+                meant.push_now(query);
+            }
+            query.push(")");
         }
     }
     query.push(")");
 }
 
-fn push_term(query: &mut QueryBuilder<Postgres>, term: &Term) {
+fn push_term(query: &mut QueryBuilder<Postgres>, term: &Term, meant: Meant<'_>) {
     match &term.test {
         Test::State(_) => {}
         Test::Kind(kinds) => push_kinds(query, kinds),
@@ -100,7 +106,9 @@ fn push_term(query: &mut QueryBuilder<Postgres>, term: &Term) {
                 SpanKey::Age => "j.created_at",
                 SpanKey::Ended => "w.ended_at",
             };
-            query.push(format!("{column} {} now() - ", since(*compare)));
+            query.push(format!("{column} {} ", since(*compare)));
+            meant.push_now(query);
+            query.push(" - ");
             query.push_bind(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
             query.push(" * interval '1 second'");
         }
