@@ -5,6 +5,7 @@ mod breaker;
 mod budget;
 mod enqueue;
 mod flow;
+mod overview;
 mod partition;
 mod read;
 pub(crate) mod schedule;

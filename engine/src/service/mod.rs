@@ -1,5 +1,5 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, group what died, prune what is old. Safe with any number of
+//! cancel the parts of what was cancelled, group what died, fold what was tallied, prune what is old. Safe with any number of
 //! processes at once; none of them leads.
 
 mod cascade;
@@ -7,6 +7,7 @@ mod group;
 mod promote;
 mod prune;
 mod rescue;
+mod rollup;
 mod schedule;
 
 use sqlx::PgPool;
@@ -33,6 +34,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(prune::run(service.clone()));
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
+    tasks.spawn(rollup::run(service.clone()));
 }
 
 impl Service {

@@ -2,7 +2,7 @@
 //! is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
-use crate::store::{group, partition, prune};
+use crate::store::{group, partition, prune, rollup};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -32,5 +32,6 @@ async fn round(service: &Service) -> Result<()> {
     prune::prune_keys(&mut conn).await?;
     prune::prune_workers(&mut conn).await?;
     group::prune(&mut conn).await?;
+    while rollup::prune(&mut conn).await? > 0 && !service.stop.is_cancelled() {}
     Ok(())
 }

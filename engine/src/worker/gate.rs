@@ -21,6 +21,9 @@ impl Claimer {
                 continue;
             }
             let job = one.fence.job_id;
+            if let Err(error) = self.client.gates().meet(&one.kind).await {
+                tracing::warn!(%error, job.kind = one.kind, "could not note that {} has rate keys", one.kind);
+            }
             match self.client.gates().pass(job, &one.rate_keys).await {
                 Ok(None) => passed.push(one),
                 Ok(Some(put_off)) => self.put_off(one, &put_off).await,

@@ -25,6 +25,7 @@ mod outcomes_more;
 mod pauses;
 mod plans;
 mod proxy;
+mod rollups;
 mod schedules;
 mod support;
 mod unique;
