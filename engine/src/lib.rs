@@ -21,12 +21,15 @@ mod flow;
 mod job;
 mod options;
 mod outcome;
+mod overview;
 mod retry;
+mod rollup;
 mod runtime;
 mod schedule;
 mod service;
 mod state;
 mod store;
+mod tendency;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -57,10 +60,13 @@ pub use flow::{Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepView, T
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
+pub use overview::{Depth, Depths, Overview, Share, Total};
 pub use retry::{Backoff, LONGEST_RETRY_AFTER, Limits, PartitionOrder, Policy};
+pub use rollup::{Figures, MAX_ROLLUP_POINTS, Rollup, RollupBy, RollupQuery};
 pub use runtime::Registry;
 pub use schedule::{CatchUp, NextTick, Overlap, Schedule, ScheduleView, TickView};
 pub use state::{MOVES, Move, State};
+pub use tendency::Tendency;
 pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{
     AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,

@@ -8,6 +8,8 @@ use uuid::Uuid;
 use crate::State;
 use crate::cursor::Cursor;
 use crate::filter::Filter;
+use crate::overview::Depth;
+use crate::tendency::Tendency;
 
 /// A job with where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -165,12 +167,16 @@ pub struct DeadGroup {
     pub first_seen_at: Timestamp,
     /// The last death.
     pub last_seen_at: Timestamp,
+    /// When it struck again after all its letters had been replayed or deleted, the last time.
+    pub regressed_at: Option<Timestamp>,
     /// Deaths ever, those of jobs that were retried and died again too.
     pub deaths: i64,
     /// Letters now.
     pub dead: i64,
     /// Deaths in each of the last 24 hours, this one last.
     pub trend: Vec<i64>,
+    /// Where that goes.
+    pub tendency: Tendency,
 }
 
 /// A queue with what it holds now.
@@ -188,14 +194,47 @@ pub struct QueueView {
     pub waiting: i64,
     /// Given up, not yet replayed or deleted.
     pub dead: i64,
-    /// How long the oldest due job has waited, in seconds.
+    /// How long the oldest due job had waited when they were counted, in seconds.
     pub oldest_age_s: Option<f64>,
+    /// When its jobs were counted: now where there are few, else a little while ago.
+    pub counted_at: Timestamp,
     /// Since when it is paused.
     pub paused_at: Option<Timestamp>,
     /// Who paused it.
     pub paused_by: Option<String>,
     /// Why.
     pub pause_reason: Option<String>,
+}
+
+impl QueueView {
+    /// A queue without a job.
+    pub fn empty(name: &str, counted_at: Timestamp) -> QueueView {
+        QueueView {
+            name: name.to_owned(),
+            available: 0,
+            scheduled: 0,
+            running: 0,
+            waiting: 0,
+            dead: 0,
+            oldest_age_s: None,
+            counted_at,
+            paused_at: None,
+            paused_by: None,
+            pause_reason: None,
+        }
+    }
+
+    /// Counts the jobs of one kind in.
+    pub(crate) fn add(&mut self, depth: &Depth) {
+        self.available += depth.available;
+        self.scheduled += depth.scheduled + depth.retrying;
+        self.running += depth.running;
+        self.waiting += depth.waiting;
+        if let Some(since) = depth.oldest_due_at {
+            let age = self.counted_at.duration_since(since).as_secs_f64();
+            self.oldest_age_s = Some(self.oldest_age_s.map_or(age, |other| other.max(age)));
+        }
+    }
 }
 
 /// A worker process.

@@ -2,7 +2,7 @@
 //! moment; and which of our jobs are probes. Idle, it asks nothing: it looks only when a job with rate
 //! keys was claimed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) struct Gates {
     heard: Mutex<HashMap<String, Tally>>,
     probes: Mutex<HashMap<Uuid, String>>,
     awaited: Awaited,
+    /// Kinds that are on record as having rate keys.
+    connected: Mutex<HashSet<String>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Gates {
             heard: Mutex::default(),
             probes: Mutex::default(),
             awaited: Awaited::default(),
+            connected: Mutex::default(),
         }
     }
 
@@ -90,6 +93,20 @@ impl Gates {
             }
         }
         Ok(None)
+    }
+
+    /// Sees to it that ends of this kind are counted by connection: before the first of them.
+    pub(crate) async fn meet(&self, kind: &str) -> Result<()> {
+        let met = || {
+            self.connected
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if !met().contains(kind) {
+            crate::store::kind::connect(&mut *self.pool.acquire().await?, kind).await?;
+            met().insert(kind.to_owned());
+        }
+        Ok(())
     }
 
     /// A call of a job told something of its connection.

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::Client;
 use crate::bulk::{self, BulkAct, BulkPreview, BulkResult, BulkState, BulkView, NewBulk};
 use crate::control::Actor;
+use crate::store::audit;
 use crate::store::bulk as store;
 use crate::store::bulk::chunk::{self, Chunk, Way, told};
 use crate::store::bulk::preview;
-use crate::store::{audit, wake};
 use crate::worker::wake::BULK;
 use crate::{Error, Result};
 
@@ -224,15 +224,14 @@ impl Client {
     /// Hints, once the chunk stands. What is lost with the process is found by polls.
     async fn tell(&self, chunk: Chunk) {
         for queue in chunk.wake {
-            self.hub.wake(&queue);
-            self.hints.send(queue);
+            self.wake(&queue);
         }
         for id in chunk.stop {
             self.ask_to_stop(id);
         }
         if chunk.bulk.act == BulkAct::Cancel {
             // The service cancels the parts of what was cancelled.
-            self.hub.abandoned();
+            self.hub().abandoned();
         }
     }
 
@@ -259,8 +258,7 @@ impl Client {
     }
 
     fn ring_bulk(&self) {
-        self.hub.wake(BULK);
-        self.hints.send_on(wake::WAKE_CHANNEL, BULK.to_owned());
+        self.wake(BULK);
     }
 }
 

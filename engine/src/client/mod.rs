@@ -6,6 +6,7 @@ mod budget;
 mod bulk;
 mod enqueue;
 mod flow;
+mod overview;
 mod partition;
 mod read;
 pub(crate) mod schedule;

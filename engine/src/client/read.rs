@@ -84,7 +84,8 @@ impl Client {
 
     /// Every queue with what it holds.
     pub async fn queues(&self) -> Result<Vec<QueueView>> {
-        read::queues(&mut *self.pool.acquire().await?).await
+        let depths = self.depths().await?;
+        read::queues(&mut *self.pool.acquire().await?, &depths).await
     }
 
     /// Workers, the living first.

@@ -1,6 +1,6 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
-//! cancel the parts of what was cancelled, group what died, wake what was put off, act on many, prune
-//! what is old. Safe with any number of processes at once; none of them leads.
+//! cancel the parts of what was cancelled, group what died, fold what was tallied, wake what was put off,
+//! act on many, prune what is old. Safe with any number of processes at once; none of them leads.
 
 mod bulk;
 mod cascade;
@@ -9,6 +9,7 @@ mod promote;
 mod prune;
 mod put_off;
 mod rescue;
+mod rollup;
 mod schedule;
 
 use sqlx::PgPool;
@@ -37,6 +38,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(group::run(service.clone()));
     tasks.spawn(put_off::run(service.clone()));
     tasks.spawn(bulk::run(service.clone()));
+    tasks.spawn(rollup::run(service.clone()));
 }
 
 impl Service {

@@ -2,7 +2,7 @@
 //! is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
-use crate::store::{bulk, group, partition, prune, put_off};
+use crate::store::{bulk, group, partition, prune, put_off, rollup};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -34,5 +34,6 @@ async fn round(service: &Service) -> Result<()> {
     put_off::prune(&mut conn, 1_000).await?;
     group::prune(&mut conn).await?;
     bulk::prune(&mut conn).await?;
+    while rollup::prune(&mut conn).await? > 0 && !service.stop.is_cancelled() {}
     Ok(())
 }

@@ -23,3 +23,13 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
         })
         .collect()
 }
+
+/// The schedules that should have run and did not, by name.
+pub(crate) async fn overdue(conn: &mut PgConnection) -> Result<Vec<String>> {
+    // The other rules of the view are left out by the planner.
+    Ok(sqlx::query_scalar(
+        "select subject from engine.alert where alert = 'schedule_overdue' order by subject",
+    )
+    .fetch_all(conn)
+    .await?)
+}

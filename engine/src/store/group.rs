@@ -5,10 +5,11 @@ use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use super::SHARD;
-use super::row::instant;
+use super::row::{instant, instant_or_none};
 use crate::Result;
 use crate::cursor::Cursor;
 use crate::fingerprint::{FINGERPRINT_VERSION, fingerprint, mask};
+use crate::tendency::Tendency;
 use crate::view::DeadGroup;
 
 /// Letters a statement groups.
@@ -103,6 +104,7 @@ pub(crate) async fn list(
 }
 
 fn read(row: &PgRow) -> Result<DeadGroup> {
+    let trend: Vec<i64> = row.try_get("trend")?;
     Ok(DeadGroup {
         fingerprint: row.try_get("fingerprint")?,
         version: row.try_get("version")?,
@@ -113,9 +115,11 @@ fn read(row: &PgRow) -> Result<DeadGroup> {
         sample_error: row.try_get("sample_error")?,
         first_seen_at: instant(row, "first_seen_at")?,
         last_seen_at: instant(row, "last_seen_at")?,
+        regressed_at: instant_or_none(row, "regressed_at")?,
         deaths: row.try_get("deaths")?,
         dead: row.try_get("dead")?,
-        trend: row.try_get("trend")?,
+        tendency: Tendency::of(&trend),
+        trend,
     })
 }
 

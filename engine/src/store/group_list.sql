@@ -2,7 +2,7 @@
 -- as many rows as there are groups, whatever the number of letters.
 select
     g.fingerprint, g.version, g.kind, g.code, g.message, g.sample_job_id, g.sample_error,
-    g.first_seen_at, g.last_seen_at, g.deaths, g.dead,
+    g.first_seen_at, g.last_seen_at, g.regressed_at, g.deaths, g.dead,
     array(
         select coalesce(h.deaths, 0)
         from generate_series(

@@ -32,6 +32,11 @@ grouped as (
         first_seen_at = least(g.first_seen_at, excluded.first_seen_at),
         last_seen_at = greatest(g.last_seen_at, excluded.last_seen_at),
         deaths = g.deaths + excluded.deaths,
+        -- All its letters had been replayed or deleted, and then the cause struck again.
+        regressed_at = case
+            when g.dead = 0 and excluded.first_seen_at > g.last_seen_at then excluded.first_seen_at
+            else g.regressed_at
+        end,
         dead = g.dead + excluded.dead
 )
 insert into engine.dead_group_hour as h (shard, fingerprint, hour_at, deaths)

@@ -34,6 +34,15 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
     Ok(())
 }
 
+/// Remembers that jobs of this kind have rate keys, so that their ends are counted by connection.
+pub(crate) async fn connect(conn: &mut PgConnection, kind: &str) -> Result<()> {
+    sqlx::query("update engine.kind set connected = true where name = $1 and not connected")
+        .bind(kind)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// All kinds with their policies.
 pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<(String, Policy)>> {
     let rows = sqlx::query("select * from engine.kind order by name")

@@ -1,5 +1,7 @@
 //! Read: jobs, attempts, queues and workers, for people and programs. Keyset pages only.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -8,6 +10,7 @@ use uuid::Uuid;
 
 use super::SHARD;
 use super::row::{instant, instant_or_none};
+use crate::overview::Depths;
 use crate::view::{AttemptView, JobView, QueueView, WorkerView};
 use crate::{Result, State};
 
@@ -68,28 +71,31 @@ pub(crate) async fn attempts(conn: &mut PgConnection, id: Uuid) -> Result<Vec<At
         .collect()
 }
 
-/// Every queue that holds a job, has a live worker or is paused.
-pub(crate) async fn queues(conn: &mut PgConnection) -> Result<Vec<QueueView>> {
+/// Every queue that has jobs by these depths, holds a dead letter, has a live worker or is paused.
+pub(crate) async fn queues(conn: &mut PgConnection, depths: &Depths) -> Result<Vec<QueueView>> {
     let rows = sqlx::query(include_str!("list_queues.sql"))
         .bind(SHARD)
         .fetch_all(conn)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(QueueView {
-                name: row.try_get("name")?,
-                available: row.try_get("available")?,
-                scheduled: row.try_get("scheduled")?,
-                running: row.try_get("running")?,
-                waiting: row.try_get("waiting")?,
-                dead: row.try_get("dead")?,
-                oldest_age_s: row.try_get("oldest_age_s")?,
-                paused_at: instant_or_none(row, "paused_at")?,
-                paused_by: row.try_get("paused_by")?,
-                pause_reason: row.try_get("reason")?,
-            })
-        })
-        .collect()
+    let mut queues = BTreeMap::new();
+    for row in &rows {
+        let name: String = row.try_get("name")?;
+        let queue = QueueView {
+            dead: row.try_get("dead")?,
+            paused_at: instant_or_none(row, "paused_at")?,
+            paused_by: row.try_get("paused_by")?,
+            pause_reason: row.try_get("reason")?,
+            ..QueueView::empty(&name, depths.counted_at)
+        };
+        queues.insert(name, queue);
+    }
+    for depth in &depths.rows {
+        queues
+            .entry(depth.queue.clone())
+            .or_insert_with(|| QueueView::empty(&depth.queue, depths.counted_at))
+            .add(depth);
+    }
+    Ok(queues.into_values().collect())
 }
 
 /// Workers, the living first.

@@ -71,5 +71,24 @@ cross join lateral (
     where e.shard = g.shard and e.fingerprint = g.fingerprint and e.state = 'dead'
 ) l
 where g.dead <> l.letters
+union all
+select 'total_miscounted', coalesce(t.queue, e.queue) || ' ' || coalesce(t.kind, e.kind),
+    format('%s are %s by the total, and there are %s', coalesce(t.jobs, 0), coalesce(t.state, e.state), coalesce(e.jobs, 0))
+from (
+    select shard, queue, kind, state, sum(jobs) as jobs
+    from (
+        select shard, queue, kind, state, jobs from engine.total
+        union all
+        select shard, queue, kind, state, stock from engine.tally where stock <> 0
+    ) s
+    group by shard, queue, kind, state
+    having sum(jobs) <> 0
+) t
+full join (
+    select shard, queue, kind, state::text as state, count(*) as jobs
+    from engine.ended
+    group by shard, queue, kind, state
+) e on e.shard = t.shard and e.queue = t.queue and e.kind = t.kind and e.state = t.state
+where t.jobs is distinct from e.jobs
 order by finding, subject
 limit 1000

@@ -48,3 +48,12 @@ pub(crate) async fn stop(conn: &mut PgConnection, id: Uuid, refused: i64) -> Res
     .await?;
     Ok(())
 }
+
+/// How many are alive.
+pub(crate) async fn alive(conn: &mut PgConnection) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "select count(*) from engine.worker where stopped_at is null and seen_at > now() - interval '1 minute'",
+    )
+    .fetch_one(conn)
+    .await?)
+}

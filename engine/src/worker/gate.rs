@@ -23,6 +23,9 @@ impl Claimer {
                 continue;
             }
             let job = one.fence.job_id;
+            if let Err(error) = self.client.gates().meet(&one.kind).await {
+                tracing::warn!(%error, job.kind = one.kind, "could not note that {} has rate keys", one.kind);
+            }
             match self.client.gates().pass(job, &one.rate_keys).await {
                 Ok(None) => passed.push(one),
                 Ok(Some(put_off)) => self.put_off(one, &put_off).await,
@@ -51,7 +54,7 @@ impl Claimer {
         for one in once {
             let failure = Failure::new("not_begun", "the claim was not safe")
                 .again(Again::Uncounted(Duration::from_secs(1)));
-            self.put_back(one, failure).await;
+            self.put_back(one, failure, None).await;
         }
         rest
     }
@@ -63,19 +66,24 @@ impl Claimer {
             put_off.delay.mul_f64(1.0 + chance / 5.0) + Duration::from_millis(500).mul_f64(chance);
         let failure = Failure::new(put_off.code, format!("{} is shut", put_off.key))
             .again(Again::Uncounted(delay));
-        self.put_back(claimed, failure).await;
+        self.client.gates().awaited().add(&put_off.key);
+        self.put_back(claimed, failure, Some(put_off.key.clone()))
+            .await;
     }
 
-    /// Settles a job that has not begun.
-    async fn put_back(&self, claimed: Claimed, failure: Failure) {
+    /// Settles a job that has not begun; `put_off_for` is what it waits for.
+    async fn put_back(&self, claimed: Claimed, failure: Failure, put_off_for: Option<String>) {
         let attempt = self.attempt(claimed);
         if let Some(settlement) = conclude(&attempt, Err(failure), self.entropy.chance()) {
             let settlement = Settlement {
-                outcome: "put_off",
-                put_off_for: Some(put_off.key.clone()),
+                outcome: if put_off_for.is_some() {
+                    "put_off"
+                } else {
+                    settlement.outcome
+                },
+                put_off_for,
                 ..settlement
             };
-            self.client.gates().awaited().add(&put_off.key);
             // The settler ends only after the last of these senders is gone.
             let _ = self.settlements.send(settlement).await;
         }

@@ -147,6 +147,7 @@ impl Settler {
     }
 
     fn note(&self, batch: &[Settlement], settled: &Settled) {
+        self.client.hub().tallied();
         for one in batch {
             if settled.refused.contains(&one.fence) {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);

@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     bulk: Notify,
     /// Hints of other processes get through: one of ours came back.
     hearing: AtomicBool,
+    /// Ends were written that are not folded into rollups yet.
+    tallied: AtomicBool,
     cancels: broadcast::Sender<Uuid>,
 }
 
@@ -50,6 +52,8 @@ impl Default for Hub {
             abandoned: Notify::new(),
             bulk: Notify::new(),
             hearing: AtomicBool::new(false),
+            // Those of an earlier process of the same place.
+            tallied: AtomicBool::new(true),
             cancels: broadcast::channel(1_024).0,
         }
     }
@@ -70,6 +74,16 @@ impl Hub {
         } else {
             poll
         }
+    }
+
+    /// Attempts have ended here.
+    pub(crate) fn tallied(&self) {
+        self.tallied.store(true, Relaxed);
+    }
+
+    /// True when attempts have ended here since this was asked last.
+    pub(crate) fn take_tallied(&self) -> bool {
+        self.tallied.swap(false, Relaxed)
     }
 
     /// Rings what a payload names.

@@ -1,7 +1,7 @@
 //! Groups of dead letters: one a cause, counted as letters come and go.
 
 use engine::testing::Database;
-use engine::{Again, Client, DeadGroup, Failure, Filter, NewJob};
+use engine::{Again, Client, DeadGroup, Failure, Filter, NewJob, Tendency};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -150,4 +150,36 @@ async fn groups_are_paged_by_their_newest_letter() {
 
     codes.sort();
     assert_eq!(codes, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
+async fn a_cause_that_strikes_after_its_letters_were_replayed_has_come_back() {
+    let db = Database::new().await;
+    let ids = died(&db, &["http zone 1", "http zone 2"]).await;
+
+    let fresh = groups(db.client()).await;
+    db.client().delete(ids[1], &somebody()).await.unwrap();
+    died(&db, &["http zone 3"]).await;
+    let never_empty = groups(db.client()).await;
+    let letters = Filter::parse("state:dead").unwrap();
+    for letter in db.client().jobs(letters).await.unwrap().data {
+        db.client().delete(letter.id, &somebody()).await.unwrap();
+    }
+    let empty = db.client().dead_group(&fresh[0].fingerprint).await.unwrap();
+    died(&db, &["http zone 4"]).await;
+
+    assert_eq!(
+        (fresh[0].regressed_at, fresh[0].tendency),
+        (None, Tendency::Rising)
+    );
+    assert_eq!(never_empty[0].regressed_at, None);
+    assert_eq!(
+        empty.map(|group| (group.dead, group.regressed_at)),
+        Some((0, None))
+    );
+    let back = &groups(db.client()).await[0];
+    assert!(
+        back.regressed_at
+            .is_some_and(|at| at > fresh[0].last_seen_at && at <= back.last_seen_at)
+    );
 }

@@ -30,6 +30,7 @@ mod pauses;
 mod plans;
 mod proxy;
 mod put_off;
+mod rollups;
 mod schedules;
 mod support;
 mod unique;
