@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, breaker, budget, check, company, completions, db, dead, demo, doctor, enqueue,
-    job, kind, migrate, partition, queue, schedule, serve, sync, token, version, worker, zone,
+    audit, bench, breaker, budget, bulk, check, company, completions, db, dead, demo, doctor,
+    enqueue, job, kind, migrate, partition, queue, schedule, serve, sync, token, version, worker,
+    zone,
 };
 use crate::output::Format;
 
@@ -104,6 +105,9 @@ pub(crate) enum Command {
     /// Look at dead letters and replay them
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// Look at acts on many jobs, stop and resume them
+    #[command(subcommand)]
+    Bulk(bulk::Bulk),
     /// Look at queues, pause and resume them
     #[command(subcommand)]
     Queue(queue::Queue),

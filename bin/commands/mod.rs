@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod breaker;
 pub(crate) mod budget;
+pub(crate) mod bulk;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
@@ -45,6 +46,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Enqueue(it) => Box::pin(enqueue::run(app, it)).await,
         Command::Job(it) => Box::pin(job::run(app, it)).await,
         Command::Dead(it) => Box::pin(dead::run(app, it)).await,
+        Command::Bulk(it) => Box::pin(bulk::run(app, it)).await,
         Command::Queue(it) => Box::pin(queue::run(app, it)).await,
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
         Command::Budget(it) => Box::pin(budget::run(app, it)).await,

@@ -238,7 +238,7 @@ impl From<engine::Error> for Problem {
             },
             E::TooBroad { .. } => Problem::new(TOO_BROAD, detail),
             E::NoJob(_) | E::NoSuch { .. } => Problem::new(NOT_FOUND, detail),
-            E::WrongState { .. } => Problem::new(WRONG_STATE, detail),
+            E::WrongState { .. } | E::BulkState { .. } => Problem::new(WRONG_STATE, detail),
             E::UniqueKeyTaken { twin, .. } => Problem::new(UNIQUE_KEY_TAKEN, detail).related(*twin),
             E::IdempotencyMismatch { twin, .. } => {
                 Problem::new(IDEMPOTENCY_MISMATCH, detail).related(*twin)

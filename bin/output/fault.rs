@@ -162,7 +162,13 @@ fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
         engine::Error::NoSuch { what, .. } if *what == "schedule" => {
             (Exit::NotFound, fix("lockstep schedule list"))
         }
+        engine::Error::NoSuch { what, .. } if *what == "bulk act" => {
+            (Exit::NotFound, fix("lockstep bulk list"))
+        }
         engine::Error::NoSuch { .. } => (Exit::NotFound, None),
+        engine::Error::BulkState { id, .. } => {
+            (Exit::Conflict, Some(format!("lockstep bulk show {id}")))
+        }
         engine::Error::WrongState { id, .. } => {
             (Exit::Conflict, Some(format!("lockstep job show {id}")))
         }

@@ -57,6 +57,10 @@ pub(super) async fn run(app: &App, session: &Session, groups: &Groups) -> anyhow
             "Their letters: lockstep dead list --filter fingerprint:{}",
             group.fingerprint
         ));
+        app.out.next(&format!(
+            "Five first, then the rest: lockstep dead replay --group {} --canary",
+            group.fingerprint
+        ));
     }
     more(app, &page);
     Ok(Exit::Ok)

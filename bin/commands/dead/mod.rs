@@ -3,16 +3,16 @@
 mod groups;
 
 use clap::{Args, Subcommand};
-use engine::{JobView, State};
-use serde_json::json;
+use engine::{BulkAct, Filter, JobView, State, TextKey};
 use uuid::Uuid;
 
-use super::job::list::{Part, Terms, all, dead as only_dead, more};
+use super::bulk::{Many, Verb, act_on_many};
+use super::each;
+use super::job::list::{Part, Terms, dead as only_dead, more};
 use super::job::{found, not_dead, retry, show};
-use super::{each, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
-use crate::output::{Exit, Fault, Progress, Row, instant_or_dash, long, plural};
+use crate::output::{Exit, Row, instant_or_dash, long};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -25,14 +25,14 @@ pub(crate) enum Dead {
     List(List),
     /// List groups of dead letters of one cause, the newest letter first
     #[command(
-        before_help = "Examples:\n  lockstep dead groups\n  lockstep dead replay --all --filter fingerprint:5f0c1d2e3a4b5c6d --dry-run"
+        before_help = "Examples:\n  lockstep dead groups\n  lockstep dead replay --group 5f0c1d2e3a4b5c6d --canary"
     )]
     Groups(groups::Groups),
     /// Show one dead letter with its attempts
     Show(Show),
     /// Let dead letters try on
     #[command(
-        before_help = "Examples:\n  lockstep dead replay 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep dead replay --all --kind soundtrack.sync_zones --dry-run"
+        before_help = "Examples:\n  lockstep dead replay 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep dead replay --all --dry-run\n  lockstep dead replay --filter 'kind:soundtrack.* error:\"401\"' --canary --rate 50/s\n  lockstep dead replay --group 5f0c1d2e3a4b5c6d --canary"
     )]
     Replay(Replay),
 }
@@ -56,19 +56,11 @@ pub(crate) struct Show {
 /// Which dead letters try on.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The jobs
-    #[arg(
-        value_name = "ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
-    ids: Vec<Uuid>,
-    /// All of them
-    #[arg(long)]
-    all: bool,
-    /// Of all, only these
     #[command(flatten)]
-    terms: Terms,
+    many: Many,
+    /// Those of this group: `lockstep dead groups`; short for fingerprint:
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["ids", "all"])]
+    group: Option<String>,
     #[command(flatten)]
     change: Change,
 }
@@ -80,8 +72,7 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
         Dead::List(list) => self::list(app, &session, list).await,
         Dead::Groups(which) => groups::run(app, &session, &which).await,
         Dead::Show(one) => show_dead(app, &session, one.id).await,
-        Dead::Replay(replay) if replay.all => replay_all(app, &session, &replay).await,
-        Dead::Replay(replay) => replay_some(app, &session, &replay).await,
+        Dead::Replay(replay) => self::replay(app, &session, &replay).await,
     };
     session.close().await?;
     exit
@@ -108,68 +99,41 @@ async fn show_dead(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exi
     show(app, session, id).await
 }
 
-async fn replay_some(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
-    if !replay.terms.filter().terms().is_empty() {
-        let fault = Fault::new(
-            Exit::Usage,
-            "a filter chooses among all, and ids were given",
-        );
-        return Err(fault.fix("add --all, or leave out the filter").into());
+async fn replay(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
+    let Replay {
+        many,
+        group,
+        change,
+    } = replay;
+    if group.is_none() && many.by_ids()? {
+        return replay_some(app, session, &many.ids, change).await;
     }
-    each(app, &replay.ids, async |id| {
+    let mut letters = only_dead(Filter::new());
+    if let Some(group) = group {
+        letters = letters.text(TextKey::Fingerprint, group);
+    }
+    let verb = Verb {
+        noun: "dead letter",
+        also: letters,
+        ..Verb::new(BulkAct::Retry, "replay")
+    };
+    act_on_many(app, session, many, verb, change).await
+}
+
+async fn replay_some(
+    app: &App,
+    session: &Session,
+    ids: &[Uuid],
+    change: &Change,
+) -> anyhow::Result<Exit> {
+    each(app, ids, async |id| {
         let job = found(session, id).await?;
         if job.state != State::Dead {
             return Err(not_dead(&job).into());
         }
-        retry(app, session, &[id], &replay.change).await.map(|_| ())
+        retry(app, session, &[id], change).await.map(|_| ())
     })
     .await
-}
-
-async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Result<Exit> {
-    let filter = replay.terms.filter();
-    // All are read before the first is replayed: what dies again meanwhile is not tried twice.
-    let letters = all(session, only_dead(filter.clone())).await?;
-    let ids: Vec<Uuid> = letters.iter().map(|job| job.id).collect();
-    if ids.is_empty() {
-        app.out
-            .done("No dead letters.", "", &json!({"replayed": 0, "failed": 0}))?;
-        return Ok(Exit::Ok);
-    }
-    let which = match filter.terms() {
-        [] => String::new(),
-        _ => format!(" of {filter}"),
-    };
-    let letters = plural(ids.len(), "dead letter");
-    if !may(app, &replay.change, &format!("replay {letters}{which}"))? {
-        return Ok(Exit::Ok);
-    }
-    let mut progress = Progress::new(&app.out);
-    let mut failed = 0_usize;
-    for (index, id) in ids.iter().enumerate() {
-        if let Err(error) = session.client.retry(*id, &app.actor()).await {
-            failed += 1;
-            Fault::of(&error.into()).report(&app.out);
-        }
-        progress.at(index as u64 + 1, ids.len() as u64, "replayed");
-    }
-    progress.finish();
-    session
-        .note_reason(app, &replay.change, "dead --all")
-        .await?;
-    let done = ids.len() - failed;
-    let words = format!("{} on now. Watch: lockstep job list", trying(done));
-    app.out.done(
-        &words,
-        &done.to_string(),
-        &json!({"replayed": done, "failed": failed}),
-    )?;
-    Ok(if failed == 0 { Exit::Ok } else { Exit::Partial })
-}
-
-fn trying(done: usize) -> String {
-    let verb = if done == 1 { "tries" } else { "try" };
-    format!("{} {verb}", plural(done, "dead letter"))
 }
 
 #[derive(serde::Serialize)]

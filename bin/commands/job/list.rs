@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use clap::Args;
-use engine::{Cursor, Filter, JobQuery, JobView, Label, Page, State, TextKey};
+use engine::{Cursor, Filter, JobQuery, Label, Page, State, TextKey};
 use uuid::Uuid;
 
 use crate::app::{App, Session};
@@ -106,27 +106,6 @@ pub(in crate::commands) fn more<T, K: Display>(app: &App, page: &Page<T, K>) {
             searched.rows, searched.help
         )),
         None => app.out.next(&format!("More: add --before {next}")),
-    }
-}
-
-/// The newest jobs that meet a filter, all of them, page by page.
-pub(in crate::commands) async fn all(
-    session: &Session,
-    filter: Filter,
-) -> anyhow::Result<Vec<JobView>> {
-    let mut jobs = Vec::new();
-    let mut query = JobQuery {
-        filter,
-        before: None,
-        limit: Some(500),
-    };
-    loop {
-        let page = session.client.jobs(query.clone()).await?;
-        jobs.extend(page.data);
-        query.before = page.next;
-        if page.next.is_none() {
-            return Ok(jobs);
-        }
     }
 }
 

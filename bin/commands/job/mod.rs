@@ -6,10 +6,11 @@ mod view;
 mod why;
 
 use clap::{Args, Subcommand};
-use engine::{JobView, State};
+use engine::{BulkAct, JobView, State};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::bulk::{Many, Verb, act_on_many};
 use super::{dry, each, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
@@ -37,23 +38,31 @@ pub(crate) enum Job {
     Attempts(One),
     /// End queued jobs at once, and ask running ones to stop
     #[command(
-        before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'"
+        before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'\n  lockstep job cancel --filter 'kind:zoho.* args.company_id:42' --dry-run"
     )]
-    Cancel(Many),
+    Cancel(Which),
     /// Tell a job something that it waits for, or will
     #[command(
         before_help = "Examples:\n  lockstep job signal 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 approved --payload '{\"by\": \"ann\"}'"
     )]
     Signal(signal::Signal),
     /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
-    Retry(Many),
+    #[command(
+        before_help = "Examples:\n  lockstep job retry 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep job retry --filter 'error:\"401\" ended<1d' --canary --rate 50/s\n\nA filter means dead and cancelled jobs; `job run-now` is for those that wait for their time."
+    )]
+    Retry(Which),
+    /// Let scheduled and retrying jobs run without waiting for their time
+    #[command(
+        before_help = "Examples:\n  lockstep job run-now --filter 'state:retrying kind:zoho.*' --dry-run"
+    )]
+    RunNow(Which),
     /// Make a new job from an old one, with the same args or others
     #[command(
-        before_help = "Examples:\n  lockstep job again 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --args '{\"company_id\": 42}'"
+        before_help = "Examples:\n  lockstep job again 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --args '{\"company_id\": 42}'\n  lockstep job again --filter 'state:dead kind:zoho.*' --patch '{\"full\": true}' --canary"
     )]
     Again(Again),
     /// Forget ended jobs altogether
-    Delete(Many),
+    Delete(Which),
 }
 
 /// One job.
@@ -70,24 +79,26 @@ pub(crate) struct Show {
     id: Uuid,
 }
 
-/// Some jobs.
+/// Some jobs, or many.
 #[derive(Debug, Args)]
-pub(crate) struct Many {
-    /// The jobs
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<Uuid>,
+pub(crate) struct Which {
+    #[command(flatten)]
+    many: Many,
     #[command(flatten)]
     change: Change,
 }
 
-/// A job and new args.
+/// Jobs and new args.
 #[derive(Debug, Args)]
 pub(crate) struct Again {
-    /// The job
-    id: Uuid,
-    /// Other args: JSON, @file, or - for stdin
+    #[command(flatten)]
+    many: Many,
+    /// Other args, of one job: JSON, @file, or - for stdin
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
+    /// A JSON merge patch (RFC 7396) for the args of many: JSON, @file, or - for stdin
+    #[arg(long, value_name = "JSON", conflicts_with = "args")]
+    patch: Option<String>,
     #[command(flatten)]
     change: Change,
 }
@@ -100,11 +111,12 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Show(one) => show(app, &session, one.id).await,
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
-        Job::Cancel(many) => cancel(app, &session, &many).await,
+        Job::Cancel(it) => cancel(app, &session, &it).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
-        Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
+        Job::Retry(it) => retry_those(app, &session, &it, BulkAct::Retry).await,
+        Job::RunNow(it) => retry_those(app, &session, &it, BulkAct::RunNow).await,
         Job::Again(again) => self::again(app, &session, again).await,
-        Job::Delete(many) => delete(app, &session, &many).await,
+        Job::Delete(it) => delete(app, &session, &it).await,
     };
     session.close().await?;
     exit
@@ -160,9 +172,13 @@ async fn attempts(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit
     Ok(Exit::Ok)
 }
 
-async fn cancel(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exit> {
-    let reason = many
-        .change
+async fn cancel(app: &App, session: &Session, it: &Which) -> anyhow::Result<Exit> {
+    let Which { many, change } = it;
+    if !many.by_ids()? {
+        let verb = Verb::new(BulkAct::Cancel, "cancel");
+        return act_on_many(app, session, many, verb, change).await;
+    }
+    let reason = change
         .reason
         .as_deref()
         .unwrap_or("cancelled at the command line");
@@ -170,7 +186,7 @@ async fn cancel(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
         let job = found(session, id).await?;
         if dry(
             app,
-            &many.change,
+            change,
             &format!("cancel {} job {id} of {}", job.state, job.kind),
         )? {
             return Ok(());
@@ -187,6 +203,23 @@ async fn cancel(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
         Ok(())
     })
     .await
+}
+
+async fn retry_those(
+    app: &App,
+    session: &Session,
+    it: &Which,
+    act: BulkAct,
+) -> anyhow::Result<Exit> {
+    let Which { many, change } = it;
+    if many.by_ids()? {
+        return retry(app, session, &many.ids, change).await;
+    }
+    let word = match act {
+        BulkAct::RunNow => "run at once",
+        _ => "retry",
+    };
+    act_on_many(app, session, many, Verb::new(act, word), change).await
 }
 
 /// Lets jobs try on.
@@ -219,12 +252,26 @@ pub(super) async fn retry(
 }
 
 async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exit> {
-    let args = again
-        .args
-        .as_deref()
-        .map(super::enqueue::args)
-        .transpose()?;
-    let job = found(session, again.id).await?;
+    let read = |text: &Option<String>| text.as_deref().map(super::enqueue::args).transpose();
+    let (args, patch) = (read(&again.args)?, read(&again.patch)?);
+    let by_ids = again.many.by_ids()?;
+    let id = match again.many.ids.as_slice() {
+        [id] if patch.is_none() => *id,
+        [] if args.is_none() && !by_ids => {
+            let verb = Verb {
+                patch,
+                ..Verb::new(BulkAct::RunAgain, "run again")
+            };
+            return act_on_many(app, session, &again.many, verb, &again.change).await;
+        }
+        _ => {
+            let what = "--args is for one job by its id, --patch for many by a filter";
+            return Err(Fault::new(Exit::Usage, what)
+                .fix("lockstep job again --filter 'id:…,…' --patch JSON")
+                .into());
+        }
+    };
+    let job = found(session, id).await?;
     let with = if args.is_some() {
         "other args"
     } else {
@@ -237,10 +284,7 @@ async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exi
     )? {
         return Ok(Exit::Ok);
     }
-    let made = session
-        .client
-        .run_again(again.id, args, &app.actor())
-        .await?;
+    let made = session.client.run_again(id, args, &app.actor()).await?;
     session
         .note_reason(app, &again.change, &made.id.to_string())
         .await?;
@@ -252,7 +296,12 @@ async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exi
     Ok(Exit::Ok)
 }
 
-async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exit> {
+async fn delete(app: &App, session: &Session, it: &Which) -> anyhow::Result<Exit> {
+    let Which { many, change } = it;
+    if !many.by_ids()? {
+        let verb = Verb::new(BulkAct::Delete, "delete for good");
+        return act_on_many(app, session, many, verb, change).await;
+    }
     let what = match many.ids.as_slice() {
         [one] => format!("delete job {one} for good"),
         all => format!("delete {} jobs for good", all.len()),
@@ -260,14 +309,12 @@ async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
     for id in &many.ids {
         found(session, *id).await?;
     }
-    if !may(app, &many.change, &what)? {
+    if !may(app, change, &what)? {
         return Ok(Exit::Ok);
     }
     each(app, &many.ids, async |id| {
         session.client.delete(id, &app.actor()).await?;
-        session
-            .note_reason(app, &many.change, &id.to_string())
-            .await?;
+        session.note_reason(app, change, &id.to_string()).await?;
         app.out.done(
             &format!("Deleted job {id}."),
             &id.to_string(),

@@ -5,6 +5,8 @@ mod audit;
 mod batch;
 mod breaker;
 mod budget;
+mod bulk;
+mod bulk_view;
 mod change;
 mod check;
 mod company;
@@ -70,7 +72,7 @@ impl Reason {
 /// All routes under their full paths.
 pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
     let head = openapi::with_scheme(openapi::Head::openapi());
-    let bulk = OpenApiRouter::new()
+    let large = OpenApiRouter::new()
         .routes(routes!(enqueue::batch))
         .routes(routes!(batch::batch))
         .routes(routes!(batch::chain))
@@ -82,7 +84,7 @@ pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
         .routes(routes!(token::list, token::create))
         .routes(routes!(token::revoke))
         .layer(DefaultBodyLimit::max(options.body_limit));
-    OpenApiRouter::with_openapi(head).nest(BASE, bulk.merge(usual))
+    OpenApiRouter::with_openapi(head).nest(BASE, large.merge(usual))
 }
 
 fn of_jobs() -> OpenApiRouter<FrontState> {
@@ -99,6 +101,10 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
         .routes(routes!(dead::groups))
         .routes(routes!(dead::show))
         .routes(routes!(dead::replay))
+        .routes(routes!(bulk::list, bulk::start))
+        .routes(routes!(bulk::show))
+        .routes(routes!(bulk::abort))
+        .routes(routes!(bulk::resume))
 }
 
 fn of_operations() -> OpenApiRouter<FrontState> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bulk;
 mod companies;
 mod document;
 mod dry;
