@@ -11,10 +11,9 @@ use crate::store::enqueue::enqueue_new;
 
 /// Jobs of one transaction. More gain little, and each holds its args.
 const MOST: usize = 100;
-/// Transactions under way.
+/// Transactions under way: one comes together while the other is written, and who was answered by one has
+/// asked again by the time the other ends.
 const AT_A_TIME: usize = 2;
-/// While one is under way, so many are worth another.
-const WORTH: usize = 25;
 
 struct Asked {
     job: NewJob,
@@ -58,12 +57,7 @@ async fn write_all(pool: PgPool, bells: Bells, mut inbox: mpsc::UnboundedReceive
             }
             Some(_) = under_way.join_next() => {}
         }
-        let worth = match under_way.len() {
-            0 => 1,
-            n if n < AT_A_TIME => WORTH,
-            _ => usize::MAX,
-        };
-        if asked.len() >= worth {
+        if !asked.is_empty() && under_way.len() < AT_A_TIME {
             under_way.spawn(write(
                 pool.clone(),
                 bells.clone(),
