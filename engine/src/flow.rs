@@ -20,7 +20,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-pub use view::{Batch, Progress, StepView, Told};
+pub use view::{Batch, Progress, StepQuery, StepView, Told};
 
 use crate::cx::Cx;
 use crate::store::{batch, flow, signal, step};

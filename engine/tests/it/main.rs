@@ -8,6 +8,7 @@
 mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
+mod batch_twins;
 mod batches;
 mod breakers;
 mod budgets;
@@ -27,6 +28,7 @@ mod plans;
 mod proxy;
 mod put_off;
 mod schedules;
+mod step_pages;
 mod support;
 mod unique;
 mod unique_more;
