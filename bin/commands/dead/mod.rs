@@ -144,19 +144,17 @@ async fn replay_all(app: &App, session: &Session, replay: &Replay) -> anyhow::Re
     if !may(app, &replay.change, &format!("replay {letters}{which}"))? {
         return Ok(Exit::Ok);
     }
+    let actor = app.actor_of(&replay.change);
     let mut progress = Progress::new(&app.out);
     let mut failed = 0_usize;
     for (index, id) in ids.iter().enumerate() {
-        if let Err(error) = session.client.retry(*id, &app.actor()).await {
+        if let Err(error) = session.client.retry(*id, &actor).await {
             failed += 1;
             Fault::of(&error.into()).report(&app.out);
         }
         progress.at(index as u64 + 1, ids.len() as u64, "replayed");
     }
     progress.finish();
-    session
-        .note_reason(app, &replay.change, "dead --all")
-        .await?;
     let done = ids.len() - failed;
     let words = format!("{} on now. Watch: lockstep job list", trying(done));
     app.out.done(

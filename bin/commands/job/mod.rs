@@ -205,8 +205,7 @@ pub(super) async fn retry(
         )? {
             return Ok(());
         }
-        session.client.retry(id, &app.actor()).await?;
-        session.note_reason(app, change, &id.to_string()).await?;
+        session.client.retry(id, &app.actor_of(change)).await?;
         let words = format!("Job {id} tries on now. See how: lockstep job show {id}");
         app.out.done(
             &words,
@@ -239,10 +238,7 @@ async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exi
     }
     let made = session
         .client
-        .run_again(again.id, args, &app.actor())
-        .await?;
-    session
-        .note_reason(app, &again.change, &made.id.to_string())
+        .run_again(again.id, args, &app.actor_of(&again.change))
         .await?;
     let words = format!(
         "Enqueued job {} with {with}. See how it goes: lockstep job show {}",
@@ -264,10 +260,8 @@ async fn delete(app: &App, session: &Session, many: &Many) -> anyhow::Result<Exi
         return Ok(Exit::Ok);
     }
     each(app, &many.ids, async |id| {
-        session.client.delete(id, &app.actor()).await?;
-        session
-            .note_reason(app, &many.change, &id.to_string())
-            .await?;
+        let actor = app.actor_of(&many.change);
+        session.client.delete(id, &actor).await?;
         app.out.done(
             &format!("Deleted job {id}."),
             &id.to_string(),
