@@ -2,6 +2,7 @@
 
 pub(super) mod list;
 mod signal;
+mod steps;
 mod view;
 mod why;
 
@@ -45,6 +46,11 @@ pub(crate) enum Job {
         before_help = "Examples:\n  lockstep job signal 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 approved --payload '{\"by\": \"ann\"}'"
     )]
     Signal(signal::Signal),
+    /// List the steps a job has behind it, oldest first, with what they gave if you like
+    #[command(
+        before_help = "Examples:\n  lockstep job steps 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --results -o json"
+    )]
+    Steps(steps::Steps),
     /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
     Retry(Many),
     /// Make a new job from an old one, with the same args or others
@@ -101,6 +107,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Cancel(many) => cancel(app, &session, &many).await,
+        Job::Steps(which) => steps::run(app, &session, which).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
         Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
         Job::Again(again) => self::again(app, &session, again).await,
@@ -115,7 +122,7 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let job = found(session, id).await?;
     let attempts = session.client.attempts(id).await?;
     let flow = flows::of(&session.client, &job, &attempts).await?;
-    let (state, parent) = (job.state, job.parent_id);
+    let (state, parent, more) = (job.state, job.parent_id, flow.has_more_steps);
     let signal = job.waiting_for.as_deref().unwrap_or_default();
     let signal = signal.strip_prefix("signal:").map(str::to_owned);
     app.out.item(&Whole {
@@ -123,6 +130,10 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
         attempts,
         flow,
     })?;
+    if more {
+        app.out
+            .next(&format!("All its steps: lockstep job steps {id}"));
+    }
     if let Some(name) = signal {
         app.out
             .next(&format!("Tell it: lockstep job signal {id} {name}"));
