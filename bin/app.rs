@@ -57,6 +57,11 @@ impl App {
         Actor::new(self.env.user(), "cli")
     }
 
+    /// The same, with what they change it for.
+    pub(crate) fn actor_of(&self, change: &Change) -> Actor {
+        self.actor().because(change.reason.as_deref())
+    }
+
     /// The settings; what is odd about them goes to stderr.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let (config, report) = crate::config::load(&self.flags, &self.env, &known_kinds())
@@ -144,22 +149,6 @@ impl Session {
             .why(format!("this binary needs {pending:?}"))
             .fix("lockstep migrate")
             .into())
-    }
-
-    /// Puts the reason of a change into the audit trail, where the verb itself keeps none.
-    pub(crate) async fn note_reason(
-        &self,
-        app: &App,
-        change: &Change,
-        target: &str,
-    ) -> anyhow::Result<()> {
-        if let Some(reason) = &change.reason {
-            let detail = Some(serde_json::json!({ "reason": reason }));
-            self.client
-                .record_audit(&app.actor(), "note.reason", target, detail)
-                .await?;
-        }
-        Ok(())
     }
 
     /// Says good-bye to the database and, if its server is ours, stops it.

@@ -1,8 +1,9 @@
 //! Flows as the command line and the HTTP API show them: how far a job is, and what it waits for.
 
-use engine::{AttemptView, Client, JobView, State};
+use engine::{AttemptView, Client, JobView, State, StepQuery, StepView};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -15,8 +16,10 @@ pub(crate) struct Flow {
     pub(crate) waits_for: Option<String>,
     /// How far it last said it was.
     pub(crate) progress: Option<Progress>,
-    /// The steps behind it, oldest first.
+    /// The first fifty steps behind it, oldest first.
     pub(crate) steps: Vec<Step>,
+    /// There are more, in pages of their own.
+    pub(crate) has_more_steps: bool,
     /// The batches it waits or waited for, oldest first.
     pub(crate) batches: Vec<JobBatch>,
 }
@@ -34,7 +37,7 @@ pub(crate) struct Progress {
     pub(crate) at: Timestamp,
 }
 
-/// A step that is not done again. What it gave is its job's own.
+/// A step that is not done again.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Step {
     /// Its name.
@@ -43,6 +46,21 @@ pub(crate) struct Step {
     pub(crate) attempt: i32,
     /// When it was done.
     pub(crate) ended_at: Timestamp,
+    /// What it gave, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<Value>,
+}
+
+impl Step {
+    /// None for a wait for a signal, which keeps its limit as a step and is no work that was done.
+    pub(crate) fn of(step: StepView) -> Option<Step> {
+        (!step.name.starts_with("signal:")).then_some(Step {
+            name: step.name,
+            attempt: step.attempt,
+            ended_at: step.ended_at,
+            result: step.result,
+        })
+    }
 }
 
 /// Jobs that one other job, the owner, waits for.
@@ -76,14 +94,7 @@ pub(crate) async fn of(
     let batches = client.batches(job.id).await?;
     let batches: Vec<JobBatch> = batches.into_iter().map(JobBatch::from).collect();
     let progress = client.progress(job.id).await?.map(Progress::from);
-    let steps = client.steps(job.id).await?.into_iter();
-    // A wait for a signal keeps its limit as a step, which is no work that was done.
-    let steps = steps.filter(|step| !step.name.starts_with("signal:"));
-    let steps = steps.map(|step| Step {
-        name: step.name,
-        attempt: step.attempt,
-        ended_at: step.ended_at,
-    });
+    let steps = client.steps(job.id, &StepQuery::default()).await?;
     let waits = job.waiting_for.as_deref();
     let waits = waits.filter(|_| job.state == State::Waiting);
     Ok(Flow {
@@ -93,7 +104,8 @@ pub(crate) async fn of(
             in_words(what, until, &batches)
         }),
         progress,
-        steps: steps.collect(),
+        has_more_steps: steps.next.is_some(),
+        steps: steps.data.into_iter().filter_map(Step::of).collect(),
         batches,
     })
 }

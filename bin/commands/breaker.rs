@@ -161,7 +161,7 @@ async fn resume(app: &App, session: &Session, it: &Close) -> anyhow::Result<()> 
     if dry(app, &it.change, &format!("resume connection {name}"))? {
         return Ok(());
     }
-    let actor = app.actor();
+    let actor = app.actor_of(&it.change);
     let client = &session.client;
     let changed = client.resume(PauseScope::Connection, name, &actor).await?;
     let words = match changed {

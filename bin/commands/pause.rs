@@ -61,9 +61,8 @@ pub(super) async fn resume(
     }
     let changed = session
         .client
-        .resume(subject.scope, name, &app.actor())
+        .resume(subject.scope, name, &app.actor_of(change))
         .await?;
-    session.note_reason(app, change, name).await?;
     let words = match changed {
         true => format!("Resumed {what} {name}{holds}. {}", subject.next),
         false => format!("{} {name} was not paused.", capital(what)),

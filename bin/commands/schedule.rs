@@ -145,8 +145,8 @@ async fn run_now(app: &App, session: &Session, named: &Named) -> anyhow::Result<
     )? {
         return Ok(());
     }
-    let made = session.client.run_schedule_now(name, &app.actor()).await?;
-    session.note_reason(app, &named.change, name).await?;
+    let actor = app.actor_of(&named.change);
+    let made = session.client.run_schedule_now(name, &actor).await?;
     let words = format!(
         "Enqueued job {} for schedule {name}. See how it goes: lockstep job show {}",
         made.id, made.id

@@ -53,7 +53,7 @@ pub(crate) async fn serve(app: &App, serve: Serve) -> anyhow::Result<Exit> {
     let recorder = install_recorder()?;
     let stop = signals::stop_token()?;
     let session = open(app, serve.no_migrate).await?;
-    let http = session.config.http;
+    let http = session.config.http.clone();
     let api = bind(serve.listen.unwrap_or(http.listen)).await?;
     app.out.note(&format!(
         "Serving http://{}. Make a token: lockstep token create NAME --scope jobs:read",
@@ -66,6 +66,7 @@ pub(crate) async fn serve(app: &App, serve: Serve) -> anyhow::Result<Exit> {
         FrontOptions {
             requests_per_minute: http.requests_per_minute,
             anonymous_requests_per_minute: http.anonymous_requests_per_minute,
+            trusted_proxies: http.trusted_proxies,
             ..FrontOptions::default()
         },
     );

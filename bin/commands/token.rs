@@ -93,10 +93,9 @@ async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<
         &create.name,
         &create.scopes,
         life.0,
-        &app.actor(),
+        &app.actor_of(&create.change),
     )
     .await?;
-    session.note_reason(app, &create.change, &minted.id).await?;
     let secret = minted.token.expose_secret();
     app.out.note(&format!(
         "Token {} for {scopes}. It is shown this once; keep it where secrets are kept.",
@@ -134,8 +133,8 @@ async fn revoke(app: &App, session: &Session, revoke: &Revoke) -> anyhow::Result
     )? {
         return Ok(());
     }
-    session.client.revoke_token(id, &app.actor()).await?;
-    session.note_reason(app, &revoke.change, id).await?;
+    let actor = app.actor_of(&revoke.change);
+    session.client.revoke_token(id, &actor).await?;
     app.out.done(
         &format!("Revoked token {id} {:?}.", token.name),
         id,

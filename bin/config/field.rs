@@ -101,6 +101,22 @@ impl<'d> Field<'d> {
         tables.filter_map(|field| field.section()).collect()
     }
 
+    /// The values of an array.
+    pub(super) fn items(&self) -> Vec<Field<'d>> {
+        let DeValue::Array(array) = self.value else {
+            self.wrong_type("an array", "[ … ]");
+            return Vec::new();
+        };
+        let items = array.iter().enumerate();
+        let items = items.map(|(index, value)| Field {
+            path: format!("{}[{index}]", self.path),
+            span: value.span(),
+            value: value.get_ref(),
+            problems: self.problems,
+        });
+        items.collect()
+    }
+
     pub(super) fn text(&self) -> Option<&'d str> {
         let text = self.value.as_str();
         if text.is_none() {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use engine::{BreakerRules, Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
 use toml::de::DeTable;
 
-use crate::http::FrontOptions;
+use crate::http::{Cidr, FrontOptions};
 
 pub(crate) use duration::parse_duration;
 pub(crate) use env::Environment;
@@ -107,7 +107,7 @@ pub(crate) enum TokenSource {
 }
 
 /// Where the HTTP front listens, and how often it answers whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Http {
     /// The API.
     pub(crate) listen: SocketAddr,
@@ -117,6 +117,8 @@ pub(crate) struct Http {
     pub(crate) requests_per_minute: u32,
     /// Requests a minute of one address without a valid token; 0 is no limit.
     pub(crate) anonymous_requests_per_minute: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<Cidr>,
 }
 
 /// What flags said. They win over everything.
@@ -246,6 +248,7 @@ pub(super) fn defaults(registry: &Registry) -> Config {
             metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
             requests_per_minute: front.requests_per_minute,
             anonymous_requests_per_minute: front.anonymous_requests_per_minute,
+            trusted_proxies: Vec::new(),
         },
         worker: WorkerOptions {
             queues: Vec::new(),

@@ -8,6 +8,7 @@ use engine::BreakerRules;
 use super::field::Field;
 use super::section::Section;
 use super::{DAY, Http, SECOND, Soundtrack, TokenSource};
+use crate::http::Cidr;
 
 /// Above a million a second, no limit at all is what is meant.
 const MOST_PER_MINUTE: i64 = 60_000_000;
@@ -163,6 +164,8 @@ pub(super) fn http(section: Section<'_>, usual: Http) -> Http {
         "anonymous_requests_per_minute",
         usual.anonymous_requests_per_minute,
     );
+    let proxies = section.get("trusted_proxies");
+    let proxies = proxies.map_or(usual.trusted_proxies, |field| blocks(&field));
     section.finish(&[(
         "rate_limit",
         "requests are counted by the minute: `requests_per_minute = 6000`",
@@ -172,7 +175,24 @@ pub(super) fn http(section: Section<'_>, usual: Http) -> Http {
         metrics_listen: metrics_at,
         requests_per_minute: with_token,
         anonymous_requests_per_minute: without,
+        trusted_proxies: proxies,
     }
+}
+
+fn blocks(field: &Field<'_>) -> Vec<Cidr> {
+    let mut blocks = Vec::new();
+    for item in field.items() {
+        let Some(text) = item.text() else { continue };
+        match text.parse::<Cidr>() {
+            Ok(block) => blocks.push(block),
+            Err(error) => item.refuse(
+                format!("`{text}` is no address"),
+                error.to_string(),
+                Some("write it as `trusted_proxies = [\"10.0.0.0/8\", \"::1\"]`".into()),
+            ),
+        }
+    }
+    blocks
 }
 
 fn address(field: &Field<'_>) -> Option<SocketAddr> {
@@ -204,6 +224,22 @@ mod tests {
     use engine::Registry;
 
     use super::super::parse;
+
+    #[test]
+    fn proxies_are_blocks_of_addresses() {
+        let read = |text: &str| parse("workers.toml", text, &Registry::new());
+        let (config, _) = read("[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]");
+        let proxies = config.expect("a configuration").http.trusted_proxies;
+
+        assert_eq!(
+            proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["10.0.0.0/8", "::1/128"]
+        );
+        for nonsense in ["\"10.0.0.0/8\"", "[10]", "[\"proxy\"]", "[\"10.0.0.1/8\"]"] {
+            let (_, report) = read(&format!("[http]\ntrusted_proxies = {nonsense}"));
+            assert_eq!(report.errors(), 1, "{nonsense}");
+        }
+    }
 
     #[test]
     fn alarms_of_a_connection_are_read_and_can_be_off() {

@@ -18,6 +18,7 @@ use utoipa::openapi::OpenApi;
 
 use super::FrontState;
 use super::finish::RequestId;
+use super::known::Known;
 use super::problem::{FORBIDDEN, INTERNAL, Problem, UNAUTHENTICATED};
 use super::rate::{self, Peer};
 use super::token::{self, Caller};
@@ -84,12 +85,10 @@ pub(crate) async fn guard(
         Err(problem) => return problem.into_response(),
     };
     let bearer = bearer(request.headers());
-    let caller = match admit(&front, bearer).await {
+    let peer = request.extensions().get::<Peer>().copied();
+    let caller = match admit(&front, bearer, peer).await {
         Ok(caller) => caller,
-        Err(problem) => {
-            let peer = request.extensions().get::<Peer>().copied();
-            return turned_away(&front, peer, problem);
-        }
+        Err(problem) => return turned_away(&front, peer, problem),
     };
     let standing = match front.rates.token(&caller.id) {
         Ok(standing) => standing,
@@ -117,20 +116,33 @@ fn turned_away(front: &FrontState, peer: Option<Peer>, problem: Problem) -> Resp
     }
 }
 
-async fn admit(front: &FrontState, bearer: Option<SecretString>) -> Result<Caller, Problem> {
+async fn admit(
+    front: &FrontState,
+    bearer: Option<SecretString>,
+    peer: Option<Peer>,
+) -> Result<Caller, Problem> {
     let Some(bearer) = bearer else {
         return Err(unauthenticated(
             "no bearer token was sent",
             "Bearer realm=\"lockstep\"",
         ));
     };
-    let Some(caller) = token::identify(&front.client, &bearer).await? else {
-        return Err(unauthenticated(
+    let invalid = || {
+        unauthenticated(
             "the token is unknown, expired or revoked",
             "Bearer realm=\"lockstep\", error=\"invalid_token\"",
-        ));
+        )
     };
-    Ok(caller)
+    match front.seen.look(&bearer) {
+        Known::Bad => return Err(invalid()),
+        Known::Good => {}
+        Known::No if !token::is_sound(&bearer) => return Err(invalid()),
+        Known::No => front.rates.lookup(peer)?,
+    }
+    let caller = token::identify(&front.client, &bearer).await?;
+    let known = caller.as_ref().map_or(Known::Bad, |_| Known::Good);
+    front.seen.note(&bearer, known);
+    caller.ok_or_else(invalid)
 }
 
 fn forbidden(scope: &str) -> Problem {

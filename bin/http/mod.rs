@@ -15,11 +15,13 @@ mod finish;
 mod headers;
 mod health;
 pub(crate) mod json;
+mod known;
 mod metrics;
 mod number;
 mod openapi;
 mod page;
 mod problem;
+mod proxy;
 mod rate;
 mod serve;
 mod state;
@@ -27,6 +29,7 @@ pub mod token;
 
 pub use metrics::{install_recorder, serve_metrics};
 pub use openapi::document;
+pub use proxy::{BadCidr, Cidr};
 pub use serve::{serve, serve_app};
 pub use state::{FrontOptions, FrontState};
 
@@ -53,6 +56,7 @@ pub fn router(state: FrontState) -> Router {
         .merge(locked.layer(inside))
         .merge(open)
         .merge(Router::from(health::routes()))
+        .layer(from_fn_with_state(state.clone(), proxy::see_through))
         .layer(from_fn(finish::finish))
         .with_state(state)
 }

@@ -29,10 +29,13 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// minute shares one allowance with all others that come then: memory stays bounded, and a crowd of
 /// addresses gets no more than one of them would.
 const MOST_KEYS: usize = 10_000;
+/// How many more tokens than requests without one an address may try: those behind one proxy who show
+/// theirs for the first time are not many.
+const LOOKUPS: u32 = 10;
 /// A sweep reads every key, so a crowd must not cause one with each request.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// The address a connection comes from: the proxy's, where there is one.
+/// The address a request comes from: the proxy's, unless that is trusted to say whom it speaks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
@@ -40,6 +43,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub(crate) struct Rates {
     tokens: Option<Limit<String>>,
     strangers: Option<Limit<IpAddr>>,
+    lookups: Option<Limit<IpAddr>>,
 }
 
 impl Rates {
@@ -50,7 +54,17 @@ impl Rates {
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let strangers = some(options.anonymous_requests_per_minute)
             .map(|most| Limit::new("address", most, nobody, DefaultClock::default()));
-        Rates { tokens, strangers }
+        let lookups = some(
+            options
+                .anonymous_requests_per_minute
+                .saturating_mul(LOOKUPS),
+        )
+        .map(|most| Limit::new("address", most, nobody, DefaultClock::default()));
+        Rates {
+            tokens,
+            strangers,
+            lookups,
+        }
     }
 
     /// Counts a request with this token.
@@ -59,12 +73,24 @@ impl Rates {
         counted.transpose()
     }
 
+    /// Counts a look for a token that was not seen before, which costs the database a question.
+    pub(crate) fn lookup(&self, peer: Option<Peer>) -> Result<(), Problem> {
+        let counted = self.lookups.as_ref().map(|limit| limit.count(holder(peer)));
+        counted.transpose().map(|_| ())
+    }
+
     /// Counts a request without a token that opens anything.
     pub(crate) fn stranger(&self, peer: Option<Peer>) -> Result<Option<Standing>, Problem> {
-        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| network(peer.0));
-        let counted = self.strangers.as_ref().map(|limit| limit.count(address));
+        let counted = self
+            .strangers
+            .as_ref()
+            .map(|limit| limit.count(holder(peer)));
         counted.transpose()
     }
+}
+
+fn holder(peer: Option<Peer>) -> IpAddr {
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| network(peer.0))
 }
 
 /// What one caller holds: an IPv4 address, or the /64 that an IPv6 host takes its addresses from.

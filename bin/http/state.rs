@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::health::Readiness;
+use super::known::Seen;
+use super::proxy::Cidr;
 use super::rate::Rates;
 
 /// The front's limits. The defaults are for production.
@@ -39,6 +41,8 @@ pub struct FrontOptions {
     pub requests_per_minute: u32,
     /// Requests a minute of one address without a token that opens anything; 0 is no limit.
     pub anonymous_requests_per_minute: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
 }
 
 impl Default for FrontOptions {
@@ -58,6 +62,7 @@ impl Default for FrontOptions {
             // A hundred a second: more than a person's script needs, less than would starve others.
             requests_per_minute: 6_000,
             anonymous_requests_per_minute: 60,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -74,6 +79,7 @@ pub struct FrontState {
     pub(crate) tasks: TaskTracker,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) seen: Arc<Seen>,
     draining: Arc<AtomicBool>,
 }
 
@@ -93,6 +99,7 @@ impl FrontState {
             env,
             permits: Arc::new(Semaphore::new(options.concurrency)),
             rates: Arc::new(Rates::new(&options)),
+            seen: Arc::default(),
             options: Arc::new(options),
             tasks: TaskTracker::new(),
             readiness: Arc::new(Readiness::default()),

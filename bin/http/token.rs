@@ -178,6 +178,11 @@ pub(crate) async fn identify(
     }))
 }
 
+/// True for a text that could be a token: its checksum is right.
+pub(crate) fn is_sound(presented: &SecretString) -> bool {
+    parts(presented.expose_secret()).is_some()
+}
+
 /// Id and secret of a well-formed token.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let (body, crc) = text.rsplit_once('_')?;

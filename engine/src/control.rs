@@ -11,6 +11,8 @@ pub struct Actor {
     pub name: String,
     /// `cli`, `http`, `dashboard` …
     pub via: String,
+    /// What for, if they said: kept in the audit row of whatever they change.
+    pub reason: Option<String>,
 }
 
 impl Actor {
@@ -19,7 +21,15 @@ impl Actor {
         Actor {
             name: name.into(),
             via: via.into(),
+            reason: None,
         }
+    }
+
+    /// The same, with what the change is for.
+    #[must_use]
+    pub fn because(mut self, reason: Option<&str>) -> Actor {
+        self.reason = reason.map(str::to_owned);
+        self
     }
 }
 

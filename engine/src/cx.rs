@@ -40,6 +40,8 @@ pub(crate) struct Attempt {
     pub(crate) token: CancellationToken,
     pub(crate) stop: OnceLock<Stop>,
     pub(crate) started: tokio::time::Instant,
+    /// How long a renewal of the lease lasts.
+    pub(crate) lease: Duration,
     pub(crate) steps: StepVersions,
     /// Names of steps this attempt has reached.
     pub(crate) reached: Mutex<HashSet<String>>,
@@ -145,10 +147,17 @@ impl<E> Cx<E> {
     /// Proves that this attempt still owns its job and keeps it so until the transaction ends.
     /// Call it first in every transaction that must not be a zombie's.
     ///
+    /// While the transaction is open nothing takes the job away, however long that is: a rescue skips the
+    /// row, and a heartbeat counts it as held without renewing it. So the lease is renewed here, to its
+    /// whole length from this statement on, and a transaction that is shorter than a lease never ends with
+    /// one that has run out. One that may be longer calls this again as its last statement: what then
+    /// follows its commit has a whole lease until the next heartbeat. A cancel is heard all the same,
+    /// once the transaction has ended.
+    ///
     /// # Errors
     /// [`Error::LeaseLost`]: roll back, another attempt owns the job.
     pub async fn hold(&self, tx: &mut PgConnection) -> Result<()> {
-        store::fence::hold(tx, &self.attempt.fence).await
+        store::fence::hold(tx, &self.attempt.fence, self.attempt.lease).await
     }
 
     /// Settles the job in the handler's own transaction: its writes and its end commit together, or
@@ -172,6 +181,10 @@ impl<E> Cx<E> {
             id: self.job_id(),
             attempt: self.attempt.fence.attempt,
         })
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        self.attempt.lease
     }
 
     pub(crate) fn step_versions(&self) -> StepVersions {

@@ -20,7 +20,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-pub use view::{Batch, Progress, StepView, Told};
+pub use view::{Batch, Progress, StepQuery, StepView, Told};
 
 use crate::cx::Cx;
 use crate::store::{batch, flow, signal, step};
@@ -94,12 +94,13 @@ impl<E> Cx<E> {
         if let Some(kept) = self.kept(name).await? {
             return Ok(decoded(name, kept)?);
         }
-        let (fence, version) = (self.fence(), self.step_versions().current);
+        let (fence, lease) = (self.fence(), self.lease());
+        let version = self.step_versions().current;
         let name = name.to_owned();
         self.client()
             .transact(move |tx| {
                 Box::pin(async move {
-                    crate::store::fence::hold(tx, &fence).await?;
+                    crate::store::fence::hold(tx, &fence, lease).await?;
                     let value = work(tx).await?;
                     let result = encoded(&name, &value)?;
                     step::keep(tx, &fence, &name, &result, version).await?;

@@ -56,7 +56,9 @@ pub use filter::{
     MAX_TERMS, MAX_VALUE_CHARS, MAX_VALUES, SpanKey, Term, Test, TextKey,
 };
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint, mask};
-pub use flow::{Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepView, Told, Wait};
+pub use flow::{
+    Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepQuery, StepView, Told, Wait,
+};
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};

@@ -162,3 +162,43 @@ begin
     -- Only a hint, and once a transaction whatever the number of jobs.
     perform pg_notify('engine_wake', coalesce((select p.queue from engine.pending p where p.shard = 0 and p.id = enqueue.id and p.due), '!'));
 end $$;
+
+-- A live job stands for a member of a batch: its end counts there. Returns 'watched', or how the job ended;
+-- what is not on record any more counts as completed, and so does one whose key others may take as soon as it
+-- runs. A job that holds no key gets one for the purpose, whose name no caller can give: whoever ends
+-- the job passes it, as any key.
+-- Locks the job, then that key, as those do who end it; several jobs in the order of their ids.
+create function engine.stand_for(p_shard smallint, p_batch uuid, p_job uuid) returns text language plpgsql as $$
+declare
+    j engine.job;
+    own text := chr(1) || 'stands:' || p_job;
+    held text;
+    word text;
+begin
+    select * into j from engine.job where shard = p_shard and id = p_job;
+    if j.unique_scope = 'queued_or_running' then
+        -- The enqueue that found it has the key's row locked.
+        update engine.key k set watchers = array_append(k.watchers, p_batch)
+        where k.shard = p_shard and k.kind = j.kind and k.key = 'unique:' || j.unique_key and k.job_id = p_job;
+        if found then
+            return 'watched';
+        end if;
+    elsif j.unique_scope is distinct from 'queued' then
+        -- It may move on between two statements, each with a snapshot of its own.
+        for look in 1 .. 100 loop
+            update engine.pending set unique_key = own where shard = p_shard and id = p_job returning unique_key into held;
+            if held is null then
+                update engine.running set unique_key = own where shard = p_shard and id = p_job returning unique_key into held;
+            end if;
+            exit when held is not null or exists (select from engine.ended where shard = p_shard and id = p_job);
+        end loop;
+        if held is not null then
+            insert into engine.key as k (shard, kind, key, job_id, watchers)
+            values (p_shard, j.kind, 'unique:' || own, p_job, array[p_batch])
+            on conflict (shard, kind, key) do update set watchers = array_append(k.watchers, p_batch);
+            return 'watched';
+        end if;
+    end if;
+    select state into word from engine.ended where shard = p_shard and id = p_job;
+    return coalesce(word, 'completed');
+end $$;

@@ -15,13 +15,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Drain, Enqueue, Figures, Pickup, quantile};
 
-const QUEUE: &str = "bench";
+pub(super) const QUEUE: &str = "bench";
 /// Jobs a statement of a bulk enqueue.
-const BULK: usize = 5_000;
+pub(super) const BULK: usize = 5_000;
 /// Postgres shows the commits of other sessions this late at most.
 const STATISTICS_LAG: Duration = Duration::from_millis(1_200);
 /// A worker that has just started is listening after this.
 const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Who is told when handlers start.
+pub(super) type Env = mpsc::UnboundedSender<(u64, Instant)>;
+
+/// Nobody listens any more once the figures are taken.
+pub(super) fn started(env: &Env, n: u64) {
+    let _ = env.send((n, Instant::now()));
+}
 
 /// A job that says when it started and does nothing.
 #[derive(Debug, Serialize, serde::Deserialize)]
@@ -31,17 +39,16 @@ pub(super) struct Noop {
 
 impl Job for Noop {
     const KIND: &'static str = "bench.noop";
-    type Env = mpsc::UnboundedSender<(u64, Instant)>;
+    type Env = Env;
     type Error = Failure;
 
     async fn run(self, cx: Cx<Self::Env>) -> Result<Outcome, Failure> {
-        // Nobody listens any more once the figures are taken.
-        let _ = cx.env().send((self.n, Instant::now()));
+        started(cx.env(), self.n);
         Ok(Outcome::done())
     }
 }
 
-fn noop(n: u64) -> NewJob {
+pub(super) fn noop(n: u64) -> NewJob {
     NewJob::of(&Noop { n }).queue(QUEUE)
 }
 
@@ -136,40 +143,45 @@ pub(super) async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figu
 
 /// A worker of this process, and the starts of its handlers.
 fn worker(client: &Client, slots: usize) -> (Running, Started) {
+    work(client, slots, |env| Registry::new().with::<Noop>(env))
+}
+
+/// A worker of other kinds.
+pub(super) fn work(
+    client: &Client,
+    slots: usize,
+    kinds: impl FnOnce(Env) -> Registry,
+) -> (Running, Started) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let options = WorkerOptions {
         label: "bench".into(),
         queues: vec![QueueOptions::new(QUEUE, slots.max(1))],
         ..WorkerOptions::default()
     };
-    let worker = Worker::new(
-        client.clone(),
-        Registry::new().with::<Noop>(sender),
-        options,
-    );
+    let worker = Worker::new(client.clone(), kinds(sender), options);
     let stop = CancellationToken::new();
     let task = tokio::spawn(worker.run(stop.clone()));
     (Running { stop, task }, Started(receiver))
 }
 
-struct Running {
+pub(super) struct Running {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<engine::Result<()>>,
 }
 
 impl Running {
     /// Ends once everything is settled.
-    async fn stop(self) -> anyhow::Result<()> {
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.task.await.context("the worker panicked")??;
         Ok(())
     }
 }
 
-struct Started(mpsc::UnboundedReceiver<(u64, Instant)>);
+pub(super) struct Started(mpsc::UnboundedReceiver<(u64, Instant)>);
 
 impl Started {
-    async fn count(&mut self, jobs: u64) -> anyhow::Result<()> {
+    pub(super) async fn count(&mut self, jobs: u64) -> anyhow::Result<()> {
         for _ in 0..jobs {
             self.0.recv().await.context("the worker ended early")?;
         }

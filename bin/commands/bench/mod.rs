@@ -2,13 +2,14 @@
 //! with a kind of its own, and forgets its jobs afterwards.
 
 mod jobs;
+mod limits;
 mod read;
 
 use clap::{Args, Subcommand};
 use engine::{Client, Job};
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, Session};
 use crate::output::{Exit, Row};
 
 /// The measurements.
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
     Enqueue(Enqueue),
     /// Drain a queue of jobs that do nothing
     Drain(Drain),
+    /// Compare drains without limits, beside kinds that have some, and of jobs held to some
+    Limits(limits::Compare),
     /// Measure reading: pages of lists, groups and the overview
     #[command(hide = true)]
     Read(read::Read),
@@ -118,16 +121,29 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
         session.close().await?;
         return Ok(Exit::Ok);
     }
+    if let Bench::Limits(how) = &bench {
+        let compared = limits::compare(&session.client, how).await;
+        forget(app, &session).await?;
+        app.out.list(&compared?, "")?;
+        session.close().await?;
+        return Ok(Exit::Ok);
+    }
     let figures = measure(&session.client, &session.database.url, bench).await;
-    let forgotten = session
-        .client
-        .delete_ended(jobs::Noop::KIND, &app.actor())
-        .await?;
-    app.out
-        .note(&format!("Forgot the {forgotten} jobs of the measurement."));
+    forget(app, &session).await?;
     app.out.list(&[figures?], "")?;
     session.close().await?;
     Ok(Exit::Ok)
+}
+
+/// Takes the jobs of the measurement away again.
+async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
+    let mut forgotten = 0;
+    for kind in [jobs::Noop::KIND, limits::Keyed::KIND] {
+        forgotten += session.client.delete_ended(kind, &app.actor()).await?;
+    }
+    app.out
+        .note(&format!("Forgot the {forgotten} jobs of the measurement."));
+    Ok(())
 }
 
 async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Figures> {
@@ -135,7 +151,7 @@ async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Fig
         Bench::Enqueue(how) => jobs::enqueue(client, url, &how).await,
         Bench::Drain(how) => jobs::drain(client, &how).await,
         Bench::Pickup(how) => jobs::pickup(client, &how).await,
-        Bench::Read(_) => anyhow::bail!("reading is measured apart"),
+        Bench::Read(_) | Bench::Limits(_) => anyhow::bail!("it is measured apart"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod list;
 mod signal;
+mod steps;
 mod view;
 mod why;
 
@@ -46,6 +47,11 @@ pub(crate) enum Job {
         before_help = "Examples:\n  lockstep job signal 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 approved --payload '{\"by\": \"ann\"}'"
     )]
     Signal(signal::Signal),
+    /// List the steps a job has behind it, oldest first, with what they gave if you like
+    #[command(
+        before_help = "Examples:\n  lockstep job steps 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --results -o json"
+    )]
+    Steps(steps::Steps),
     /// Let the same job try on now: a dead, cancelled, scheduled or retrying one
     #[command(
         before_help = "Examples:\n  lockstep job retry 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep job retry --filter 'error:\"401\" ended<1d' --canary --rate 50/s\n\nA filter means dead and cancelled jobs; `job run-now` is for those that wait for their time."
@@ -112,6 +118,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Cancel(it) => cancel(app, &session, &it).await,
+        Job::Steps(which) => steps::run(app, &session, which).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
         Job::Retry(it) => retry_those(app, &session, &it, BulkAct::Retry).await,
         Job::RunNow(it) => retry_those(app, &session, &it, BulkAct::RunNow).await,
@@ -127,7 +134,7 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let job = found(session, id).await?;
     let attempts = session.client.attempts(id).await?;
     let flow = flows::of(&session.client, &job, &attempts).await?;
-    let (state, parent) = (job.state, job.parent_id);
+    let (state, parent, more) = (job.state, job.parent_id, flow.has_more_steps);
     let signal = job.waiting_for.as_deref().unwrap_or_default();
     let signal = signal.strip_prefix("signal:").map(str::to_owned);
     app.out.item(&Whole {
@@ -135,6 +142,10 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
         attempts,
         flow,
     })?;
+    if more {
+        app.out
+            .next(&format!("All its steps: lockstep job steps {id}"));
+    }
     if let Some(name) = signal {
         app.out
             .next(&format!("Tell it: lockstep job signal {id} {name}"));
@@ -238,8 +249,7 @@ pub(super) async fn retry(
         )? {
             return Ok(());
         }
-        session.client.retry(id, &app.actor()).await?;
-        session.note_reason(app, change, &id.to_string()).await?;
+        session.client.retry(id, &app.actor_of(change)).await?;
         let words = format!("Job {id} tries on now. See how: lockstep job show {id}");
         app.out.done(
             &words,
@@ -284,9 +294,9 @@ async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exi
     )? {
         return Ok(Exit::Ok);
     }
-    let made = session.client.run_again(id, args, &app.actor()).await?;
-    session
-        .note_reason(app, &again.change, &made.id.to_string())
+    let made = session
+        .client
+        .run_again(id, args, &app.actor_of(&again.change))
         .await?;
     let words = format!(
         "Enqueued job {} with {with}. See how it goes: lockstep job show {}",
@@ -313,8 +323,8 @@ async fn delete(app: &App, session: &Session, it: &Which) -> anyhow::Result<Exit
         return Ok(Exit::Ok);
     }
     each(app, &many.ids, async |id| {
-        session.client.delete(id, &app.actor()).await?;
-        session.note_reason(app, change, &id.to_string()).await?;
+        let actor = app.actor_of(change);
+        session.client.delete(id, &actor).await?;
         app.out.done(
             &format!("Deleted job {id}."),
             &id.to_string(),

@@ -2,17 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use engine::Told;
+use axum::http::HeaderMap;
+use engine::{StepQuery, Told};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{DryRun, check_name, job};
 use crate::audited;
-use crate::flows::{self, Flow};
+use crate::flows::{self, Flow, Step};
 use crate::http::FrontState;
 use crate::http::extract::{At, MaybeBody, Params};
+use crate::http::page::{self, Listed};
 use crate::http::problem::Problem;
 use crate::http::token::Caller;
 
@@ -51,6 +53,47 @@ pub(super) async fn show(
     let job = job::find(&front, id).await?;
     let attempts = front.client.attempts(id).await?;
     Ok(Json(flows::of(&front.client, &job, &attempts).await?))
+}
+
+/// Which part of a job's steps.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Part {
+    /// Rows a page, 1 to 500; 50 unless said.
+    limit: Option<u16>,
+    /// `page.next` of the page before.
+    cursor: Option<String>,
+    /// With what the steps gave, which may be large.
+    #[serde(default)]
+    results: bool,
+}
+
+/// Lists the steps a job has behind it, oldest first.
+#[utoipa::path(
+    get, path = "/jobs/{id}/steps", tag = "jobs", operation_id = "job_steps", params(("id" = Uuid, Path), Part),
+    security(("token" = ["jobs:read"])), responses((status = 200, body = Listed<Step>))
+)]
+pub(super) async fn steps(
+    State(front): State<FrontState>,
+    At(id): At<Uuid>,
+    Params(part): Params<Part>,
+) -> Result<(HeaderMap, Json<Listed<Step>>), Problem> {
+    job::find(&front, id).await?;
+    let said: &[_] = match part.results {
+        true => &[("results", "true")],
+        false => &[],
+    };
+    let after = part.cursor.as_deref();
+    let query = StepQuery {
+        limit: Some(page::check_limit(part.limit)?),
+        after: after.map(|cursor| page::open(cursor, said)).transpose()?,
+        results: part.results,
+    };
+    let found = front.client.steps(id, &query).await?;
+    let steps = found.data.into_iter().filter_map(Step::of).collect();
+    let path = format!("/jobs/{id}/steps");
+    Ok(page::page(&path, steps, found.next, said, part.limit))
 }
 
 /// Tells a job something, whether it waits for that already or will. The first word of a name stands.

@@ -97,6 +97,7 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
         .routes(routes!(change::run_again))
         .routes(routes!(flow::show))
         .routes(routes!(flow::signal))
+        .routes(routes!(flow::steps))
         .routes(routes!(dead::list))
         .routes(routes!(dead::groups))
         .routes(routes!(dead::show))

@@ -203,7 +203,7 @@ impl Client {
                         if scope == PauseScope::Connection {
                             let force = Force {
                                 by: actor.name.clone(),
-                                reason: None,
+                                reason: actor.reason.clone(),
                             };
                             Gates::force(conn, &subject, Event::Close, &force).await?;
                         }

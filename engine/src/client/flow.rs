@@ -5,9 +5,12 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Client;
-use crate::flow::{Batch, Progress, StepView};
+use crate::cursor::Cursor;
+use crate::flow::{Batch, Progress, StepQuery, StepView};
 use crate::job::{Answer, Enqueued, NewJob};
+use crate::store::batch::Added;
 use crate::store::{batch, cancel, flow, step};
+use crate::view::Page;
 use crate::{Error, Result};
 
 /// Jobs a statement writes, so that none is long.
@@ -112,7 +115,11 @@ impl Client {
                 continue;
             }
             links += 1;
-            batch::add(tx, id, 1, 0).await?;
+            let link = Added {
+                pending: 1,
+                ..Added::default()
+            };
+            batch::add(tx, id, link).await?;
             jobs[next].waits_for = Some(id);
             jobs[next - 1].batch_id = Some(id);
         }
@@ -164,12 +171,28 @@ impl Client {
         flow::read_progress(&mut *self.pool.acquire().await?, job_id).await
     }
 
-    /// The steps a job has behind it, oldest first.
+    /// The steps a job has behind it, oldest first, page by page.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn steps(&self, job_id: Uuid) -> Result<Vec<StepView>> {
-        step::list(&mut *self.pool.acquire().await?, job_id).await
+    pub async fn steps(&self, job_id: Uuid, query: &StepQuery) -> Result<Page<StepView, String>> {
+        let limit = usize::from(query.limit.unwrap_or(50).clamp(1, 500));
+        let mut conn = self.pool.acquire().await?;
+        // One more than is shown tells whether there is another page.
+        let more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let mut data = step::list(&mut conn, job_id, query, more).await?;
+        let is_whole = data.len() <= limit;
+        data.truncate(limit);
+        let last = data.last().filter(|_| !is_whole);
+        let next = last.map(|step| Cursor {
+            at: Some(step.ended_at),
+            key: step.name.clone(),
+        });
+        Ok(Page {
+            data,
+            next,
+            searched: None,
+        })
     }
 
     /// Makes a batch that `owner` waits for, with these members; gives its id and the jobs of others
@@ -205,7 +228,8 @@ impl Client {
         let mut twins = Vec::new();
         for chunk in parts.chunks(CHUNK) {
             let enqueued = self.enqueue_in(tx, chunk).await?;
-            let (mut members, mut ended) = (0, 0);
+            let mut added = Added::default();
+            let mut standing = Vec::new();
             for (stands, part) in enqueued.iter().zip(chunk) {
                 if stands.id == part.id {
                     // One that was there before counts in no batch, or in another.
@@ -215,18 +239,18 @@ impl Client {
                             part.id
                         )));
                     }
-                    members += 1;
+                    added.pending += 1;
                     continue;
                 }
                 twins.push(stands.id);
-                // One that has ended, and holds its key for a period, stands as it is.
-                if batch::watch(tx, id, stands.id).await? {
-                    members += 1;
-                } else {
-                    ended += 1;
-                }
+                standing.push(stands.id);
             }
-            batch::add(tx, id, members, ended).await?;
+            // In the order in which those lock them who end them.
+            standing.sort_unstable();
+            for job_id in standing {
+                batch::stand_for(tx, id, job_id, &mut added).await?;
+            }
+            batch::add(tx, id, added).await?;
         }
         Ok(twins)
     }

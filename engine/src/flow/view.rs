@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::cursor::Cursor;
+
 /// How the members of a batch stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Batch {
@@ -23,7 +25,8 @@ pub struct Batch {
     pub cancelled: i32,
     /// Given up.
     pub dead: i32,
-    /// Jobs that stand for members, because they held their unique keys: asked for by somebody else.
+    /// Jobs that stand for members, because they had their unique or idempotency keys: asked for by
+    /// somebody else.
     pub twins: Vec<Uuid>,
 }
 
@@ -40,6 +43,17 @@ pub struct Progress {
     pub at: jiff::Timestamp,
 }
 
+/// Which part of a job's steps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepQuery {
+    /// Behind this place: `next` of the page before.
+    pub after: Option<Cursor<String>>,
+    /// At most this many, 500 at the most; 50 unless said.
+    pub limit: Option<u16>,
+    /// With what they gave, which may be large.
+    pub results: bool,
+}
+
 /// One step a job has behind it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepView {
@@ -47,8 +61,8 @@ pub struct StepView {
     pub name: String,
     /// The attempt that did it.
     pub attempt: i32,
-    /// What it gave.
-    pub result: Value,
+    /// What it gave; none unless asked for.
+    pub result: Option<Value>,
     /// When it was done.
     pub ended_at: jiff::Timestamp,
 }

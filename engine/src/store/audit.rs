@@ -1,6 +1,6 @@
 //! Audit: who changed what. Written in the transaction of the change.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, types::Json};
 
@@ -8,7 +8,7 @@ use super::row::instant;
 use crate::Result;
 use crate::control::{Actor, AuditEntry};
 
-/// Adds one row.
+/// Adds one row. The actor's reason stands in its detail, unless the act keeps one of its own there.
 pub(crate) async fn record(
     conn: &mut PgConnection,
     actor: &Actor,
@@ -16,6 +16,16 @@ pub(crate) async fn record(
     target: &str,
     detail: Option<Value>,
 ) -> Result<()> {
+    let mut detail = detail;
+    if let Some(reason) = &actor.reason {
+        let kept = detail.get_or_insert_with(|| json!({}));
+        if let Some(kept) = kept
+            .as_object_mut()
+            .filter(|it| it.get("reason").is_none_or(Value::is_null))
+        {
+            kept.insert("reason".into(), json!(reason));
+        }
+    }
     sqlx::query(
         "insert into engine.audit (actor, via, action, target, detail) values ($1, $2, $3, $4, $5)",
     )

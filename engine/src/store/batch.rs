@@ -33,41 +33,54 @@ pub(crate) async fn insert(
     Ok(made.rows_affected() > 0)
 }
 
+/// Members as they are added.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Added {
+    pub(crate) pending: i32,
+    pub(crate) completed: i32,
+    pub(crate) cancelled: i32,
+    pub(crate) dead: i32,
+}
+
 /// Adds members, before any can end, and some that have.
-pub(crate) async fn add(
-    conn: &mut PgConnection,
-    id: Uuid,
-    pending: usize,
-    completed: usize,
-) -> Result<()> {
+pub(crate) async fn add(conn: &mut PgConnection, id: Uuid, added: Added) -> Result<()> {
     sqlx::query(
-        "update engine.batch set total = total + $3 + $4, pending = pending + $3, completed = completed + $4 \
+        "update engine.batch set \
+             total = total + $3 + $4 + $5 + $6, pending = pending + $3, completed = completed + $4, \
+             cancelled = cancelled + $5, dead = dead + $6 \
          where shard = $1 and id = $2",
     )
     .bind(SHARD)
     .bind(id)
-    .bind(i32::try_from(pending).unwrap_or(i32::MAX))
-    .bind(i32::try_from(completed).unwrap_or(i32::MAX))
+    .bind(added.pending)
+    .bind(added.completed)
+    .bind(added.cancelled)
+    .bind(added.dead)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Waits with the batch for a job that holds a unique key; false when it holds none, having ended or
-/// holding it for a period. The enqueue that found the twin has the key's row locked.
-pub(crate) async fn watch(conn: &mut PgConnection, id: Uuid, job_id: Uuid) -> Result<bool> {
-    let watched = sqlx::query(
-        "update engine.key k set watchers = array_append(k.watchers, $2) \
-         from engine.job j \
-         where k.shard = $1 and k.kind = j.kind and k.key = 'unique:' || j.unique_key and k.job_id = $3 \
-             and j.shard = $1 and j.id = $3 and j.unique_scope = 'queued_or_running'",
-    )
-    .bind(SHARD)
-    .bind(id)
-    .bind(job_id)
-    .execute(conn)
-    .await?;
-    Ok(watched.rows_affected() > 0)
+/// Lets a job stand for a member and counts it: as pending if it is live, or else as it has ended.
+pub(crate) async fn stand_for(
+    conn: &mut PgConnection,
+    id: Uuid,
+    job_id: Uuid,
+    added: &mut Added,
+) -> Result<()> {
+    let word: String = sqlx::query_scalar("select engine.stand_for($1, $2, $3)")
+        .bind(SHARD)
+        .bind(id)
+        .bind(job_id)
+        .fetch_one(conn)
+        .await?;
+    match word.as_str() {
+        "watched" => added.pending += 1,
+        "cancelled" => added.cancelled += 1,
+        "dead" => added.dead += 1,
+        _ => added.completed += 1,
+    }
+    Ok(())
 }
 
 /// Lets the owner go on if no member is pending.

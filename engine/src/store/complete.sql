@@ -15,7 +15,9 @@ with held as materialized (
 taken as (
     -- By address. A row under its address never changes hands: another attempt is another row.
     delete from engine.running
-    where ctid = any(array(select row from held)) and shard = $1
+    -- It may have got a key since, as a batch began to wait for it: some releases of Postgres follow a row
+    -- that was changed meanwhile.
+    where ctid = any(array(select row from held)) and shard = $1 and unique_key is null and batch_id is null
     returning *
 )
 insert into engine.ended (

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::row::instant;
 use super::{SHARD, millis};
 use crate::fence::Fence;
-use crate::flow::StepView;
+use crate::flow::{StepQuery, StepView};
 use crate::{Error, Result};
 
 /// The version of the list of steps the job began with, and what this step gave if it is done.
@@ -79,22 +79,34 @@ pub(crate) async fn sleep(
     Ok((left > 0).then(|| Duration::from_millis(left)))
 }
 
-/// The steps a job has behind it, oldest first.
-pub(crate) async fn list(conn: &mut PgConnection, job_id: Uuid) -> Result<Vec<StepView>> {
-    let rows = sqlx::query(
-        "select name, attempt, result, ended_at from engine.step \
-         where shard = $1 and job_id = $2 order by ended_at, name limit 1000",
-    )
-    .bind(SHARD)
-    .bind(job_id)
-    .fetch_all(conn)
-    .await?;
+/// The steps a job has behind it, oldest first: at most `limit`, one more than the caller shows.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    query: &StepQuery,
+    limit: i64,
+) -> Result<Vec<StepView>> {
+    let after = query.after.as_ref();
+    let rows = sqlx::query(include_str!("list_steps.sql"))
+        .bind(SHARD)
+        .bind(job_id)
+        .bind(
+            after
+                .and_then(|after| after.at)
+                .map(jiff_sqlx::Timestamp::from),
+        )
+        .bind(after.map(|after| after.key.as_str()))
+        .bind(limit)
+        .bind(query.results)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
+            let result: Option<Json<Value>> = row.try_get("result")?;
             Ok(StepView {
                 name: row.try_get("name")?,
                 attempt: row.try_get("attempt")?,
-                result: row.try_get::<Json<Value>, _>("result")?.0,
+                result: result.map(|Json(result)| result),
                 ended_at: instant(row, "ended_at")?,
             })
         })

@@ -150,6 +150,7 @@ impl Claimer {
             token: CancellationToken::new(),
             stop: std::sync::OnceLock::new(),
             started: tokio::time::Instant::now(),
+            lease: self.options.lease,
             steps,
             reached: std::sync::Mutex::default(),
             progress_at: std::sync::Mutex::default(),

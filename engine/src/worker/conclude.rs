@@ -176,6 +176,7 @@ mod tests {
             token: tokio_util::sync::CancellationToken::new(),
             stop: cell,
             started: tokio::time::Instant::now(),
+            lease: Duration::from_secs(15),
             steps: crate::flow::StepVersions {
                 current: 1,
                 oldest: 1,

@@ -1,5 +1,6 @@
 //! Look: where a claimer looks next. Plain while jobs have neither keys nor limits, beginning where the
-//! last claim ended; else round and round, first the jobs without a partition key, then key by key.
+//! last claim ended; else round and round, first the jobs without a partition key, then key by key. A
+//! worker that knows kinds with limits looks for those now and then, and before it goes to sleep.
 
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// somebody holds a snapshot open: it may cost one part in so many of the time.
 const SHARE: u32 = 20;
 
+/// How long jobs with limits may wait behind a backlog of those without.
+const LIMITED: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(super) struct Looker {
     limited: bool,
@@ -22,6 +26,8 @@ pub(super) struct Looker {
     from: Option<Place>,
     /// When the next plain look should be from the beginning.
     back_at: Instant,
+    /// When jobs with limits should be looked for.
+    fair_at: Instant,
     past_unkeyed: bool,
     after: String,
     /// Jobs were found since the round began.
@@ -34,9 +40,10 @@ impl Looker {
     pub(super) fn new(kinds: &Kinds) -> Looker {
         Looker {
             limited: !kinds.are_free(),
-            fair: !kinds.are_free(),
+            fair: false,
             from: None,
             back_at: Instant::now(),
+            fair_at: Instant::now(),
             past_unkeyed: false,
             after: String::new(),
             found: false,
@@ -65,19 +72,20 @@ impl Looker {
     }
 
     fn ends_plain(&mut self, taken: &Taken, asked: usize, began: Instant) -> bool {
-        if taken.saw_keys {
+        let full = taken.jobs.len() == asked;
+        let now = Instant::now();
+        if taken.saw_keys || (self.limited && (!full || now >= self.fair_at)) {
             self.from = None;
             // What was taken was the turn of those without a key.
             self.fair = true;
-            self.past_unkeyed = !taken.jobs.is_empty();
-            self.found = self.past_unkeyed;
-            self.saw_keys = true;
+            self.past_unkeyed = !self.limited && !taken.jobs.is_empty();
+            self.found = !taken.jobs.is_empty();
+            self.saw_keys = taken.saw_keys;
             return false;
         }
-        if taken.jobs.len() < asked {
+        if !full {
             return self.from.take().is_none();
         }
-        let now = Instant::now();
         if self.from.is_none() {
             self.back_at = now + AHEAD.max((now - began) * SHARE);
         }
@@ -105,7 +113,8 @@ impl Looker {
         }
         self.past_unkeyed = false;
         self.after.clear();
-        self.fair = self.limited || self.saw_keys;
+        self.fair = self.saw_keys;
+        self.fair_at = Instant::now() + LIMITED;
         !self.found
     }
 }

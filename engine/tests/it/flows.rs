@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
-use engine::{Cx, Error, Failure, Job, NewJob, Outcome, Registry, State, Told};
+use engine::{Cx, Error, Failure, Job, NewJob, Outcome, Registry, State, StepQuery, Told};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -40,7 +40,12 @@ async fn a_step_that_is_done_is_not_done_again_by_a_later_attempt() {
 
     assert_eq!((job.state, job.result), (State::Completed, Some(json!(42))));
     assert_eq!(noted.count("counted"), 1);
-    let steps = db.client().steps(id).await.unwrap();
+    let steps = db
+        .client()
+        .steps(id, &StepQuery::default())
+        .await
+        .unwrap()
+        .data;
     let told: Vec<_> = steps.iter().map(|s| (s.name.as_str(), s.attempt)).collect();
     assert_eq!(told, [("count", 1), ("add", 2)]);
 }
@@ -110,7 +115,8 @@ async fn a_zombie_can_keep_no_step() {
     gate.open(1);
 
     noted.reach("lease lost: true", 1).await;
-    assert_eq!(db.client().steps(id).await.unwrap(), []);
+    let steps = db.client().steps(id, &StepQuery::default()).await.unwrap();
+    assert_eq!(steps.data, []);
 }
 
 #[tokio::test]

@@ -104,3 +104,63 @@ async fn handlers_that_take_every_connection_cost_no_lease() {
     }
     worker.stop().await;
 }
+
+/// Short leases that no heartbeat renews.
+fn without_heartbeats() -> engine::WorkerOptions {
+    engine::WorkerOptions {
+        heartbeat: Duration::from_secs(60),
+        ..quick()
+    }
+}
+
+#[tokio::test]
+async fn each_hold_renews_the_lease() {
+    let db = Database::new().await;
+    let lease = quick().lease;
+    let worker = run_worker(
+        db.client(),
+        playing(move |_, cx| async move {
+            let begun = Instant::now();
+            while begun.elapsed() < lease * 2 {
+                let mut tx = cx.client().pool().begin().await.map_err(Error::from)?;
+                cx.hold(&mut tx).await?;
+                tx.commit().await.map_err(Error::from)?;
+                tokio::time::sleep(lease / 4).await;
+            }
+            Ok(Outcome::done())
+        }),
+        without_heartbeats(),
+    );
+
+    let id = db.client().enqueue(act("x")).await.unwrap().id;
+
+    let job = ended(db.client(), id).await;
+    assert_eq!((job.state, job.attempt), (State::Completed, 1), "{job:?}");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_hold_at_the_end_of_a_long_transaction_leaves_a_whole_lease_after_it() {
+    let db = Database::new().await;
+    let lease = quick().lease;
+    let worker = run_worker(
+        db.client(),
+        playing(move |_, cx| async move {
+            let mut tx = cx.client().pool().begin().await.map_err(Error::from)?;
+            cx.hold(&mut tx).await?;
+            tokio::time::sleep(lease * 2).await;
+            cx.hold(&mut tx).await?;
+            tx.commit().await.map_err(Error::from)?;
+            // Long enough for some rounds of the rescue.
+            tokio::time::sleep(lease / 2).await;
+            Ok(Outcome::done())
+        }),
+        without_heartbeats(),
+    );
+
+    let id = db.client().enqueue(act("x")).await.unwrap().id;
+
+    let job = ended(db.client(), id).await;
+    assert_eq!((job.state, job.attempt), (State::Completed, 1), "{job:?}");
+    worker.stop().await;
+}

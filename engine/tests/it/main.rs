@@ -8,6 +8,7 @@
 mod acts;
 mod apalis_defects;
 mod apalis_defects_more;
+mod batch_twins;
 mod batches;
 mod breakers;
 mod budgets;
@@ -32,6 +33,7 @@ mod proxy;
 mod put_off;
 mod rollups;
 mod schedules;
+mod step_pages;
 mod support;
 mod unique;
 mod unique_more;

@@ -305,6 +305,43 @@ async fn an_enqueue_and_a_company_are_audited_with_what_was_done_and_why() {
 }
 
 #[tokio::test]
+async fn a_reason_stands_in_the_row_of_what_was_done_for_it_and_in_no_other() {
+    let database = database().await;
+    declare(&database).await;
+    let job = cancelled(&database).await.to_string();
+    let token = database_token(&database).await;
+    let changes: &[(&[&str], &str)] = &[
+        (&["job", "again", &job], "job.run_again"),
+        (&["job", "delete", "--yes", &job], "job.delete"),
+        (&["queue", "pause", "default"], "queue.pause"),
+        (&["queue", "resume", "default"], "queue.resume"),
+        (&["schedule", "run", "nightly"], "schedule.run"),
+        (&["token", "revoke", "--yes", &token], "token.revoke"),
+        (&["breaker", "open", "--force", "a/b"], "breaker.open"),
+        (&["breaker", "close", "a/b"], "breaker.close"),
+    ];
+    for (words, action) in changes {
+        let before = database.client().audit(None, 1).await.expect("audit")[0].id;
+        let because = ["--reason", "asked for"];
+        let (code, _, err) = ended(lockstep(&database, &[*words, &because].concat())).await;
+        assert_eq!(code, 0, "{words:?}: {err}");
+
+        let rows = database.client().audit(None, 5).await.expect("audit");
+
+        let rows: Vec<_> = rows.iter().filter(|row| row.id > before).collect();
+        let [row] = &rows[..] else {
+            panic!("{words:?}: {rows:?}");
+        };
+        let detail = row.detail.as_ref().expect("a detail");
+        assert_eq!(
+            (row.action.as_str(), &detail["reason"]),
+            (*action, &json!("asked for")),
+            "{words:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn whoever_no_variable_names_is_audited_by_the_name_of_the_user() {
     let database = database().await;
     let mut command = lockstep(&database, &["company", "add", "Inn"]);

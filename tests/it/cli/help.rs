@@ -36,6 +36,7 @@ async fn every_command_explains_itself() {
         "job show",
         "job cancel",
         "job signal",
+        "job steps",
         "job retry",
         "job again",
         "job attempts",

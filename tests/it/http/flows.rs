@@ -22,6 +22,11 @@ async fn a_flow_tells_how_far_it_is_and_goes_on_when_it_is_told() {
     let body = json!({"payload": {"by": "ann"}});
 
     let (_, flow) = front.get(&format!("/jobs/{id}/flow")).await;
+    let (_, steps) = front.get(&format!("/jobs/{id}/steps?limit=1")).await;
+    let (_, whole) = front.get(&format!("/jobs/{id}/steps?results=true")).await;
+    let strange = front
+        .get(&format!("/jobs/{}/steps", uuid::Uuid::nil()))
+        .await;
     let dry = front
         .post(&format!("{path}?dry_run=true"), body.clone())
         .await;
@@ -43,6 +48,10 @@ async fn a_flow_tells_how_far_it_is_and_goes_on_when_it_is_told() {
         ),
         (&json!("reading page 4"), &json!("plan"), &json!([]))
     );
+    assert_eq!(steps["data"][0]["name"], "plan");
+    assert!(steps["data"][0].get("result").is_none(), "{steps}");
+    assert!(whole["data"][0].get("result").is_some(), "{whole}");
+    assert_eq!(strange.0, 404);
     let told = json!({"id": id, "name": "approved", "answer": "sent"});
     let mut would = told.clone();
     would["dry_run"] = json!(true);

@@ -157,3 +157,60 @@ async fn zero_is_no_limit() {
         assert_eq!(ask(&front, &front.admin).await.status().as_u16(), 200);
     }
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_tells_callers_apart_and_another_does_not() {
+    for (proxies, second) in [(vec!["127.0.0.0/8"], 401), (vec!["10.0.0.0/8"], 429)] {
+        let options = FrontOptions {
+            anonymous_requests_per_minute: 1,
+            trusted_proxies: proxies
+                .iter()
+                .map(|it| it.parse().expect("a block"))
+                .collect(),
+            ..FrontOptions::default()
+        };
+        let front = Front::start_with(options).await;
+        let of = async |client: &str| {
+            let request = front.bare(Method::GET, "/api/v1/jobs");
+            let response = send(request.header("x-forwarded-for", client)).await;
+            response.status().as_u16()
+        };
+
+        assert_eq!(of("198.51.100.7").await, 401, "{proxies:?}");
+        assert_eq!(of("198.51.100.8").await, second, "{proxies:?}");
+        assert_eq!(of("198.51.100.7").await, 429, "{proxies:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_opened_nothing_is_not_looked_up_again() {
+    let front = front(1000, 1000).await;
+    let elsewhere = Front::start().await;
+    let stranger = mint(elsewhere.client(), "stranger", &["admin"]).await;
+    let another = mint(elsewhere.client(), "another", &["admin"]).await;
+    assert_eq!(ask(&front, &stranger).await.status().as_u16(), 401);
+
+    // From here on a look at the database is an error.
+    front.client().close().await;
+
+    assert_eq!(ask(&front, &stranger).await.status().as_u16(), 401);
+    assert!(ask(&front, &another).await.status().is_server_error());
+    assert_eq!(ask(&front, "nonsense").await.status().as_u16(), 401);
+}
+
+#[tokio::test]
+async fn an_address_that_tries_token_after_token_is_stopped_before_the_database_is_asked() {
+    let front = front(1000, 1).await;
+    let elsewhere = Front::start().await;
+    assert_eq!(ask(&front, &front.admin).await.status().as_u16(), 200);
+    let newcomer = mint(front.client(), "newcomer", &["jobs:read"]).await;
+    for n in 0..10 {
+        let stranger = mint(elsewhere.client(), &format!("stranger {n}"), &["admin"]).await;
+        ask(&front, &stranger).await;
+    }
+
+    let known = ask(&front, &front.admin).await.status().as_u16();
+    let unknown = ask(&front, &newcomer).await.status().as_u16();
+
+    assert_eq!((known, unknown), (200, 429));
+}

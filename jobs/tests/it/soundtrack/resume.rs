@@ -112,10 +112,7 @@ async fn r11_no_run_of_a_crashed_worker_stays_in_progress() {
 
     // The worker dies and a person cancels its job before anybody takes it back.
     drop(first);
-    let actor = Actor {
-        name: "ops".into(),
-        via: "test".into(),
-    };
+    let actor = Actor::new("ops", "test");
     house
         .engine()
         .cancel(crashed.id, &actor, "by hand")
