@@ -16,8 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::{Drain, Enqueue, Figures, Pickup, quantile};
 
 pub(super) const QUEUE: &str = "bench";
-/// Jobs a statement of a bulk enqueue.
-pub(super) const BULK: usize = 5_000;
 /// Postgres shows the commits of other sessions this late at most.
 const STATISTICS_LAG: Duration = Duration::from_millis(1_200);
 /// A worker that has just started is listening after this.
@@ -35,6 +33,8 @@ pub(super) fn started(env: &Env, n: u64) {
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub(super) struct Noop {
     n: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    padding: String,
 }
 
 impl Job for Noop {
@@ -49,7 +49,22 @@ impl Job for Noop {
 }
 
 pub(super) fn noop(n: u64) -> NewJob {
-    NewJob::of(&Noop { n }).queue(QUEUE)
+    padded(n, 0)
+}
+
+/// A job whose args are so many bytes longer, of letters that do not compress to nothing.
+pub(super) fn padded(n: u64, bytes: usize) -> NewJob {
+    let mut state = n;
+    let padding = (0..bytes)
+        .map(|_| {
+            // The steps of a linear congruential generator: Knuth, MMIX.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'a' + u8::try_from(state >> 33 & 15).unwrap_or(0))
+        })
+        .collect();
+    NewJob::of(&Noop { n, padding }).queue(QUEUE)
 }
 
 /// Enqueues, and then drains outside the measurement, since only ended jobs are forgotten.
@@ -98,11 +113,8 @@ async fn produce(url: &str, how: &Enqueue) -> anyhow::Result<Vec<f64>> {
 }
 
 async fn fill(client: &Client, jobs: u64) -> anyhow::Result<()> {
-    let all: Vec<u64> = (0..jobs).collect();
-    for some in all.chunks(BULK) {
-        let batch: Vec<NewJob> = some.iter().map(|n| noop(*n)).collect();
-        client.enqueue_all(&batch).await?;
-    }
+    let all: Vec<NewJob> = (0..jobs).map(noop).collect();
+    client.enqueue_in_parts(&all).await?;
     Ok(())
 }
 
@@ -143,25 +155,24 @@ pub(super) async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figu
 
 /// A worker of this process, and the starts of its handlers.
 fn worker(client: &Client, slots: usize) -> (Running, Started) {
-    work(client, slots, |env| Registry::new().with::<Noop>(env))
+    let (env, started) = Started::channel();
+    (
+        work(client, slots, Registry::new().with::<Noop>(env)),
+        started,
+    )
 }
 
 /// A worker of other kinds.
-pub(super) fn work(
-    client: &Client,
-    slots: usize,
-    kinds: impl FnOnce(Env) -> Registry,
-) -> (Running, Started) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+pub(super) fn work(client: &Client, slots: usize, kinds: Registry) -> Running {
     let options = WorkerOptions {
         label: "bench".into(),
         queues: vec![QueueOptions::new(QUEUE, slots.max(1))],
         ..WorkerOptions::default()
     };
-    let worker = Worker::new(client.clone(), kinds(sender), options);
+    let worker = Worker::new(client.clone(), kinds, options);
     let stop = CancellationToken::new();
     let task = tokio::spawn(worker.run(stop.clone()));
-    (Running { stop, task }, Started(receiver))
+    Running { stop, task }
 }
 
 pub(super) struct Running {
@@ -181,6 +192,11 @@ impl Running {
 pub(super) struct Started(mpsc::UnboundedReceiver<(u64, Instant)>);
 
 impl Started {
+    pub(super) fn channel() -> (Env, Started) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (sender, Started(receiver))
+    }
+
     pub(super) async fn count(&mut self, jobs: u64) -> anyhow::Result<()> {
         for _ in 0..jobs {
             self.0.recv().await.context("the worker ended early")?;

@@ -5,7 +5,7 @@ use clap::Args;
 use engine::{Client, Cx, Failure, Job, Limits, NewJob, Outcome, Policy, Registry};
 use serde::Serialize;
 
-use super::jobs::{self, BULK, Env, Noop, QUEUE};
+use super::jobs::{self, Env, Noop, QUEUE, Started};
 use crate::output::Row;
 
 /// Partitions of the keyed cell.
@@ -197,13 +197,11 @@ pub(super) async fn compare(client: &Client, how: &Compare) -> anyhow::Result<Ve
 
 /// Jobs a second, from the worker's start until the last job is settled.
 async fn drain(client: &Client, how: &Compare, cell: Cell) -> anyhow::Result<f64> {
-    let all: Vec<u64> = (0..how.jobs).collect();
-    for some in all.chunks(BULK) {
-        let batch: Vec<NewJob> = some.iter().map(|n| cell.job(*n)).collect();
-        client.enqueue_all(&batch).await?;
-    }
+    let all: Vec<NewJob> = (0..how.jobs).map(|n| cell.job(n)).collect();
+    client.enqueue_in_parts(&all).await?;
+    let (env, mut started) = Started::channel();
     let begun = std::time::Instant::now();
-    let (worker, mut started) = jobs::work(client, how.slots, |env| cell.registry(env));
+    let worker = jobs::work(client, how.slots, cell.registry(env));
     started.count(how.jobs).await?;
     worker.stop().await?;
     Ok(how.jobs as f64 / begun.elapsed().as_secs_f64())

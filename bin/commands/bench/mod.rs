@@ -1,6 +1,7 @@
 //! `lockstep bench`: what this database does on this machine. Runs against any database, in a queue and
 //! with a kind of its own, and forgets its jobs afterwards.
 
+mod hostile;
 mod jobs;
 mod limits;
 mod read;
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Drain(Drain),
     /// Compare drains without limits, beside kinds that have some, and of jobs held to some
     Limits(limits::Compare),
+    /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys
+    Hostile(hostile::Hostile),
     /// Measure reading: pages of lists, groups and the overview
     #[command(hide = true)]
     Read(read::Read),
@@ -128,6 +131,13 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
         session.close().await?;
         return Ok(Exit::Ok);
     }
+    if let Bench::Hostile(how) = &bench {
+        let survived = hostile::survive(&session.client, how, &app.actor()).await;
+        forget(app, &session).await?;
+        app.out.list(&survived?, "")?;
+        session.close().await?;
+        return Ok(Exit::Ok);
+    }
     let figures = measure(&session.client, &session.database.url, bench).await;
     forget(app, &session).await?;
     app.out.list(&[figures?], "")?;
@@ -138,7 +148,7 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
 /// Takes the jobs of the measurement away again.
 async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
     let mut forgotten = 0;
-    for kind in [jobs::Noop::KIND, limits::Keyed::KIND] {
+    for kind in [jobs::Noop::KIND, limits::Keyed::KIND, hostile::Serial::KIND] {
         forgotten += session.client.delete_ended(kind, &app.actor()).await?;
     }
     app.out
@@ -151,7 +161,9 @@ async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Fig
         Bench::Enqueue(how) => jobs::enqueue(client, url, &how).await,
         Bench::Drain(how) => jobs::drain(client, &how).await,
         Bench::Pickup(how) => jobs::pickup(client, &how).await,
-        Bench::Read(_) | Bench::Limits(_) => anyhow::bail!("it is measured apart"),
+        Bench::Read(_) | Bench::Limits(_) | Bench::Hostile(_) => {
+            anyhow::bail!("it is measured apart")
+        }
     }
 }
 

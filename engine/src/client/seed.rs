@@ -1,6 +1,7 @@
 //! Seed: full tables for measurements of reading. Not for databases with work in them.
 
 use futures::FutureExt;
+use sqlx::{Postgres, Transaction};
 
 use super::Client;
 use crate::store::{group, seed};
@@ -18,6 +19,17 @@ pub struct Seed {
 }
 
 impl Client {
+    /// A snapshot of the database that lasts until its transaction ends.
+    ///
+    /// # Errors
+    /// [`crate::Error::Database`].
+    #[doc(hidden)]
+    pub async fn hold_snapshot_for_bench(&self) -> Result<Transaction<'static, Postgres>> {
+        let mut tx = self.pool.begin().await?;
+        seed::take_snapshot(&mut tx).await?;
+        Ok(tx)
+    }
+
     /// Invents jobs of the kinds `bench.seed_…`, the newest a moment old.
     ///
     /// # Errors

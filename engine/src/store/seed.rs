@@ -40,3 +40,11 @@ pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
         .await?;
     Ok(())
 }
+
+/// The transaction sees the database as it is now, and keeps vacuum from what it sees.
+pub(crate) async fn take_snapshot(conn: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql("set transaction isolation level repeatable read; select 1")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
