@@ -4,4 +4,5 @@
 
 mod capture;
 mod soundtrack;
+mod supabase;
 mod zoho;
