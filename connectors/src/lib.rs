@@ -16,6 +16,7 @@ pub mod http;
 pub mod page;
 mod record;
 pub mod soundtrack;
+pub mod supabase;
 pub mod zoho;
 
 pub use auth::{Access, Credential, Token};

@@ -38,15 +38,18 @@ pub(super) fn items_page(call: &Call, asked: &Asked, answer: Answer) -> Result<P
     };
     let context = answer.page_context.as_ref();
     let window = asked.window;
-    if let Some(per_page) = context.and_then(|context| context.per_page)
+    // A cap shows at once, since no later page is larger than the first.
+    let first_size = context.filter(|_| asked.place.is_none());
+    if let Some(per_page) = first_size.and_then(|context| context.per_page)
         && per_page != window.per_page
     {
         let reason = format!("the remote gives {per_page} items a page; lower page_size to that");
         return Err(Error::misconfigured(&call.action, &reason));
     }
-    let is_other = context
-        .and_then(|context| context.page)
-        .is_some_and(|page| page != window.page);
+    let differs = |told: Option<u64>, asked| told.is_some_and(|told| told != asked);
+    let is_other = context.is_some_and(|context| {
+        differs(context.page, window.page) || differs(context.per_page, window.per_page)
+    });
     if is_other {
         return Err(Error::PageInvalid {
             action: call.action.clone(),

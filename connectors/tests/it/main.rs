@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
 mod capture;
+mod contract;
 mod soundtrack;
+mod supabase;
 mod zoho;

@@ -120,10 +120,15 @@ impl<F: Clone> Faults<F> {
             .collect()
     }
 
+    /// Whether none is armed, without a lock.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
     /// Gives one occasion to every fault that `matching` accepts, and what it made of those that
     /// strike, oldest fault first.
     pub(crate) fn fire<T>(&self, matching: impl Fn(&F) -> Option<T>) -> Vec<T> {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if self.is_empty() {
             return Vec::new();
         }
         let mut armoury = lock(&self.armed);

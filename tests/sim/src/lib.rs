@@ -14,5 +14,6 @@ mod locked;
 mod mangle;
 mod server;
 pub mod soundtrack;
+pub mod supabase;
 pub mod wire;
 pub mod zoho;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sim::soundtrack::{Config, CostModel, Cursors, OverLimit, Simulator, Switches, WorldSize};
+use sim::{supabase, zoho};
 
 #[derive(Parser)]
 #[command(
@@ -19,6 +20,38 @@ struct Cli {
 enum Remote {
     /// The Soundtrack GraphQL API.
     Soundtrack(SoundtrackArgs),
+    /// Zoho Inventory and Zoho Accounts.
+    Zoho(ZohoArgs),
+    /// A Supabase project with the CRM of a golf shop.
+    Supabase(SupabaseArgs),
+}
+
+#[derive(clap::Args)]
+struct ZohoArgs {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:4020")]
+    addr: SocketAddr,
+    #[arg(long, default_value_t = 250)]
+    items: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Calls a minute; 0 is without limit.
+    #[arg(long, default_value_t = 100)]
+    per_minute: usize,
+}
+
+#[derive(clap::Args)]
+struct SupabaseArgs {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:4030")]
+    addr: SocketAddr,
+    #[arg(long, default_value_t = 250)]
+    customers: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Rows a reply has at most; 0 is without limit.
+    #[arg(long, default_value_t = 1_000)]
+    max_rows: usize,
 }
 
 #[derive(clap::Args)]
@@ -60,9 +93,79 @@ enum Cost {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let Remote::Soundtrack(args) = Cli::parse().remote;
+    match Cli::parse().remote {
+        Remote::Soundtrack(args) => serve_soundtrack(args).await,
+        Remote::Zoho(args) => serve_zoho(args).await,
+        Remote::Supabase(args) => serve_supabase(args).await,
+    }
+}
+
+async fn serve_soundtrack(args: SoundtrackArgs) -> std::io::Result<()> {
     let mut simulator = Simulator::start(config(args)).await?;
     greet(&simulator);
+    tokio::select! {
+        () = simulator.ended() => Ok(()),
+        stopped = tokio::signal::ctrl_c() => {
+            simulator.stop().await;
+            stopped
+        }
+    }
+}
+
+async fn serve_zoho(args: ZohoArgs) -> std::io::Result<()> {
+    let config = zoho::Config {
+        addr: args.addr,
+        seed: args.seed,
+        items: args.items,
+        switches: zoho::Switches {
+            per_minute: (args.per_minute > 0).then_some(args.per_minute),
+            ..zoho::Switches::default()
+        },
+        ..zoho::Config::default()
+    };
+    let simulator = zoho::Simulator::start(config).await?;
+    let (url, token) = (simulator.api_domain(), simulator.mint());
+    let config = simulator.config();
+    println!("Zoho simulator");
+    println!("  accounts {}", simulator.accounts_url());
+    println!(
+        "  grant    client_id={} client_secret={} refresh_token={}",
+        config.client_id, config.client_secret, config.refresh_token
+    );
+    println!("  control  {}", simulator.control_url());
+    println!("  try      curl -s -H 'Authorization: Zoho-oauthtoken {token}' \\");
+    println!(
+        "             '{url}/inventory/v1/items?organization_id={}&per_page=2'",
+        config.organization_id
+    );
+    until_stopped(simulator).await
+}
+
+async fn serve_supabase(args: SupabaseArgs) -> std::io::Result<()> {
+    let config = supabase::Config {
+        addr: args.addr,
+        seed: args.seed,
+        customers: args.customers,
+        switches: supabase::Switches {
+            max_rows: (args.max_rows > 0).then_some(args.max_rows),
+            ..supabase::Switches::default()
+        },
+        ..supabase::Config::default()
+    };
+    let simulator = supabase::Simulator::start(config).await?;
+    let (url, key) = (simulator.url(), &simulator.config().secret_key);
+    println!("Supabase simulator");
+    println!("  url      {url}");
+    println!("  key      {key}");
+    println!("  control  {}", simulator.control_url());
+    println!("  try      curl -s -H 'apikey: {key}' \\");
+    println!("             '{url}/customers?select=id,customer_name&limit=2'");
+    until_stopped(simulator).await
+}
+
+async fn until_stopped<R: sim::wire::Remote>(
+    mut simulator: sim::wire::Simulator<R>,
+) -> std::io::Result<()> {
     tokio::select! {
         () = simulator.ended() => Ok(()),
         stopped = tokio::signal::ctrl_c() => {

@@ -6,6 +6,7 @@ mod secrets;
 mod walk;
 mod writes;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use connectors::budget::{BucketConfig, SharedBucket};
@@ -15,15 +16,24 @@ use connectors::{Error, Token};
 use sim::soundtrack::{Config as SimConfig, Simulator, Switches, WorldSize};
 
 /// A vendor, and what a client of it is made of.
-struct Bed {
-    sim: Simulator,
-    http: HttpConfig,
-    page_size: u16,
+pub(crate) struct Bed {
+    pub(crate) sim: Simulator,
+    pub(crate) http: HttpConfig,
+    /// Made once: to load the roots of trust takes longer than a whole walk.
+    transport: OnceLock<Http>,
+    pub(crate) page_size: u16,
     patience: Duration,
-    bucket: BucketConfig,
+    pub(crate) bucket: BucketConfig,
 }
 
 impl Bed {
+    fn transport(&self) -> Http {
+        let made = self
+            .transport
+            .get_or_init(|| Http::new(self.http.clone()).unwrap());
+        made.clone()
+    }
+
     async fn new(zones_per_account: u32, switches: Switches) -> Self {
         let size = WorldSize {
             accounts: 2,
@@ -42,6 +52,7 @@ impl Bed {
         Self {
             sim: Simulator::start(config).await.unwrap(),
             http,
+            transport: OnceLock::new(),
             page_size: 100,
             patience: Duration::from_secs(60),
             bucket: BucketConfig::default(),
@@ -49,7 +60,7 @@ impl Bed {
     }
 
     /// A vendor without a rate limit.
-    async fn unlimited(zones_per_account: u32) -> Self {
+    pub(crate) async fn unlimited(zones_per_account: u32) -> Self {
         let switches = Switches {
             refill_per_second: None,
             ..Switches::default()
@@ -61,17 +72,17 @@ impl Bed {
         self.client_with(self.sim.token(), SharedBucket::new(self.bucket))
     }
 
-    fn client_with(&self, token: &str, bucket: SharedBucket) -> Client {
+    pub(crate) fn client_with(&self, token: &str, bucket: SharedBucket) -> Client {
         let config = Config {
             base_url: self.sim.url(),
             page_size: self.page_size,
             patience: self.patience,
             ..Config::new(Token::basic(token).unwrap())
         };
-        Client::new(config, Http::new(self.http.clone()).unwrap(), bucket).unwrap()
+        Client::new(config, self.transport(), bucket).unwrap()
     }
 
-    fn account(&self) -> String {
+    pub(crate) fn account(&self) -> String {
         self.sim.truth().accounts[0].id.clone()
     }
 }

@@ -6,6 +6,7 @@ mod secrets;
 mod uncertain;
 mod walk;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use connectors::Error;
@@ -22,11 +23,20 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct Bed {
     pub(crate) sim: Simulator,
     pub(crate) http: HttpConfig,
+    /// Made once: to load the roots of trust takes longer than a whole walk.
+    transport: OnceLock<Http>,
     pub(crate) page_size: u16,
     pub(crate) refresh_token: String,
 }
 
 impl Bed {
+    fn transport(&self) -> Http {
+        let made = self
+            .transport
+            .get_or_init(|| Http::new(self.http.clone()).unwrap());
+        made.clone()
+    }
+
     pub(crate) async fn new(items: u32) -> Self {
         Self::with(items, Switches::default()).await
     }
@@ -49,6 +59,7 @@ impl Bed {
             refresh_token: config.refresh_token.clone(),
             sim: Simulator::start(config).await.unwrap(),
             http,
+            transport: OnceLock::new(),
             page_size: 20,
         }
     }
@@ -63,7 +74,7 @@ impl Bed {
     }
 
     pub(crate) fn accounts(&self) -> Accounts {
-        let http = Http::new(self.http.clone()).unwrap();
+        let http = self.transport();
         Accounts::new(&self.sim.accounts_url(), http, Window::new(100, MINUTE)).unwrap()
     }
 
@@ -85,7 +96,7 @@ impl Bed {
             page_size: self.page_size,
             ..Config::new(DataCentre::Us, &self.sim.config().organization_id)
         };
-        let http = Http::new(self.http.clone()).unwrap();
+        let http = self.transport();
         Client::new(config, http, keeper, budget).unwrap()
     }
 }

@@ -53,11 +53,13 @@ pub use self::world::{
 use self::state::State;
 use crate::fault::{FaultId, Injected};
 use crate::server::Server;
+use crate::wire::{self, Wire};
 
 /// A running simulator. It serves until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Simulator {
     state: Arc<State>,
+    wire: Wire,
     server: Server,
 }
 
@@ -69,9 +71,19 @@ impl Simulator {
     pub async fn start(config: Config) -> io::Result<Self> {
         let addr = config.addr;
         let state = Arc::new(State::new(config));
-        let router = door::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)));
+        let wire = Wire::new(
+            state.config.seed,
+            state.config.log_limit,
+            state.shutdown.clone(),
+        );
+        let door = wire::before(&wire, door::router(Arc::clone(&state)));
+        let router = door.merge(control::router(Arc::clone(&state)));
         let server = Server::start(addr, router, state.shutdown.clone()).await?;
-        Ok(Self { state, server })
+        Ok(Self {
+            state,
+            wire,
+            server,
+        })
     }
 
     /// The GraphQL endpoint: `http://127.0.0.1:PORT/v2`.
@@ -154,6 +166,16 @@ impl Simulator {
         self.state.faults.clear();
     }
 
+    /// Arms a fault of the wire, which is the same for every remote.
+    pub fn inject_on_wire(&self, fault: wire::Fault) -> FaultId {
+        self.wire.inject(fault)
+    }
+
+    /// Removes all faults of the wire.
+    pub fn clear_wire(&self) {
+        self.wire.clear_faults();
+    }
+
     /// Adds to every bucket what would come back in `span`, at once.
     pub fn advance_refill(&self, span: Duration) {
         self.state.buckets.advance(span, &self.state.switches());
@@ -179,6 +201,7 @@ impl Simulator {
     /// Back to how it started: world, switches, tokens, buckets, faults and counts.
     pub fn reset(&self) {
         self.state.reset();
+        self.wire.reset();
     }
 
     /// Stops serving; calls under way are answered first.

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::calls::{Call, Stats};
 pub use self::clock::Clock;
 pub use self::fault::{Fault, Hook, Kind};
-pub(crate) use self::layer::{Note, Wire};
+pub(crate) use self::layer::{Note, Wire, before};
 
 use crate::fault::{FaultId, Injected};
 use crate::server::Server;
@@ -75,7 +75,7 @@ impl<R: Remote> Simulator<R> {
     ) -> io::Result<Self> {
         let control = control::router(Arc::clone(&state), wire.clone());
         let shutdown: CancellationToken = wire.shutdown().clone();
-        let router = layer::before(&wire, routes).merge(control);
+        let router = before(&wire, routes).merge(control);
         let server = Server::start(addr, router, shutdown).await?;
         Ok(Self {
             state,

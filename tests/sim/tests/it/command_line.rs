@@ -14,32 +14,31 @@ impl Drop for Running {
     }
 }
 
-#[tokio::test]
-async fn the_program_prints_a_curl_line_that_works() {
+/// What the curl line prints that the program prints, whose first part is on line `at`.
+fn tried(args: &[&str], at: usize) -> (Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-sim"));
-    command.args([
-        "soundtrack",
-        "--addr",
-        "127.0.0.1:0",
-        "--accounts",
-        "2",
-        "--refill",
-        "0",
-    ]);
+    command.args(args).args(["--addr", "127.0.0.1:0"]);
     let mut program = Running(command.stdout(Stdio::piped()).spawn().unwrap());
     let output = BufReader::new(program.0.stdout.take().unwrap());
-    let lines: Vec<String> = output.lines().take(6).map(Result::unwrap).collect();
-    let (try_line, rest) = (lines[4].trim(), lines[5].trim());
-    let curl = format!(
-        "{} {rest}",
-        try_line
-            .trim_start_matches("try")
-            .trim()
-            .trim_end_matches('\\')
+    let lines: Vec<String> = output.lines().take(at + 2).map(Result::unwrap).collect();
+    let first = lines[at].trim().trim_start_matches("try").trim();
+    let curl = format!("{} {}", first.trim_end_matches('\\'), lines[at + 1].trim());
+    let ran = Command::new("sh").args(["-c", &curl]).output().unwrap();
+    let body = serde_json::from_slice(&ran.stdout);
+    (body.unwrap_or(Value::Null), curl)
+}
+
+#[tokio::test]
+async fn each_remote_prints_a_curl_line_that_works() {
+    let (soundtrack, curl) = tried(&["soundtrack", "--accounts", "2", "--refill", "0"], 4);
+    assert_eq!(
+        soundtrack["data"]["account"]["soundZones"]["total"], 5,
+        "{curl}"
     );
 
-    let ran = Command::new("sh").args(["-c", &curl]).output().unwrap();
+    let (zoho, curl) = tried(&["zoho", "--items", "9"], 4);
+    assert_eq!(zoho["items"].as_array().map(Vec::len), Some(2), "{curl}");
 
-    let body: Value = serde_json::from_slice(&ran.stdout).unwrap();
-    assert_eq!(body["data"]["account"]["soundZones"]["total"], 5, "{curl}");
+    let (supabase, curl) = tried(&["supabase", "--customers", "9"], 4);
+    assert_eq!(supabase.as_array().map(Vec::len), Some(2), "{curl}");
 }

@@ -1,5 +1,7 @@
 //! The simulators over real HTTP. Each test starts a server of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+
 mod auth;
 mod command_line;
 mod control;
@@ -9,7 +11,9 @@ mod limits;
 mod mid_walk;
 mod mutations;
 mod paging;
+mod postgrest_js;
 mod queries;
+mod supabase;
 mod support;
 mod throughput;
 mod zoho;

@@ -1,0 +1,179 @@
+//! The contract that every connector keeps: each fault of the wire at each call of a walk has the
+//! verdict of one table, nothing panics, nothing is called whole that is not, and a walk that goes on
+//! afterwards loses no record.
+
+mod faults;
+mod remotes;
+
+use std::collections::BTreeSet;
+
+use connectors::page::Next;
+use connectors::{Error, Verdict};
+use sim::wire::Fault;
+
+use faults::{Case, Want, cases};
+use remotes::{Soundtrack, Supabase, Zoho};
+
+/// A simulated vendor with some pages of records, and a client of it.
+trait Remote {
+    const NAME: &'static str;
+    type Client;
+
+    async fn start() -> Self;
+    /// A client as a new process has it: it knows of nothing that happened before.
+    fn client(&self) -> Self::Client;
+    async fn page(&self, client: &Self::Client, cursor: Option<&str>) -> Result<Seen, Error>;
+    fn inject(&self, fault: Fault);
+    fn clear(&self);
+    /// The ids that a whole walk has.
+    fn truth(&self) -> BTreeSet<String>;
+}
+
+/// A page, as far as the contract looks at it.
+struct Seen {
+    ids: Vec<String>,
+    next: Next,
+    total: Option<u64>,
+}
+
+/// What was read so far, and from where it goes on.
+#[derive(Default)]
+struct Walk {
+    ids: BTreeSet<String>,
+    cursor: Option<String>,
+    calls: u32,
+    total: Option<u64>,
+}
+
+impl Walk {
+    /// Goes on to the end, and says whether the listing is proven to be whole.
+    async fn go<R: Remote>(&mut self, remote: &R, client: &R::Client) -> Result<bool, Error> {
+        loop {
+            assert!(self.calls < 100, "{}: the walk does not end", R::NAME);
+            let page = remote.page(client, self.cursor.as_deref()).await?;
+            self.calls += 1;
+            self.ids.extend(page.ids);
+            self.total = page.total.or(self.total);
+            match page.next {
+                Next::More(cursor) => self.cursor = Some(cursor),
+                Next::Unclear => return Ok(false),
+                Next::End => {
+                    let met = self.ids.len() as u64;
+                    return Ok(self.total.is_none_or(|total| total == met));
+                }
+            }
+        }
+    }
+}
+
+/// How many calls a walk has when nothing is wrong.
+async fn calls_of<R: Remote>(remote: &R) -> u32 {
+    let mut walk = Walk::default();
+    assert!(walk.go(remote, &remote.client()).await.unwrap());
+    assert_eq!(walk.ids, remote.truth(), "{}", R::NAME);
+    assert!(
+        walk.calls >= 4,
+        "{}: too few pages to prove a thing",
+        R::NAME
+    );
+    walk.calls
+}
+
+async fn every_call_times_every_fault<R: Remote>() {
+    let remote = R::start().await;
+    let calls = calls_of(&remote).await;
+    for case in cases(R::NAME) {
+        for nth in case.first_call..calls {
+            strike(&remote, &case, nth).await;
+        }
+    }
+}
+
+/// Lets the fault strike from the `nth` call on, then goes on without it.
+async fn strike<R: Remote>(remote: &R, case: &Case, nth: u32) {
+    let shown = format!("{}: {} at call {nth}", R::NAME, case.name);
+    let mut walk = Walk::default();
+    remote.inject(case.fault.clone().after(nth));
+    let ended = walk.go(remote, &remote.client()).await;
+    remote.clear();
+
+    match (ended, &case.want) {
+        (Ok(proven), Want::Whole) => {
+            assert!(proven, "{shown} spoilt the walk");
+            assert_eq!(walk.ids, remote.truth(), "{shown}");
+            return;
+        }
+        (Ok(proven), Want::Unproven) => {
+            assert!(!proven, "{shown} is a silent success");
+            walk.cursor = None;
+        }
+        (Err(error), Want::Verdict(expected)) => {
+            let verdict = error.verdict();
+            assert!(expected(&verdict), "{shown} gave {verdict:?}: {error}");
+            assert_eq!(walk.calls, nth, "{shown} was told at another call");
+            if verdict == Verdict::PageInvalid {
+                walk.cursor = None;
+            }
+        }
+        (Ok(proven), _) => panic!("{shown} is no error, proven: {proven}"),
+        (Err(error), _) => panic!("{shown} gave {:?}: {error}", error.verdict()),
+    }
+    let went_on = walk.go(remote, &remote.client()).await;
+    assert!(went_on.unwrap(), "{shown}: the walk does not recover");
+    assert_eq!(
+        walk.ids,
+        remote.truth(),
+        "{shown}: records were lost on resume"
+    );
+}
+
+async fn from_every_cursor<R: Remote>() {
+    let remote = R::start().await;
+    let calls = calls_of(&remote).await;
+    for stop in 1..calls {
+        let mut walk = Walk::default();
+        remote.inject(Fault::status(500).on_path(path::<R>()).after(stop));
+        assert!(walk.go(&remote, &remote.client()).await.is_err());
+        remote.clear();
+        let before = walk.ids.len();
+
+        // Once for the crash, and once more: the same cursor may be used twice.
+        for _ in 0..2 {
+            let mut rest = Walk {
+                ids: walk.ids.clone(),
+                cursor: walk.cursor.clone(),
+                ..Walk::default()
+            };
+            assert!(rest.go(&remote, &remote.client()).await.unwrap());
+            assert_eq!(rest.ids, remote.truth(), "{} from {before}", R::NAME);
+            assert_eq!(rest.calls, calls - stop, "{} reads pages again", R::NAME);
+        }
+    }
+}
+
+/// The calls of a walk, and not those for a token.
+fn path<R: Remote>() -> &'static str {
+    faults::path(R::NAME)
+}
+
+#[tokio::test]
+async fn soundtrack_keeps_the_contract_at_every_call_under_every_fault() {
+    every_call_times_every_fault::<Soundtrack>().await;
+}
+
+#[tokio::test]
+async fn zoho_keeps_the_contract_at_every_call_under_every_fault() {
+    every_call_times_every_fault::<Zoho>().await;
+}
+
+#[tokio::test]
+async fn supabase_keeps_the_contract_at_every_call_under_every_fault() {
+    every_call_times_every_fault::<Supabase>().await;
+}
+
+#[tokio::test]
+async fn every_cursor_resumes_its_walk_without_loss_and_without_reading_again() {
+    from_every_cursor::<Soundtrack>().await;
+    from_every_cursor::<Zoho>().await;
+    from_every_cursor::<Supabase>().await;
+}

@@ -1,0 +1,155 @@
+//! The three connectors, each before its simulator.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use connectors::Error;
+use connectors::budget::{SharedBucket, Window};
+use connectors::page::{Item, Page};
+use connectors::{soundtrack, supabase, zoho};
+use sim::wire::Fault;
+
+use super::{Remote, Seen};
+use crate::{soundtrack as soundtrack_bed, supabase as supabase_bed, zoho as zoho_bed};
+
+/// Long enough for an honest answer on a busy machine, and awaited at every silence.
+const TIMEOUT: Duration = Duration::from_millis(400);
+const MOST_BYTES: usize = 1_000_000;
+
+fn ids<T>(items: &[Item<T>]) -> Vec<String> {
+    items.iter().filter_map(|item| item.id.clone()).collect()
+}
+
+fn seen<T>(page: Page<T>) -> Seen {
+    Seen {
+        ids: ids(&page.items),
+        next: page.next,
+        total: page.total,
+    }
+}
+
+pub(super) struct Soundtrack(soundtrack_bed::Bed);
+
+impl Remote for Soundtrack {
+    const NAME: &'static str = "soundtrack";
+    type Client = soundtrack::Client;
+
+    async fn start() -> Self {
+        let mut bed = soundtrack_bed::Bed::unlimited(45).await;
+        bed.page_size = 10;
+        bed.http.request_timeout = TIMEOUT;
+        bed.http.max_reply_bytes = MOST_BYTES;
+        Self(bed)
+    }
+
+    fn client(&self) -> soundtrack::Client {
+        self.0
+            .client_with(self.0.sim.token(), SharedBucket::new(self.0.bucket))
+    }
+
+    async fn page(&self, client: &soundtrack::Client, cursor: Option<&str>) -> Result<Seen, Error> {
+        let page = client.zones_page(&self.0.account(), cursor).await?;
+        Ok(Seen {
+            ids: ids(&page.items),
+            next: page.next,
+            total: page.total,
+        })
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.0.sim.inject_on_wire(fault);
+    }
+
+    fn clear(&self) {
+        self.0.sim.clear_wire();
+    }
+
+    fn truth(&self) -> BTreeSet<String> {
+        let truth = self.0.sim.truth();
+        truth.accounts[0]
+            .zones
+            .iter()
+            .map(|zone| zone.id.clone())
+            .collect()
+    }
+}
+
+pub(super) struct Zoho(zoho_bed::Bed, zoho::Keeper);
+
+impl Remote for Zoho {
+    const NAME: &'static str = "zoho";
+    type Client = zoho::Client;
+
+    async fn start() -> Self {
+        // Without a limit on tokens: that one is not the matter here.
+        let switches = sim::zoho::Switches {
+            mints_in_ten_minutes: usize::MAX,
+            ..sim::zoho::Switches::default()
+        };
+        let mut bed = zoho_bed::Bed::with(90, switches).await;
+        bed.http.request_timeout = TIMEOUT;
+        bed.http.max_reply_bytes = MOST_BYTES;
+        let keeper = bed.keeper();
+        Self(bed, keeper)
+    }
+
+    fn client(&self) -> zoho::Client {
+        self.0
+            .client_of(self.1.clone(), Window::new(10_000, zoho_bed::MINUTE))
+    }
+
+    async fn page(&self, client: &zoho::Client, cursor: Option<&str>) -> Result<Seen, Error> {
+        client.items_page(cursor, None).await.map(seen)
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.0.sim.inject(fault);
+    }
+
+    fn clear(&self) {
+        self.0.sim.clear_faults();
+    }
+
+    fn truth(&self) -> BTreeSet<String> {
+        self.0
+            .sim
+            .items()
+            .iter()
+            .map(|item| item.id.to_string())
+            .collect()
+    }
+}
+
+pub(super) struct Supabase(supabase_bed::Bed);
+
+impl Remote for Supabase {
+    const NAME: &'static str = "supabase";
+    type Client = supabase::Client;
+
+    async fn start() -> Self {
+        let mut bed = supabase_bed::Bed::new(45).await;
+        bed.http.request_timeout = TIMEOUT;
+        bed.http.max_reply_bytes = MOST_BYTES;
+        Self(bed)
+    }
+
+    fn client(&self) -> supabase::Client {
+        self.0.client()
+    }
+
+    async fn page(&self, client: &supabase::Client, cursor: Option<&str>) -> Result<Seen, Error> {
+        client.customers_page(cursor, None).await.map(seen)
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.0.sim.inject(fault);
+    }
+
+    fn clear(&self) {
+        self.0.sim.clear_faults();
+    }
+
+    fn truth(&self) -> BTreeSet<String> {
+        self.0.true_ids().into_iter().collect()
+    }
+}
