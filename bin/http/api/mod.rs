@@ -14,6 +14,7 @@ mod flow;
 mod job;
 mod kind;
 mod order;
+mod overview;
 mod partition;
 mod pause;
 mod queue;
@@ -103,6 +104,8 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
 
 fn of_operations() -> OpenApiRouter<FrontState> {
     OpenApiRouter::new()
+        .routes(routes!(overview::show))
+        .routes(routes!(overview::rollups))
         .routes(routes!(queue::list))
         .routes(routes!(pause::queue::pause))
         .routes(routes!(pause::queue::resume))

@@ -12,6 +12,7 @@ mod job;
 mod limits;
 mod numbers;
 mod operations;
+mod overview;
 mod rates;
 mod reading;
 mod sync;
