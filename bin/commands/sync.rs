@@ -160,7 +160,7 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     let worker = (!is_manned).then(|| {
         app.out
             .note("No worker is alive: this command runs the jobs itself.");
-        crew::hire(session, &left)
+        crew::hire(app, session, &left)
     });
     let waited = wait(app, session, made.id, sync.timeout, &stop).await;
     left.cancel();

@@ -1,6 +1,7 @@
 //! `lockstep job`: look at jobs and act on them.
 
 pub(super) mod list;
+mod logs;
 mod signal;
 mod view;
 mod why;
@@ -35,6 +36,11 @@ pub(crate) enum Job {
     Why(One),
     /// List the attempts of a job, oldest first
     Attempts(One),
+    /// Show what the handler said in each attempt
+    #[command(
+        before_help = "Examples:\n  lockstep job logs 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --attempt 2\n  lockstep job logs 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --follow"
+    )]
+    Logs(logs::Logs),
     /// End queued jobs at once, and ask running ones to stop
     #[command(
         before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'"
@@ -100,6 +106,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Show(one) => show(app, &session, one.id).await,
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
+        Job::Logs(it) => logs::run(app, &session, &it).await,
         Job::Cancel(many) => cancel(app, &session, &many).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
         Job::Retry(many) => retry(app, &session, &many.ids, &many.change).await,
@@ -115,6 +122,8 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let job = found(session, id).await?;
     let attempts = session.client.attempts(id).await?;
     let flow = flows::of(&session.client, &job, &attempts).await?;
+    let last_said = logs::last(session, id).await?;
+    let has_said = !last_said.is_empty();
     let (state, parent) = (job.state, job.parent_id);
     let signal = job.waiting_for.as_deref().unwrap_or_default();
     let signal = signal.strip_prefix("signal:").map(str::to_owned);
@@ -122,7 +131,12 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
         job,
         attempts,
         flow,
+        last_said,
     })?;
+    if has_said {
+        app.out
+            .next(&format!("All it said: lockstep job logs {id}"));
+    }
     if let Some(name) = signal {
         app.out
             .next(&format!("Tell it: lockstep job signal {id} {name}"));

@@ -13,6 +13,7 @@ mod enqueue;
 mod flow;
 mod job;
 mod kind;
+mod log;
 mod order;
 mod overview;
 mod partition;
@@ -91,6 +92,7 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
         .routes(routes!(job::list, enqueue::one))
         .routes(routes!(job::show, change::delete))
         .routes(routes!(why::show))
+        .routes(routes!(log::list))
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(change::run_again))

@@ -23,6 +23,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::breaker::{BreakerRules, Gates};
 use crate::budget::Fleet;
+use crate::log::Logs;
 use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
@@ -38,6 +39,7 @@ pub struct Client {
     hints: Arc<Hints>,
     fleet: Fleet,
     gates: Arc<Gates>,
+    logs: Logs,
 }
 
 impl std::fmt::Debug for Client {
@@ -70,6 +72,7 @@ impl Client {
             pool,
             hub: Arc::new(Hub::default()),
             hints,
+            logs: Logs::new(),
         }
     }
 
@@ -83,6 +86,17 @@ impl Client {
     pub fn with_breaker_rules(mut self, rules: BreakerRules) -> Client {
         self.gates = Arc::new(Gates::new(self.singles.clone(), rules));
         self
+    }
+
+    /// The same client, whose workers keep what their handlers say here.
+    #[must_use]
+    pub fn with_logs(mut self, logs: Logs) -> Client {
+        self.logs = logs;
+        self
+    }
+
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     pub(crate) fn gates(&self) -> &Arc<Gates> {

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
 use crate::cursor::Cursor;
+use crate::log::AttemptLog;
 use crate::retry::Policy;
-use crate::store::{alert, audit, group, kind, list, load, pause, read, verify, why};
+use crate::store::{alert, audit, group, kind, list, load, log, pause, read, verify, why};
 use crate::view::{
     AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
 };
@@ -17,6 +18,8 @@ use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
 const LARGEST_PAGE: u16 = 500;
+/// Attempts whose logs are shown when nobody says which.
+const LOGGED_ATTEMPTS: i64 = 5;
 
 impl Client {
     /// One job, if there is such.
@@ -80,6 +83,21 @@ impl Client {
     /// The attempts of a job, oldest first.
     pub async fn attempts(&self, id: Uuid) -> Result<Vec<AttemptView>> {
         read::attempts(&mut *self.pool.acquire().await?, id).await
+    }
+
+    /// What the handler of a job said in its attempts, oldest first: in that one, or in the last five that
+    /// said something. Lines come within three seconds, and soon after the end of their attempt.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn job_logs(&self, id: Uuid, attempt: Option<i32>) -> Result<Vec<AttemptLog>> {
+        log::list(
+            &mut *self.pool.acquire().await?,
+            id,
+            attempt,
+            LOGGED_ATTEMPTS,
+        )
+        .await
     }
 
     /// Every queue with what it holds.

@@ -214,6 +214,7 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         completed: Some(hour),
         cancelled: Some(hour),
         dead: None,
+        logs: None,
     };
     let registry = playing(|name, _| async move {
         match name.as_str() {

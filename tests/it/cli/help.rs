@@ -39,6 +39,7 @@ async fn every_command_explains_itself() {
         "job show",
         "job cancel",
         "job signal",
+        "job logs",
         "job retry",
         "job again",
         "job attempts",

@@ -10,6 +10,7 @@ mod health;
 mod input;
 mod job;
 mod limits;
+mod logs;
 mod numbers;
 mod operations;
 mod overview;
