@@ -67,7 +67,8 @@ pub use state::{MOVES, Move, State};
 pub use tendency::Tendency;
 pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{
-    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerPlace,
+    WorkerView,
 };
 pub use why::{BusyWorker, Cause, Why, WhyView};
 pub use worker::{Counts, Worker};

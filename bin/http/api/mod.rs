@@ -26,6 +26,8 @@ mod view;
 mod why;
 mod zone;
 
+use std::str::FromStr;
+
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 use serde::Deserialize;
@@ -35,7 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Flaw, Problem};
-use super::{BASE, FrontOptions, FrontState, openapi};
+use super::{BASE, FrontOptions, FrontState, openapi, page};
 
 /// `?dry_run=true`: say what would happen and do nothing.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -45,6 +47,27 @@ pub(super) struct DryRun {
     /// Say what would happen and change nothing.
     #[serde(default)]
     pub(super) dry_run: bool,
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Part {
+    /// Rows a page, 1 to 500; 50 unless said.
+    limit: Option<u16>,
+    /// `page.next` of the page before.
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// How many rows, and behind which place.
+    fn read<K: FromStr>(&self) -> Result<(u16, Option<K>), Problem> {
+        let limit = page::check_limit(self.limit)?;
+        let cursor = self.cursor.as_deref();
+        let before = cursor.map(|cursor| page::open(cursor, &[])).transpose()?;
+        Ok((limit, before))
+    }
 }
 
 /// A reason for people, kept in the audit trail.

@@ -14,6 +14,7 @@ mod logs;
 mod numbers;
 mod operations;
 mod overview;
+mod pages;
 mod rates;
 mod reading;
 mod sync;
