@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use engine::{Actor, Client, Registry};
+use engine::{Actor, Client, Logs, Registry};
 use sqlx::Connection as _;
 
 use crate::cli::{Change, Global};
@@ -25,6 +25,8 @@ pub(crate) struct App {
     pub(crate) flags: Flags,
     /// Where to write and how.
     pub(crate) out: Output,
+    /// Where the lines of attempts are gathered.
+    pub(crate) logs: Logs,
 }
 
 /// A command's way to the database. End it with [`Session::close`].
@@ -44,12 +46,17 @@ pub(crate) struct Session {
 
 impl App {
     /// From the parsed line.
-    pub(crate) fn new(global: &Global, env: Environment, out: Output) -> App {
+    pub(crate) fn new(global: &Global, env: Environment, out: Output, logs: Logs) -> App {
         let flags = Flags {
             config: global.config.clone(),
             database_url: global.database_url.clone(),
         };
-        App { env, flags, out }
+        App {
+            env,
+            flags,
+            out,
+            logs,
+        }
     }
 
     /// Who is at the keyboard.
@@ -109,7 +116,8 @@ impl Session {
         let client = Client::connect(&database.url, connections)
             .await
             .with_context(unreachable)?
-            .with_breaker_rules(config.breaker.clone());
+            .with_breaker_rules(config.breaker.clone())
+            .with_logs(app.logs.clone());
         let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env, Pace::Fleet(&client))?;
         let env = jobs::Env {
             pool: client.pool().clone(),

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, breaker, budget, bulk, check, company, completions, db, dead, demo, doctor,
-    enqueue, job, kind, migrate, partition, queue, schedule, serve, sync, token, version, worker,
-    zone,
+    enqueue, job, kind, migrate, partition, queue, rollup, schedule, serve, sync, token, version,
+    worker, zone,
 };
 use crate::output::Format;
 
@@ -97,6 +97,12 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Check that everything is as it should be, with a way out where it is not
     Doctor(doctor::Doctor),
+    /// Show everything at a glance: what waits, runs, was done and needs a person
+    #[command(before_help = "Examples:\n  lockstep overview\n  lockstep overview -o json")]
+    Overview,
+    /// See what ended by the minute or the hour
+    #[command(subcommand)]
+    Rollup(rollup::Rollup),
     /// Put a job into the queue
     Enqueue(enqueue::Enqueue),
     /// Look at jobs and act on them

@@ -29,6 +29,7 @@ pub(crate) async fn work(
         workers: JoinSet::new(),
     };
     declare(&session.client, &session.config, &app.actor()).await?;
+    app.logs.start(session.config.logs);
     let mut leave = crew.add(&session.config, &stop);
     let mut file = Watched::new(session.config.path.clone());
     let mut reloads = signals::reloads()?;
@@ -49,6 +50,7 @@ pub(crate) async fn work(
                 tracing::error!(%error, "could not declare the schedules; the old ones stay");
             }
             crew.client.set_breaker_rules(config.breaker.clone());
+            app.logs.start(config.logs);
             let fresh = crew.add(&config, &stop);
             leave.cancel();
             leave = fresh;
@@ -63,9 +65,11 @@ pub(crate) async fn work(
 
 /// One worker without reloads, for commands that run jobs themselves.
 pub(crate) fn hire(
+    app: &App,
     session: &Session,
     stop: &CancellationToken,
 ) -> tokio::task::JoinHandle<engine::Result<()>> {
+    app.logs.start(session.config.logs);
     let options = session.config.worker.clone();
     let worker = Worker::new(session.client.clone(), session.registry.clone(), options);
     tokio::spawn(worker.run(stop.clone()))

@@ -54,8 +54,8 @@ pub fn main() -> ExitCode {
             return Exit::Failure.into();
         }
     };
-    telemetry::start(&env, telemetry::Detail::of(&cli.command, out.verbose));
-    let app = App::new(&cli.global, env, out);
+    let logs = telemetry::start(&env, telemetry::Detail::of(&cli.command, out.verbose));
+    let app = App::new(&cli.global, env, out, logs);
     let ended = runtime.block_on(Box::pin(commands::run(&app, cli.command)));
     ended.unwrap_or_else(|error| report(&out, &error)).into()
 }

@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use engine::Logs;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::Command;
 use crate::config::Environment;
@@ -26,26 +29,33 @@ impl Detail {
     }
 }
 
-/// Starts logging for this process. An unreadable filter falls back to the usual one.
-pub(crate) fn start(env: &Environment, detail: Detail) {
+/// Starts logging for this process, and what keeps the logs of attempts, which gathers nothing until it
+/// is started. An unreadable filter falls back to the usual one.
+pub(crate) fn start(env: &Environment, detail: Detail) -> Logs {
     let wanted = env
         .log_filter()
         .and_then(|filter| EnvFilter::try_new(filter).ok());
     let filter = wanted.unwrap_or_else(|| EnvFilter::new(detail.0));
     let is_terminal = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::NONE)
         .with_ansi(is_terminal && !env.no_color());
-    // A second subscriber can only be a test's; it may stay.
-    let _ = if is_terminal {
-        logs.compact().with_target(false).try_init()
+    let lines = if is_terminal {
+        lines.compact().with_target(false).boxed()
     } else {
-        logs.json()
+        lines
+            .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .try_init()
+            .boxed()
     };
+    let logs = Logs::new();
+    // A second subscriber can only be a test's; it may stay.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(logs.layer().filtered())
+        .try_init();
+    logs
 }

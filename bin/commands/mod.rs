@@ -16,9 +16,11 @@ pub(crate) mod enqueue;
 pub(crate) mod job;
 pub(crate) mod kind;
 pub(crate) mod migrate;
+pub(crate) mod overview;
 pub(crate) mod partition;
 mod pause;
 pub(crate) mod queue;
+pub(crate) mod rollup;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod sync;
@@ -44,6 +46,8 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Check(it) => check::run(app, &it),
         Command::Doctor(it) => Box::pin(doctor::run(app, it)).await,
         Command::Enqueue(it) => Box::pin(enqueue::run(app, it)).await,
+        Command::Overview => Box::pin(overview::run(app)).await,
+        Command::Rollup(it) => Box::pin(rollup::run(app, it)).await,
         Command::Job(it) => Box::pin(job::run(app, it)).await,
         Command::Dead(it) => Box::pin(dead::run(app, it)).await,
         Command::Bulk(it) => Box::pin(bulk::run(app, it)).await,

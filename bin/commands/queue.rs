@@ -72,18 +72,8 @@ async fn known(session: &Session, name: &str) -> anyhow::Result<QueueView> {
             .map(|queue| queue.name.clone()),
     );
     if names.iter().any(|known| known == name) {
-        return Ok(QueueView {
-            name: name.to_owned(),
-            available: 0,
-            scheduled: 0,
-            running: 0,
-            waiting: 0,
-            dead: 0,
-            oldest_age_s: None,
-            paused_at: None,
-            paused_by: None,
-            pause_reason: None,
-        });
+        let now = session.client.server().await?.now;
+        return Ok(QueueView::empty(name, now));
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     Err(unknown("queue", name, &names).into())

@@ -1,11 +1,12 @@
 //! `lockstep schedule`: what recurs, when it ran and what came of it.
 
 use clap::{Args, Subcommand};
-use engine::{PauseScope, ScheduleView, TickView};
+use engine::{Cursor, PauseScope, ScheduleView, TickView};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::dry;
+use super::job::list::more;
 use super::pause::{self, Subject, unknown};
 use crate::app::{App, Session};
 use crate::cli::Change;
@@ -43,6 +44,9 @@ pub(crate) struct Name {
 pub(crate) struct History {
     /// The schedule
     name: String,
+    /// Behind this place: the next page
+    #[arg(long, value_name = "PLACE")]
+    before: Option<Cursor<bool>>,
     /// At most this many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
@@ -130,8 +134,10 @@ fn next_runs(view: &ScheduleView) -> anyhow::Result<Vec<NextRun>> {
 }
 
 async fn history(app: &App, session: &Session, one: &History) -> anyhow::Result<()> {
-    let ticks = session.client.ticks(&one.name, one.limit).await?;
-    app.out.list(&ticks, "It has not run yet.")?;
+    let before = one.before.as_ref();
+    let page = session.client.ticks(&one.name, before, one.limit).await?;
+    app.out.list(&page.data, "It has not run yet.")?;
+    more(app, &page);
     Ok(())
 }
 

@@ -123,12 +123,7 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     if dry(app, &sync.change, &what)? {
         return Ok(Exit::Ok);
     }
-    let is_manned = session
-        .client
-        .workers()
-        .await?
-        .iter()
-        .any(|worker| worker.alive);
+    let is_manned = session.client.workers_alive().await? > 0;
     if !is_manned && session.env.soundtrack.is_none() {
         return Err(no_token().into());
     }
@@ -160,7 +155,7 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     let worker = (!is_manned).then(|| {
         app.out
             .note("No worker is alive: this command runs the jobs itself.");
-        crew::hire(session, &left)
+        crew::hire(app, session, &left)
     });
     let waited = wait(app, session, made.id, sync.timeout, &stop).await;
     left.cancel();

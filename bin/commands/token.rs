@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::TokenView;
+use engine::{Cursor, TokenView};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::job::list::more;
 use super::{dry, enqueue::duration, may};
 use crate::app::{App, Session};
 use crate::cli::Change;
@@ -23,9 +24,20 @@ pub(crate) enum Token {
     Create(Create),
     /// List tokens, newest first; secrets are not kept and not shown
     #[command(visible_alias = "ls")]
-    List,
+    List(List),
     /// Revoke a token, with effect on the next request
     Revoke(Revoke),
+}
+
+/// Which tokens.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Behind this place: the next page
+    #[arg(long, value_name = "PLACE")]
+    before: Option<Cursor<String>>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
 }
 
 /// A new token.
@@ -61,16 +73,7 @@ pub(crate) async fn run(app: &App, token: Token) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let done = match token {
         Token::Create(create) => self::create(app, &session, create).await,
-        Token::List => match session.client.tokens().await {
-            Ok(tokens) => app
-                .out
-                .list(
-                    &tokens,
-                    "No tokens. Make one: lockstep token create NAME --scope jobs:read",
-                )
-                .map_err(Into::into),
-            Err(error) => Err(error.into()),
-        },
+        Token::List(list) => self::list(app, &session, &list).await,
         Token::Revoke(revoke) => self::revoke(app, &session, &revoke).await,
     };
     session.close().await?;
@@ -114,10 +117,20 @@ async fn create(app: &App, session: &Session, create: Create) -> anyhow::Result<
     Ok(())
 }
 
+async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
+    let page = session
+        .client
+        .tokens(list.before.as_ref(), list.limit)
+        .await?;
+    let nothing = "No tokens. Make one: lockstep token create NAME --scope jobs:read";
+    app.out.list(&page.data, nothing)?;
+    more(app, &page);
+    Ok(())
+}
+
 async fn revoke(app: &App, session: &Session, revoke: &Revoke) -> anyhow::Result<()> {
     let id = &revoke.id;
-    let tokens = session.client.tokens().await?;
-    let token = tokens.iter().find(|token| token.id == *id).ok_or_else(|| {
+    let token = session.client.token(id).await?.ok_or_else(|| {
         Fault::new(Exit::NotFound, format!("no token {id:?}")).fix("lockstep token list")
     })?;
     if let Some(at) = token.revoked_at {

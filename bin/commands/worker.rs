@@ -1,8 +1,9 @@
 //! `lockstep worker`: the processes that run jobs.
 
-use clap::Subcommand;
-use engine::WorkerView;
+use clap::{Args, Subcommand};
+use engine::{Cursor, WorkerPlace, WorkerView};
 
+use super::job::list::more;
 use crate::app::App;
 use crate::output::{Exit, Row, instant};
 
@@ -11,17 +12,33 @@ use crate::output::{Exit, Row, instant};
 pub(crate) enum Worker {
     /// List workers, the living first
     #[command(visible_alias = "ls")]
-    List,
+    List(List),
+}
+
+/// Which workers.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Behind this place: the next page
+    #[arg(long, value_name = "PLACE")]
+    before: Option<Cursor<WorkerPlace>>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
 }
 
 /// Does it.
 pub(crate) async fn run(app: &App, worker: Worker) -> anyhow::Result<Exit> {
-    let Worker::List = worker;
+    let Worker::List(list) = worker;
     let session = app.connect().await?;
-    let workers = session.client.workers().await;
+    let page = session
+        .client
+        .workers(list.before.as_ref(), list.limit)
+        .await;
     session.close().await?;
+    let page = page?;
     app.out
-        .list(&workers?, "No workers yet. Start one: lockstep serve")?;
+        .list(&page.data, "No workers yet. Start one: lockstep serve")?;
+    more(app, &page);
     Ok(Exit::Ok)
 }
 

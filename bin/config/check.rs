@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::duration::show;
+use super::logs::logs;
 use super::problem::{Problem, Problems, Severity};
 use super::remotes::{breaker, http, soundtrack};
 use super::section::Section;
@@ -87,6 +88,9 @@ pub(super) fn document(
     }
     if let Some(section) = root.section("retention") {
         config.worker.retention = retention(section);
+    }
+    if let Some(section) = root.section("logs") {
+        (config.logs, config.worker.retention.logs) = logs(section, config.worker.retention.logs);
     }
     config.worker.queues = policy::queues(&root);
     config.policies = policy::kinds(&root, registry, &config.worker.queues);
@@ -237,6 +241,6 @@ fn retention(section: Section<'_>) -> Retention {
             Some(help.into()),
         );
     }
-    section.finish(&[]);
+    section.finish(&[("logs", "what handlers said is kept by `[logs] keep`")]);
     kept
 }

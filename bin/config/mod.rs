@@ -5,6 +5,7 @@ mod check;
 mod duration;
 mod env;
 mod field;
+mod logs;
 mod places;
 mod policy;
 mod problem;
@@ -18,7 +19,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{BreakerRules, Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions};
+use engine::{
+    BreakerRules, LogOptions, Policy, QueueOptions, Registry, Retention, Schedule, WorkerOptions,
+};
 use toml::de::DeTable;
 
 use crate::http::{Cidr, FrontOptions};
@@ -46,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) soundtrack: Soundtrack,
     /// When a connection's breaker opens, and for how long.
     pub(crate) breaker: BreakerRules,
+    /// What is kept of what handlers say.
+    pub(crate) logs: LogOptions,
     /// The HTTP front.
     pub(crate) http: Http,
     /// How a worker works, with its queues.
@@ -242,6 +247,7 @@ pub(super) fn defaults(registry: &Registry) -> Config {
             refill: None,
         },
         breaker: BreakerRules::default(),
+        logs: LogOptions::default(),
         http: Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             // The port that OpenTelemetry's Prometheus exporters use; 9090 is Prometheus's own.

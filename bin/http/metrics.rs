@@ -116,7 +116,7 @@ impl Database {
 async fn read(client: &engine::Client) -> engine::Result<String> {
     let (queues, workers, alerts) = (
         client.queues().await?,
-        client.workers().await?,
+        client.workers_alive().await?,
         client.alerts().await?,
     );
     let mut text = Text::default();
@@ -160,10 +160,7 @@ async fn read(client: &engine::Client) -> engine::Result<String> {
         "lockstep_workers_alive",
         "Worker processes seen within the last minute.",
     );
-    text.sample(
-        &[],
-        workers.iter().filter(|worker| worker.alive).count() as f64,
-    );
+    text.sample(&[], workers as f64);
     text.family(
         "lockstep_alerts",
         "Things a person should look at now, by rule.",

@@ -153,7 +153,8 @@ fn link(path: &str, cursor: &str, filter: &[(&str, &str)], limit: Option<u16>) -
     format!("<{target}>; rel=\"next\"")
 }
 
-fn escape(value: &str) -> String {
+/// A value as it stands in an address.
+pub(crate) fn escape(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let escape = |byte| {
         if plain(byte) {

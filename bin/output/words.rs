@@ -50,9 +50,31 @@ pub(crate) fn long(text: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
+/// Each number as a bar; nothing is a dot.
+pub(crate) fn sparkline(numbers: &[i64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = numbers.iter().copied().max().unwrap_or(0).max(1);
+    numbers
+        .iter()
+        .map(|number| {
+            let height = usize::try_from((number * 8 - 1).max(0) / most).unwrap_or(0);
+            match number {
+                0 => '·',
+                _ => BARS[height.min(BARS.len() - 1)],
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_most_is_the_highest_bar_and_nothing_is_a_dot() {
+        assert_eq!(sparkline(&[0, 1, 4, 8]), "·▁▄█");
+        assert_eq!(sparkline(&[0, 0]), "··");
+    }
 
     #[test]
     fn spans_have_two_units_at_most() {

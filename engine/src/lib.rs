@@ -19,9 +19,11 @@ mod filter;
 mod fingerprint;
 mod flow;
 mod job;
+mod log;
 mod options;
 mod outcome;
 mod overview;
+mod redact;
 mod retry;
 mod rollup;
 mod runtime;
@@ -60,6 +62,7 @@ pub use flow::{
     Batch, MAX_STEP_BYTES, MAX_STEP_NAME_BYTES, Progress, StepQuery, StepView, Told, Wait,
 };
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
+pub use log::{AttemptLog, LogLayer, LogLine, LogOptions, Logs, LogsOf};
 pub use options::{QueueOptions, Retention, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
 pub use overview::{Depth, Depths, Overview, Share, Total};
@@ -71,7 +74,8 @@ pub use state::{MOVES, Move, State};
 pub use tendency::Tendency;
 pub use token::{LiveToken, NewToken, TokenView};
 pub use view::{
-    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerView,
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerPlace,
+    WorkerView,
 };
 pub use why::{BusyWorker, Cause, Why, WhyView};
 pub use worker::{Counts, Worker};

@@ -30,6 +30,8 @@ pub struct Retention {
     pub cancelled: Option<Duration>,
     /// Dead letters: for ever unless somebody says otherwise.
     pub dead: Option<Duration>,
+    /// What handlers said; it goes with its job at the latest.
+    pub logs: Option<Duration>,
 }
 
 impl Default for Retention {
@@ -39,6 +41,7 @@ impl Default for Retention {
             completed: Some(week),
             cancelled: Some(week * 4),
             dead: None,
+            logs: Some(week),
         }
     }
 }

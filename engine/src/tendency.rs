@@ -29,11 +29,10 @@ impl Tendency {
         let now = now.iter().sum::<i64>() as f64;
         let others = before.len().max(1) as f64;
         let before = before.iter().sum::<i64>() as f64 * NOW as f64 / others;
+        let has_stopped = now == 0.0 && before > 0.0;
         if now > before * APART && now - before >= CHANCE {
             Tendency::Rising
-        } else if before > now * APART && before - now >= CHANCE {
-            Tendency::Falling
-        } else if now == 0.0 && before > 0.0 {
+        } else if has_stopped || (before > now * APART && before - now >= CHANCE) {
             Tendency::Falling
         } else {
             Tendency::Steady

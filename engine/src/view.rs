@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::State;
-use crate::cursor::Cursor;
+use crate::cursor::{BadCursor, Cursor};
 use crate::filter::Filter;
 use crate::overview::Depth;
 use crate::tendency::Tendency;
@@ -137,6 +137,19 @@ pub struct Page<T, K = Uuid> {
     pub searched: Option<Searched>,
 }
 
+impl<T, K> Page<T, K> {
+    /// A page out of one row more than it may have, if there are so many.
+    pub(crate) fn of(mut rows: Vec<T>, limit: u16, place: impl Fn(&T) -> Cursor<K>) -> Page<T, K> {
+        let more = rows.len() > usize::from(limit);
+        rows.truncate(usize::from(limit));
+        Page {
+            next: rows.last().filter(|_| more).map(place),
+            data: rows,
+            searched: None,
+        }
+    }
+}
+
 /// How far a list was searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Searched {
@@ -258,6 +271,35 @@ pub struct WorkerView {
     pub refused_settles: i64,
     /// Seen within the last minute and not stopped.
     pub alive: bool,
+}
+
+/// The place of a worker in the list of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerPlace {
+    pub(crate) alive: bool,
+    pub(crate) id: Uuid,
+}
+
+impl std::fmt::Display for WorkerPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = if self.alive { "alive" } else { "gone" };
+        write!(f, "{word}.{}", self.id)
+    }
+}
+
+impl std::str::FromStr for WorkerPlace {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<WorkerPlace, BadCursor> {
+        let (word, id) = text.split_once('.').ok_or(BadCursor)?;
+        let alive = match word {
+            "alive" => true,
+            "gone" => false,
+            _ => return Err(BadCursor),
+        };
+        let id = id.parse().map_err(|_| BadCursor)?;
+        Ok(WorkerPlace { alive, id })
+    }
 }
 
 /// What a database server says of itself.

@@ -89,7 +89,12 @@ async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 async fn alive(database: &Database) -> usize {
-    let workers = database.client().workers().await.expect("workers");
+    let workers = database
+        .client()
+        .workers(None, 500)
+        .await
+        .expect("workers")
+        .data;
     workers.iter().filter(|worker| worker.alive).count()
 }
 
@@ -135,7 +140,12 @@ async fn a_hangup_replaces_the_worker_and_loses_none() {
 
     service.signal("-HUP");
     eventually("another works", async || {
-        let workers = database.client().workers().await.expect("workers");
+        let workers = database
+            .client()
+            .workers(None, 500)
+            .await
+            .expect("workers")
+            .data;
         workers.len() == 2 && workers.iter().filter(|worker| worker.alive).count() == 1
     })
     .await;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use engine::{Client, Filter, JobQuery, Seed};
+use engine::{Client, Filter, JobQuery, RollupBy, RollupQuery, Seed};
 use serde::Serialize;
 
 use super::quantile;
@@ -111,11 +111,35 @@ pub(super) async fn run(app: &App, client: &Client, how: &Read) -> anyhow::Resul
         Ok((client.queues().await?.len(), None))
     });
     timings.push(queues.await?);
+    let overview = timed("overview", how.rounds, async || {
+        Ok((client.overview().await?.shares.len(), None))
+    });
+    timings.push(overview.await?);
+    timings.push(month(client, how.rounds).await?);
     let alerts = timed("alerts", how.rounds, async || {
         Ok((client.alerts().await?.len(), None))
     });
     timings.push(alerts.await?);
     Ok(timings)
+}
+
+/// A month, hour by hour and kind by kind.
+async fn month(client: &Client, rounds: u32) -> anyhow::Result<Timing> {
+    let now = client.server().await?.now;
+    let hour = std::time::Duration::from_secs(3_600);
+    let query = RollupQuery {
+        from: Some(now.checked_sub(hour * 24 * 30)?),
+        step: hour,
+        by: RollupBy {
+            kind: true,
+            ..RollupBy::default()
+        },
+        ..RollupQuery::default()
+    };
+    let read = timed("rollups of a month", rounds, async || {
+        Ok((client.rollups(&query).await?.len(), None))
+    });
+    read.await
 }
 
 /// Later pages cost what the first does.

@@ -5,7 +5,7 @@ use engine::{Cursor, DeadGroup};
 
 use crate::app::{App, Session};
 use crate::commands::job::list::more;
-use crate::output::{Exit, Row, instant, long};
+use crate::output::{Exit, Row, instant, long, sparkline};
 
 /// Which groups.
 #[derive(Debug, Args)]
@@ -27,6 +27,7 @@ impl Row for DeadGroup {
         "DEATHS",
         "LAST_SEEN_AT",
         "LAST_24_H",
+        "TENDENCY",
         "MESSAGE",
     ];
 
@@ -39,6 +40,12 @@ impl Row for DeadGroup {
             self.deaths.to_string(),
             instant(self.last_seen_at),
             sparkline(&self.trend),
+            match self.regressed_at {
+                Some(at) if self.dead > 0 => {
+                    format!("{}, back {}", self.tendency.as_str(), instant(at))
+                }
+                _ => self.tendency.as_str().to_owned(),
+            },
             long(&self.message, 80),
         ]
     }
@@ -64,31 +71,4 @@ pub(super) async fn run(app: &App, session: &Session, groups: &Groups) -> anyhow
     }
     more(app, &page);
     Ok(Exit::Ok)
-}
-
-/// Each number as a bar; nothing is a dot.
-fn sparkline(numbers: &[i64]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = numbers.iter().copied().max().unwrap_or(0).max(1);
-    numbers
-        .iter()
-        .map(|number| {
-            let height = usize::try_from((number * 8 - 1).max(0) / most).unwrap_or(0);
-            match number {
-                0 => '·',
-                _ => BARS[height.min(BARS.len() - 1)],
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_most_is_the_highest_bar_and_nothing_is_a_dot() {
-        assert_eq!(sparkline(&[0, 1, 4, 8]), "·▁▄█");
-        assert_eq!(sparkline(&[0, 0]), "··");
-    }
 }

@@ -99,7 +99,7 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
     app.out
         .note(&format!("✓ {companies} companies, four of them in trouble"));
     let leave = CancellationToken::new();
-    let worker = crew::hire(&session, &leave);
+    let worker = crew::hire(app, &session, &leave);
     let listener = listen(demo.listen).await?;
     let address = listener.local_addr()?;
     let front = FrontState::new(

@@ -100,7 +100,7 @@ pub(super) async fn clock(session: &Session) -> anyhow::Result<Finding> {
 }
 
 pub(super) async fn workers(session: &Session) -> anyhow::Result<Finding> {
-    let workers = session.client.workers().await?;
+    let workers = session.client.workers(None, 500).await?.data;
     let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).collect();
     let refused: i64 = workers.iter().map(|worker| worker.refused_settles).sum();
     if alive.is_empty() {

@@ -1,6 +1,7 @@
 //! `lockstep job`: look at jobs and act on them.
 
 pub(super) mod list;
+mod logs;
 mod signal;
 mod steps;
 mod view;
@@ -37,6 +38,11 @@ pub(crate) enum Job {
     Why(One),
     /// List the attempts of a job, oldest first
     Attempts(One),
+    /// Show what the handler said in each attempt
+    #[command(
+        before_help = "Examples:\n  lockstep job logs 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --attempt 2\n  lockstep job logs 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --follow"
+    )]
+    Logs(logs::Logs),
     /// End queued jobs at once, and ask running ones to stop
     #[command(
         before_help = "Examples:\n  lockstep job cancel 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 --reason 'wrong account'\n  lockstep job cancel --filter 'kind:zoho.* args.company_id:42' --dry-run"
@@ -117,6 +123,7 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Show(one) => show(app, &session, one.id).await,
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
+        Job::Logs(it) => logs::run(app, &session, &it).await,
         Job::Cancel(it) => cancel(app, &session, &it).await,
         Job::Steps(which) => steps::run(app, &session, which).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
@@ -134,6 +141,8 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let job = found(session, id).await?;
     let attempts = session.client.attempts(id).await?;
     let flow = flows::of(&session.client, &job, &attempts).await?;
+    let last_said = logs::last(session, id).await?;
+    let has_said = !last_said.is_empty();
     let (state, parent, more) = (job.state, job.parent_id, flow.has_more_steps);
     let signal = job.waiting_for.as_deref().unwrap_or_default();
     let signal = signal.strip_prefix("signal:").map(str::to_owned);
@@ -141,10 +150,15 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
         job,
         attempts,
         flow,
+        last_said,
     })?;
     if more {
         app.out
             .next(&format!("All its steps: lockstep job steps {id}"));
+    }
+    if has_said {
+        app.out
+            .next(&format!("All it said: lockstep job logs {id}"));
     }
     if let Some(name) = signal {
         app.out

@@ -60,6 +60,9 @@ pub(super) struct Whole {
     pub(super) attempts: Vec<AttemptView>,
     #[serde(flatten)]
     pub(super) flow: Flow,
+    /// The last lines of the last attempt that said something: programs ask for the logs themselves.
+    #[serde(skip)]
+    pub(super) last_said: Vec<String>,
 }
 
 impl Row for Whole {
@@ -120,6 +123,10 @@ impl Row for Whole {
         for attempt in &self.attempts {
             pairs.add(&format!("attempt {}", attempt.attempt), Some(said(attempt)));
         }
+        pairs.add(
+            "said last",
+            (!self.last_said.is_empty()).then(|| self.last_said.join("\n")),
+        );
         pairs.0
     }
 }

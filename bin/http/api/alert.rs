@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 
+use super::Part;
 use super::view::{Alert, Worker};
 use crate::http::FrontState;
-use crate::http::page::All;
+use crate::http::extract::Params;
+use crate::http::page::{self, All, Listed};
 use crate::http::problem::Problem;
 
 /// Lists what a person should look at now.
@@ -22,12 +25,15 @@ pub(super) async fn list(State(front): State<FrontState>) -> Result<Json<All<Ale
 
 /// Lists worker processes, the living first.
 #[utoipa::path(
-    get, path = "/workers", tag = "operations", operation_id = "worker_list", security(("token" = ["jobs:read"])),
-    responses((status = 200, body = All<Worker>))
+    get, path = "/workers", tag = "operations", operation_id = "worker_list", params(Part),
+    security(("token" = ["jobs:read"])), responses((status = 200, body = Listed<Worker>))
 )]
-pub(super) async fn workers(State(front): State<FrontState>) -> Result<Json<All<Worker>>, Problem> {
-    let workers = front.client.workers().await?;
-    Ok(Json(All {
-        data: workers.into_iter().map(Worker::from).collect(),
-    }))
+pub(super) async fn workers(
+    State(front): State<FrontState>,
+    Params(part): Params<Part>,
+) -> Result<(HeaderMap, Json<Listed<Worker>>), Problem> {
+    let (limit, before) = part.read()?;
+    let found = front.client.workers(before.as_ref(), limit).await?;
+    let workers = found.data.into_iter().map(Worker::from).collect();
+    Ok(page::page("/workers", workers, found.next, &[], part.limit))
 }

@@ -4,14 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{Cursor, Filter};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::change::Moved;
 use super::job::{self, JobDetail, Wanted};
 use super::view::{DeadGroup, Job};
-use super::{DryRun, change};
+use super::{DryRun, Part, change};
 use crate::http::FrontState;
 use crate::http::extract::{At, Params};
 use crate::http::page::{self, Listed};
@@ -32,17 +30,6 @@ pub(super) async fn list(
     job::list_of(&front, "/dead-letters", wanted, dead).await
 }
 
-/// Which part of the groups.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Part {
-    /// Rows a page, 1 to 500; 50 unless said.
-    limit: Option<u16>,
-    /// `page.next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Lists groups of dead letters of one cause, the newest letter first. A letter is in its group a few
 /// seconds after its death; the filter `fingerprint:` finds the letters of a group.
 #[utoipa::path(
@@ -53,12 +40,7 @@ pub(super) async fn groups(
     State(front): State<FrontState>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<DeadGroup>>), Problem> {
-    let limit = page::check_limit(part.limit)?;
-    let before: Option<Cursor<String>> = part
-        .cursor
-        .as_deref()
-        .map(|cursor| page::open(cursor, &[]))
-        .transpose()?;
+    let (limit, before): (u16, Option<Cursor<String>>) = part.read()?;
     let found = front.client.dead_groups(before.as_ref(), limit).await?;
     let groups = found.data.into_iter().map(DeadGroup::from).collect();
     Ok(page::page(

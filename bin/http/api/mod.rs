@@ -15,7 +15,9 @@ mod enqueue;
 mod flow;
 mod job;
 mod kind;
+mod log;
 mod order;
+mod overview;
 mod partition;
 mod pause;
 mod queue;
@@ -26,6 +28,8 @@ mod view;
 mod why;
 mod zone;
 
+use std::str::FromStr;
+
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 use serde::Deserialize;
@@ -35,7 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Flaw, Problem};
-use super::{BASE, FrontOptions, FrontState, openapi};
+use super::{BASE, FrontOptions, FrontState, openapi, page};
 
 /// `?dry_run=true`: say what would happen and do nothing.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -45,6 +49,27 @@ pub(super) struct DryRun {
     /// Say what would happen and change nothing.
     #[serde(default)]
     pub(super) dry_run: bool,
+}
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Part {
+    /// Rows a page, 1 to 500; 50 unless said.
+    limit: Option<u16>,
+    /// `page.next` of the page before.
+    cursor: Option<String>,
+}
+
+impl Part {
+    /// How many rows, and behind which place.
+    fn read<K: FromStr>(&self) -> Result<(u16, Option<K>), Problem> {
+        let limit = page::check_limit(self.limit)?;
+        let cursor = self.cursor.as_deref();
+        let before = cursor.map(|cursor| page::open(cursor, &[])).transpose()?;
+        Ok((limit, before))
+    }
 }
 
 /// A reason for people, kept in the audit trail.
@@ -92,6 +117,7 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
         .routes(routes!(job::list, enqueue::one))
         .routes(routes!(job::show, change::delete))
         .routes(routes!(why::show))
+        .routes(routes!(log::list))
         .routes(routes!(change::cancel))
         .routes(routes!(change::retry))
         .routes(routes!(change::run_again))
@@ -110,6 +136,8 @@ fn of_jobs() -> OpenApiRouter<FrontState> {
 
 fn of_operations() -> OpenApiRouter<FrontState> {
     OpenApiRouter::new()
+        .routes(routes!(overview::show))
+        .routes(routes!(overview::rollups))
         .routes(routes!(queue::list))
         .routes(routes!(pause::queue::pause))
         .routes(routes!(pause::queue::resume))

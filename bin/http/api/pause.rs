@@ -119,7 +119,7 @@ impl Turn<'_> {
         let (scope, name) = self.of;
         check_name("name", name)?;
         if scope == PauseScope::Schedule {
-            self.front.client.ticks(name, 1).await?;
+            self.front.client.ticks(name, None, 1).await?;
         }
         Ok(())
     }

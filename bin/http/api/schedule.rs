@@ -2,21 +2,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::{Error, NewJob};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::enqueue::Stood;
 use super::view::{Pause, Tick};
-use super::{DryRun, check_name};
+use super::{DryRun, Part, check_name};
 use crate::audited;
 use crate::http::extract::{At, Params};
-use crate::http::page::{self, All};
+use crate::http::page::{self, All, Listed};
 use crate::http::problem::Problem;
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
@@ -69,15 +69,6 @@ impl From<engine::ScheduleView> for Schedule {
     }
 }
 
-/// How much of a list to show.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Newest {
-    /// Rows, 1 to 500; 50 unless said.
-    limit: Option<u16>,
-}
-
 /// Lists schedules with their next and newest tick.
 #[utoipa::path(
     get, path = "/schedules", tag = "operations", operation_id = "schedule_list", security(("token" = ["jobs:read"])),
@@ -93,19 +84,19 @@ pub(super) async fn list(State(front): State<FrontState>) -> Result<Json<All<Sch
 /// Lists a schedule's newest ticks with what became of their jobs.
 #[utoipa::path(
     get, path = "/schedules/{name}/ticks", tag = "operations", operation_id = "schedule_ticks",
-    params(("name" = String, Path), Newest), security(("token" = ["jobs:read"])), responses((status = 200, body = All<Tick>))
+    params(("name" = String, Path), Part), security(("token" = ["jobs:read"])), responses((status = 200, body = Listed<Tick>))
 )]
 pub(super) async fn ticks(
     State(front): State<FrontState>,
     At(name): At<String>,
-    Params(newest): Params<Newest>,
-) -> Result<Json<All<Tick>>, Problem> {
-    let limit = page::check_limit(newest.limit)?;
+    Params(part): Params<Part>,
+) -> Result<(HeaderMap, Json<Listed<Tick>>), Problem> {
+    let (limit, before) = part.read()?;
     check_name("name", &name)?;
-    let ticks = front.client.ticks(&name, limit).await?;
-    Ok(Json(All {
-        data: ticks.into_iter().map(Tick::from).collect(),
-    }))
+    let found = front.client.ticks(&name, before.as_ref(), limit).await?;
+    let ticks = found.data.into_iter().map(Tick::from).collect();
+    let path = format!("/schedules/{}/ticks", page::escape(&name));
+    Ok(page::page(&path, ticks, found.next, &[], part.limit))
 }
 
 /// Runs a schedule's job now, paused or not. The next tick stays where it is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::Error;
 use secrecy::ExposeSecret;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::pause::Changed;
-use super::{DryRun, check_name, view};
+use super::{DryRun, Part, check_name, view};
 use crate::http::FrontState;
 use crate::http::extract::{At, Body, Params};
-use crate::http::page::All;
+use crate::http::page::{self, Listed};
 use crate::http::problem::{FORBIDDEN, Flaw, Problem};
 use crate::http::token::{self, Caller, DEFAULT_LIFE};
 
@@ -57,16 +57,17 @@ pub(super) struct TokenDryRun {
 
 /// Lists tokens, without their secrets.
 #[utoipa::path(
-    get, path = "/tokens", tag = "tokens", operation_id = "token_list", security(("token" = ["tokens:admin"])),
-    responses((status = 200, body = All<view::Token>))
+    get, path = "/tokens", tag = "tokens", operation_id = "token_list", params(Part),
+    security(("token" = ["tokens:admin"])), responses((status = 200, body = Listed<view::Token>))
 )]
 pub(super) async fn list(
     State(front): State<FrontState>,
-) -> Result<Json<All<view::Token>>, Problem> {
-    let tokens = front.client.tokens().await?;
-    Ok(Json(All {
-        data: tokens.into_iter().map(view::Token::from).collect(),
-    }))
+    Params(part): Params<Part>,
+) -> Result<(HeaderMap, Json<Listed<view::Token>>), Problem> {
+    let (limit, before) = part.read()?;
+    let found = front.client.tokens(before.as_ref(), limit).await?;
+    let tokens = found.data.into_iter().map(view::Token::from).collect();
+    Ok(page::page("/tokens", tokens, found.next, &[], part.limit))
 }
 
 /// Makes a token.
@@ -141,9 +142,8 @@ pub(super) async fn revoke(
 ) -> Result<Response, Problem> {
     check_name("id", &id)?;
     if dry.dry_run {
-        let tokens = front.client.tokens().await?;
-        let is_live = |token: &engine::TokenView| token.id == id && token.revoked_at.is_none();
-        return match tokens.iter().any(is_live) {
+        let token = front.client.token(&id).await?;
+        return match token.is_some_and(|token| token.revoked_at.is_none()) {
             true => Ok(Json(Changed {
                 changed: true,
                 dry_run: true,

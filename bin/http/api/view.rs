@@ -142,12 +142,17 @@ mirror! {
         first_seen_at: Timestamp,
         /// The last death.
         last_seen_at: Timestamp,
+        /// When it struck again after all its letters had been replayed or deleted, the last time.
+        regressed_at: Option<Timestamp>,
         /// Deaths ever, those of jobs that were retried and died again too.
         deaths: i64,
         /// Letters now.
         dead: i64,
         /// Deaths in each of the last 24 hours, this one last.
         trend: Vec<i64>,
+        /// rising, steady or falling: the last three hours beside those before.
+        #[schema(value_type = String)]
+        tendency: engine::Tendency,
     }
 }
 
@@ -166,8 +171,10 @@ mirror! {
         waiting: i64,
         /// Given up, not yet replayed or deleted.
         dead: i64,
-        /// How long the oldest due job has waited, in seconds.
+        /// How long the oldest due job had waited when they were counted, in seconds.
         oldest_age_s: Option<f64>,
+        /// When its jobs were counted: now where there are few, else a little while ago.
+        counted_at: Timestamp,
         /// Since when it is paused.
         paused_at: Option<Timestamp>,
         /// Who paused it.

@@ -25,6 +25,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::breaker::{BreakerRules, Gates};
 use crate::budget::Fleet;
+use crate::log::Logs;
 use crate::store::{migration, pool};
 
 use crate::worker::wake::{Hints, Hub};
@@ -42,6 +43,7 @@ pub struct Client {
     bells: Bells,
     fleet: Fleet,
     gates: Arc<Gates>,
+    logs: Logs,
 }
 
 /// Who is told that there is work: this process, and soon all others.
@@ -84,6 +86,7 @@ impl Client {
             singles,
             pool,
             bells,
+            logs: Logs::new(),
         }
     }
 
@@ -107,6 +110,17 @@ impl Client {
     /// The rules for breakers of this process.
     pub fn breaker_rules(&self) -> BreakerRules {
         self.gates.rules()
+    }
+
+    /// The same client, whose workers keep what their handlers say here.
+    #[must_use]
+    pub fn with_logs(mut self, logs: Logs) -> Client {
+        self.logs = logs;
+        self
+    }
+
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     pub(crate) fn gates(&self) -> &Arc<Gates> {

@@ -7,16 +7,19 @@ use uuid::Uuid;
 use super::Client;
 use crate::control::{Alert, AuditEntry, Finding, Pause, PauseScope};
 use crate::cursor::Cursor;
+use crate::log::AttemptLog;
 use crate::retry::Policy;
-use crate::store::{alert, audit, group, kind, list, load, pause, read, verify, why};
+use crate::store::{alert, audit, group, kind, list, load, log, pause, read, verify, why, worker};
 use crate::view::{
-    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerView,
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerPlace, WorkerView,
 };
 use crate::why::WhyView;
 use crate::{Error, Result, State};
 
 const DEFAULT_PAGE: u16 = 50;
-const LARGEST_PAGE: u16 = 500;
+pub(super) const LARGEST_PAGE: u16 = 500;
+/// Attempts whose logs are shown when nobody says which.
+const LOGGED_ATTEMPTS: i64 = 5;
 
 impl Client {
     /// One job, if there is such.
@@ -50,18 +53,11 @@ impl Client {
     ) -> Result<Page<DeadGroup, String>> {
         let limit = limit.clamp(1, LARGEST_PAGE);
         let mut conn = self.pool.acquire().await?;
-        let mut data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
-        let more = data.len() > usize::from(limit);
-        data.truncate(usize::from(limit));
-        let next = data.last().filter(|_| more).map(|last| Cursor {
-            at: Some(last.last_seen_at),
-            key: last.fingerprint.clone(),
-        });
-        Ok(Page {
-            data,
-            next,
-            searched: None,
-        })
+        let data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
+        Ok(Page::of(data, limit, |group| Cursor {
+            at: Some(group.last_seen_at),
+            key: group.fingerprint.clone(),
+        }))
     }
 
     /// One group of dead letters, also when all of them were replayed.
@@ -82,15 +78,50 @@ impl Client {
         read::attempts(&mut *self.pool.acquire().await?, id).await
     }
 
+    /// What the handler of a job said in its attempts, oldest first: in that one, or in the last five that
+    /// said something. Lines come within three seconds, and soon after the end of their attempt.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn job_logs(&self, id: Uuid, attempt: Option<i32>) -> Result<Vec<AttemptLog>> {
+        log::list(
+            &mut *self.pool.acquire().await?,
+            id,
+            attempt,
+            LOGGED_ATTEMPTS,
+        )
+        .await
+    }
+
     /// Every queue with what it holds.
     pub async fn queues(&self) -> Result<Vec<QueueView>> {
         let depths = self.depths().await?;
         read::queues(&mut *self.pool.acquire().await?, &depths).await
     }
 
-    /// Workers, the living first.
-    pub async fn workers(&self) -> Result<Vec<WorkerView>> {
-        read::workers(&mut *self.pool.acquire().await?).await
+    /// A page of workers, the living first, and among them those that started last. One that dies
+    /// between two pages may be missed.
+    pub async fn workers(
+        &self,
+        before: Option<&Cursor<WorkerPlace>>,
+        limit: u16,
+    ) -> Result<Page<WorkerView, WorkerPlace>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let before = before.map(|before| before.key);
+        let mut conn = self.pool.acquire().await?;
+        let rows = worker::list(&mut conn, before, i64::from(limit) + 1).await?;
+        Ok(Page::of(rows, limit, |worker| Cursor {
+            at: None,
+            key: WorkerPlace {
+                alive: worker.alive,
+                id: worker.id,
+            },
+        }))
+    }
+
+    /// How many workers are alive.
+    pub async fn workers_alive(&self) -> Result<i64> {
+        worker::alive(&mut *self.pool.acquire().await?).await
     }
 
     /// Every kind that a worker has ever registered, with the policy it registered last.

@@ -3,10 +3,13 @@
 use serde_json::json;
 
 use super::Client;
+use super::read::LARGEST_PAGE;
 use crate::control::Actor;
+use crate::cursor::Cursor;
 use crate::job::{Enqueued, NewJob};
 use crate::schedule::{Schedule, ScheduleView, TickView};
 use crate::store::{audit, enqueue, read, schedule as store};
+use crate::view::Page;
 use crate::{Error, Result};
 
 impl Client {
@@ -55,25 +58,36 @@ impl Client {
         let mut conn = self.pool.acquire().await?;
         let mut views = store::list(&mut conn).await?;
         for view in &mut views {
-            view.last_tick = store::ticks(&mut conn, &view.schedule.name, 1).await?.pop();
+            view.last_tick = store::ticks(&mut conn, &view.schedule.name, None, 1)
+                .await?
+                .pop();
         }
         Ok(views)
     }
 
-    /// The newest ticks of a schedule with what became of their jobs: the ledger.
+    /// A page of the ticks of a schedule with what became of their jobs, newest first: the ledger.
     ///
     /// # Errors
     /// [`Error::NoSuch`] when nothing of that name was ever declared.
-    pub async fn ticks(&self, name: &str, limit: u16) -> Result<Vec<TickView>> {
+    pub async fn ticks(
+        &self,
+        name: &str,
+        before: Option<&Cursor<bool>>,
+        limit: u16,
+    ) -> Result<Page<TickView, bool>> {
         let mut conn = self.pool.acquire().await?;
-        let ticks = store::ticks(&mut conn, name, i64::from(limit.clamp(1, 500))).await?;
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let ticks = store::ticks(&mut conn, name, before, i64::from(limit) + 1).await?;
         if ticks.is_empty() && store::find(&mut conn, name).await?.is_none() {
             return Err(Error::NoSuch {
                 what: "schedule",
                 name: name.to_owned(),
             });
         }
-        Ok(ticks)
+        Ok(Page::of(ticks, limit, |tick| Cursor {
+            at: Some(tick.tick_at),
+            key: tick.manual,
+        }))
     }
 
     /// Runs a schedule's job now, paused or not. The next tick stays where it is.

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use sqlx::{Postgres, Transaction};
 
 use super::Client;
-use crate::store::{group, seed};
+use crate::store::{group, rollup, seed};
 use crate::{Result, State};
 
 /// How many jobs are invented.
@@ -53,6 +53,8 @@ impl Client {
             .await?
             > 0
         {}
+        // As the service would have, in so long a time.
+        while rollup::fold(&mut conn).await? > 0 {}
         seed::analyze(&mut conn).await
     }
 }

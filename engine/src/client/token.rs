@@ -3,9 +3,12 @@
 use serde_json::json;
 
 use super::Client;
+use super::read::LARGEST_PAGE;
 use crate::control::Actor;
+use crate::cursor::Cursor;
 use crate::store::{audit, token};
 use crate::token::{LiveToken, NewToken, TokenView};
+use crate::view::Page;
 use crate::{Error, Result};
 
 impl Client {
@@ -38,12 +41,31 @@ impl Client {
         }))
     }
 
-    /// All tokens, newest first.
+    /// A page of tokens, newest first.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn tokens(&self) -> Result<Vec<TokenView>> {
-        token::list(&mut *self.pool.acquire().await?).await
+    pub async fn tokens(
+        &self,
+        before: Option<&Cursor<String>>,
+        limit: u16,
+    ) -> Result<Page<TokenView, String>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let mut conn = self.pool.acquire().await?;
+        let tokens = token::list(&mut conn, None, before, i64::from(limit) + 1).await?;
+        Ok(Page::of(tokens, limit, |token| Cursor {
+            at: Some(token.created_at),
+            key: token.id.clone(),
+        }))
+    }
+
+    /// One token, also when it may no longer be used.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn token(&self, id: &str) -> Result<Option<TokenView>> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(token::list(&mut conn, Some(id), None, 1).await?.pop())
     }
 
     /// Revokes a token, with effect on the next request.

@@ -10,7 +10,11 @@ use tracing::Instrument;
 
 use super::Dispatch;
 use crate::cx::{Attempt, Stop};
+use crate::log::ATTEMPT_SPAN;
 use crate::{Failure, Outcome};
+
+/// Where the span of an attempt says it comes from.
+pub(crate) const ATTEMPT_TARGET: &str = "engine::attempt";
 
 type Answer = Result<Outcome, Failure>;
 
@@ -18,7 +22,7 @@ type Answer = Result<Outcome, Failure>;
 /// grace period and fails.
 pub(super) async fn run(dispatch: &Dispatch, attempt: Arc<Attempt>, args: String) -> Answer {
     let span = tracing::info_span!(
-        "attempt", job.id = %attempt.fence.job_id, job.kind = %attempt.kind, job.queue = %attempt.queue,
+        target: ATTEMPT_TARGET, ATTEMPT_SPAN, job.id = %attempt.fence.job_id, job.kind = %attempt.kind, job.queue = %attempt.queue,
         attempt = attempt.fence.attempt
     );
     // The handler is called inside too: decoding and building its future are its own code.

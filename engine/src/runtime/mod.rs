@@ -13,6 +13,7 @@ use apalis_core::worker::builder::WorkerBuilder;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::cx::Attempt;
+pub(crate) use attempt::ATTEMPT_TARGET;
 use backend::ChannelBackend;
 pub use registry::Registry;
 pub(crate) use service::Dispatch;

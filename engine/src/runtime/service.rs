@@ -62,7 +62,13 @@ impl Dispatch {
             permit,
         } = work;
         let answer = attempt::run(&self, attempt.clone(), args).await;
-        if let Some(settlement) = conclude(&attempt, answer, self.entropy.chance()) {
+        let settlement = conclude(&attempt, answer, self.entropy.chance());
+        let failed = settlement
+            .as_ref()
+            .is_some_and(|settlement| matches!(settlement.outcome, "retry" | "dead"));
+        let key = (attempt.fence.job_id, attempt.fence.attempt);
+        self.client.logs().ended(key, failed);
+        if let Some(settlement) = settlement {
             // The settler ends only after the last of these senders is gone.
             let _ = self.settlements.send(settlement).await;
         }

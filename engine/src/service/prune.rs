@@ -2,7 +2,7 @@
 //! is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
-use crate::store::{bulk, group, partition, prune, put_off, rollup};
+use crate::store::{bulk, group, log, partition, prune, put_off, rollup};
 use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
@@ -26,6 +26,9 @@ async fn round(service: &Service) -> Result<()> {
     ] {
         let Some(keep) = keep else { continue };
         while prune::prune(&mut conn, state, keep).await? > 0 && !service.stop.is_cancelled() {}
+    }
+    if let Some(keep) = keep.logs {
+        while log::prune(&mut conn, keep).await? > 0 && !service.stop.is_cancelled() {}
     }
     // Also what was enqueued while its kind was being registered.
     partition::put_in_order(&mut conn, 1_000).await?;

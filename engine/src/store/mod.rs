@@ -21,6 +21,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod kind;
 pub(crate) mod list;
 pub(crate) mod load;
+pub(crate) mod log;
 pub(crate) mod migration;
 #[cfg(test)]
 mod model_tests;

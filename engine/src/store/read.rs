@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::SHARD;
 use super::row::{instant, instant_or_none};
 use crate::overview::Depths;
-use crate::view::{AttemptView, JobView, QueueView, WorkerView};
+use crate::view::{AttemptView, JobView, QueueView};
 use crate::{Result, State};
 
 /// Jobs as [`read_job`] takes them; the conditions are on `s`.
@@ -96,32 +96,6 @@ pub(crate) async fn queues(conn: &mut PgConnection, depths: &Depths) -> Result<V
             .add(depth);
     }
     Ok(queues.into_values().collect())
-}
-
-/// Workers, the living first.
-pub(crate) async fn workers(conn: &mut PgConnection) -> Result<Vec<WorkerView>> {
-    let rows = sqlx::query(
-        "select id, label, version, queues, started_at, seen_at, stopped_at, refused_settles, \
-             stopped_at is null and seen_at > now() - interval '1 minute' as alive \
-         from engine.worker order by alive desc, seen_at desc, id limit 200",
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(WorkerView {
-                id: row.try_get("id")?,
-                label: row.try_get("label")?,
-                version: row.try_get("version")?,
-                queues: row.try_get("queues")?,
-                started_at: instant(row, "started_at")?,
-                seen_at: instant(row, "seen_at")?,
-                stopped_at: instant_or_none(row, "stopped_at")?,
-                refused_settles: row.try_get("refused_settles")?,
-                alive: row.try_get("alive")?,
-            })
-        })
-        .collect()
 }
 
 /// The instant the database has now.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::SHARD;
 use super::row::{instant, instant_or_none};
+use crate::cursor::Cursor;
 use crate::schedule::{CatchUp, Overlap, Schedule, ScheduleView, TickView};
 use crate::{Pause, PauseScope, Result, State};
 
@@ -203,14 +204,18 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<ScheduleView>> {
         .collect()
 }
 
-/// The newest ticks of a schedule.
+/// The newest ticks of a schedule behind a place.
 pub(crate) async fn ticks(
     conn: &mut PgConnection,
     schedule: &str,
+    before: Option<&Cursor<bool>>,
     limit: i64,
 ) -> Result<Vec<TickView>> {
+    let at = before.and_then(|before| before.at);
     let rows = sqlx::query(include_str!("list_ticks.sql"))
         .bind(schedule)
+        .bind(at.map(jiff_sqlx::Timestamp::from))
+        .bind(before.is_some_and(|before| before.key))
         .bind(limit)
         .fetch_all(conn)
         .await?;

@@ -35,7 +35,7 @@ pub(crate) async fn seed(
 
 /// Tells the planner what has become of the tables.
 pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
-    sqlx::raw_sql("vacuum (analyze) engine.job, engine.pending, engine.ended")
+    sqlx::raw_sql("vacuum (analyze) engine.job, engine.pending, engine.ended, engine.tally")
         .execute(conn)
         .await?;
     Ok(())

@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 
 use super::row::{instant, instant_or_none};
 use crate::Result;
+use crate::cursor::Cursor;
 use crate::token::{NewToken, TokenView};
 
 /// Adds a token.
@@ -46,11 +47,25 @@ pub(crate) async fn find(
     .await?)
 }
 
-/// All tokens, newest first.
-pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<TokenView>> {
-    let rows = sqlx::query("select * from engine.token order by created_at desc, id")
-        .fetch_all(conn)
-        .await?;
+/// Tokens behind a place, newest first; or one of them, revoked or not.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    only: Option<&str>,
+    before: Option<&Cursor<String>>,
+    limit: i64,
+) -> Result<Vec<TokenView>> {
+    let at = before.and_then(|before| before.at);
+    let rows = sqlx::query(
+        "select * from engine.token \
+         where ($1::text is null or id = $1) and ($2::timestamptz is null or (created_at, id) < ($2, $3)) \
+         order by created_at desc, id desc limit $4",
+    )
+    .bind(only)
+    .bind(at.map(jiff_sqlx::Timestamp::from))
+    .bind(before.map(|before| before.key.as_str()))
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
     rows.iter()
         .map(|row| {
             Ok(TokenView {

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod conclude;
 mod gate;
 pub(crate) mod lease;
+mod log;
 mod look;
 pub(crate) mod running;
 pub(crate) mod settle;
@@ -112,6 +113,12 @@ impl Worker {
             self.client.hub().clone(),
             asking.clone(),
         ));
+        let scribe = log::Scribe {
+            logs: self.client.logs().clone(),
+            pool: own_pool.clone(),
+            entropy: self.entropy.clone(),
+        };
+        keepers.spawn(scribe.run(keeping.clone()));
         let (renewer, obeyer) = (keeper.clone(), keeper);
         let (until, until_too) = (keeping.clone(), keeping.clone());
         keepers.spawn(async move { renewer.renew(until).await });

@@ -98,9 +98,10 @@ async fn a_graceful_stop_waits_for_what_runs_and_writes_it_all() {
     );
     let shown = db
         .client()
-        .workers()
+        .workers(None, 500)
         .await
         .unwrap()
+        .data
         .into_iter()
         .find(|worker| worker.id == id)
         .unwrap();
@@ -214,6 +215,7 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         completed: Some(hour),
         cancelled: Some(hour),
         dead: None,
+        logs: None,
     };
     let registry = playing(|name, _| async move {
         match name.as_str() {
@@ -316,7 +318,7 @@ async fn two_workers_with_one_label_are_two_workers() {
     runners.sort();
 
     assert_eq!(runners, expected);
-    let shown = db.client().workers().await.unwrap();
+    let shown = db.client().workers(None, 500).await.unwrap().data;
     assert_eq!(
         shown
             .iter()

@@ -78,9 +78,10 @@ async fn a_settle_that_does_not_match_the_fence_changes_nothing_and_is_counted()
         worker.stop().await;
         let shown = db
             .client()
-            .workers()
+            .workers(None, 500)
             .await
             .unwrap()
+            .data
             .into_iter()
             .find(|one| one.id == id)
             .unwrap();

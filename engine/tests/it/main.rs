@@ -25,6 +25,7 @@ mod groups;
 mod limits;
 mod lists;
 mod locks;
+mod logs;
 mod outcomes;
 mod outcomes_more;
 mod pauses;

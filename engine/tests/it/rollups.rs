@@ -368,3 +368,30 @@ async fn many_jobs_are_counted_seldom_and_the_count_tells_its_age() {
         "counting takes a hundredth of the time at most, not one in {took}"
     );
 }
+
+#[tokio::test]
+async fn minutes_are_kept_for_a_week_and_hours_for_four_hundred_days() {
+    let db = Database::new().await;
+    meddle(
+        &db,
+        "insert into engine.rollup (shard, step_minutes, start_at, queue, kind, state, connection, bucket, ended, sum_ms, most_ms) \
+         select 0, step, date_bin('1 hour', now(), 'epoch') - days * interval '1 day', 'q', 'a.b', 'completed', '', 0, 1, 1, 1 \
+         from (values (1, 6), (1, 8), (60, 8), (60, 399), (60, 401)) x (step, days)",
+    )
+    .await;
+
+    let options = WorkerOptions {
+        service: Duration::from_millis(10),
+        ..quick()
+    };
+    let worker = elsewhere(&db, done(), options).await;
+    until("old ones are gone", || async {
+        number(&db, "select count(*) from engine.rollup").await == 3
+    })
+    .await;
+    worker.stop().await;
+
+    let minutes = number(&db, "select count(*) from engine.rollup where step_minutes = 1 and start_at > now() - interval '7 days'").await;
+    let hours = number(&db, "select count(*) from engine.rollup where step_minutes = 60 and start_at > now() - interval '400 days'").await;
+    assert_eq!((minutes, hours), (1, 2));
+}

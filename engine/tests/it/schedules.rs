@@ -30,7 +30,7 @@ async fn declare(db: &Database, schedule: &Schedule) {
 }
 
 async fn ticks(db: &Database) -> Vec<TickView> {
-    let mut ticks = db.client().ticks("s", 500).await.unwrap();
+    let mut ticks = db.client().ticks("s", None, 500).await.unwrap().data;
     ticks.reverse();
     ticks
 }

@@ -134,13 +134,13 @@ async fn everything(database: &Database) -> String {
         .expect("companies");
     let (audit, tokens) = (
         client.audit(None, 100).await.expect("audit"),
-        client.tokens().await.expect("tokens"),
+        client.tokens(None, 500).await.expect("tokens"),
     );
     let mut pauses = Vec::new();
     for scope in [PauseScope::Queue, PauseScope::Kind, PauseScope::Schedule] {
         pauses.extend(client.pauses(scope).await.expect("pauses"));
     }
-    let ticks = client.ticks("nightly", 10).await.expect("ticks");
+    let ticks = client.ticks("nightly", None, 10).await.expect("ticks");
     format!("{states:?} {companies:?} {audit:?} {tokens:?} {pauses:?} {ticks:?}")
 }
 

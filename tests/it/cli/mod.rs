@@ -7,6 +7,8 @@ mod filters;
 pub(crate) mod flows;
 mod help;
 mod lists;
+mod logs;
+mod overview;
 
 use assert_cmd::Command;
 use engine::testing::Database;
