@@ -24,7 +24,9 @@ async fn a_flow_tells_how_far_it_is_and_goes_on_when_it_is_told() {
     let (_, flow) = front.get(&format!("/jobs/{id}/flow")).await;
     let (_, steps) = front.get(&format!("/jobs/{id}/steps?limit=1")).await;
     let (_, whole) = front.get(&format!("/jobs/{id}/steps?results=true")).await;
-    let strange = front.get(&format!("/jobs/{}/steps", uuid::Uuid::nil())).await;
+    let strange = front
+        .get(&format!("/jobs/{}/steps", uuid::Uuid::nil()))
+        .await;
     let dry = front
         .post(&format!("{path}?dry_run=true"), body.clone())
         .await;
