@@ -68,6 +68,16 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Where it listens, once it says so.
+    fn address(&self) -> String {
+        let log = self.log();
+        let rest = log.split("listening on http://").nth(1);
+        let rest = rest.expect("an address").chars();
+        rest.take_while(|c| !"\" \n".contains(*c)).collect()
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -173,23 +183,51 @@ async fn serve_migrates_answers_and_leaves_in_good_order() {
     })
     .await;
     eventually("it works", async || alive(&database).await == 1).await;
-    let address = service
-        .log()
-        .split("listening on http://")
-        .nth(1)
-        .map(|rest| {
-            rest.chars()
-                .take_while(|c| !"\" \n".contains(*c))
-                .collect::<String>()
-        });
     let http = reqwest::Client::builder()
         .timeout(Duration::from_secs(10))
         .build()
         .expect("a client");
-    let url = format!("http://{}/readyz", address.expect("an address"));
+    let url = format!("http://{}/readyz", service.address());
     let ready = http.get(url).send().await.expect("an answer");
     service.signal("-TERM");
 
     assert_eq!(ready.status(), 200);
+    assert_eq!(service.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn rules_for_breakers_are_read_again_without_a_restart() {
+    let database = crate::cli::database().await;
+    let words = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "127.0.0.1:0",
+    ];
+    let mut service = Service::start(&database, &words);
+    eventually("it listens", async || {
+        service.log().contains("listening on http://")
+    })
+    .await;
+    let token = crate::http::mint(database.client(), "reader", &["jobs:read"]).await;
+    let http = reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client");
+    let failures = async || -> serde_json::Value {
+        let url = format!("http://{}/api/v1/breakers", service.address());
+        let answer = http.get(url).bearer_auth(&token).send().await;
+        let text = answer.expect("an answer").text().await.expect("a body");
+        let body: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        body["rules"]["failures"].clone()
+    };
+    let before = failures().await;
+
+    service.write(&format!("{SCHEDULES}\n[breaker]\nfailures = 9\n"));
+    eventually("it follows", async || failures().await == 9).await;
+    service.signal("-TERM");
+
+    assert_eq!(before, 5);
     assert_eq!(service.exit_code().await, Some(0));
 }

@@ -127,7 +127,7 @@ impl Front {
     }
 }
 
-async fn mint(client: &Client, name: &str, scopes: &[&str]) -> String {
+pub(crate) async fn mint(client: &Client, name: &str, scopes: &[&str]) -> String {
     let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     let actor = Actor::new("test", "test");
     let minted = http::token::mint(client, name, &scopes, None, &actor)
