@@ -1,5 +1,6 @@
 //! `lockstep job`: look at jobs and act on them.
 
+mod act;
 pub(super) mod list;
 mod logs;
 mod signal;
@@ -9,15 +10,13 @@ mod why;
 
 use clap::{Args, Subcommand};
 use engine::{BulkAct, JobView, State};
-use serde_json::json;
 use uuid::Uuid;
 
-use super::bulk::{Many, Verb, act_on_many};
-use super::{dry, each, may};
 use crate::app::{App, Session};
-use crate::cli::Change;
 use crate::flows;
 use crate::output::{Exit, Fault};
+pub(super) use act::retry;
+use act::{Again, Which};
 pub(super) use view::Pairs;
 use view::Whole;
 
@@ -91,30 +90,6 @@ pub(crate) struct Show {
     id: Uuid,
 }
 
-/// Some jobs, or many.
-#[derive(Debug, Args)]
-pub(crate) struct Which {
-    #[command(flatten)]
-    many: Many,
-    #[command(flatten)]
-    change: Change,
-}
-
-/// Jobs and new args.
-#[derive(Debug, Args)]
-pub(crate) struct Again {
-    #[command(flatten)]
-    many: Many,
-    /// Other args, of one job: JSON, @file, or - for stdin
-    #[arg(long, value_name = "JSON")]
-    args: Option<String>,
-    /// A JSON merge patch (RFC 7396) for the args of many: JSON, @file, or - for stdin
-    #[arg(long, value_name = "JSON", conflicts_with = "args")]
-    patch: Option<String>,
-    #[command(flatten)]
-    change: Change,
-}
-
 /// Does it.
 pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
@@ -124,13 +99,13 @@ pub(crate) async fn run(app: &App, job: Job) -> anyhow::Result<Exit> {
         Job::Why(one) => why::run(app, &session, one.id).await,
         Job::Attempts(one) => attempts(app, &session, one.id).await,
         Job::Logs(it) => logs::run(app, &session, &it).await,
-        Job::Cancel(it) => cancel(app, &session, &it).await,
+        Job::Cancel(it) => act::cancel(app, &session, &it).await,
         Job::Steps(which) => steps::run(app, &session, which).await,
         Job::Signal(it) => signal::tell(app, &session, &it).await,
-        Job::Retry(it) => retry_those(app, &session, &it, BulkAct::Retry).await,
-        Job::RunNow(it) => retry_those(app, &session, &it, BulkAct::RunNow).await,
-        Job::Again(again) => self::again(app, &session, again).await,
-        Job::Delete(it) => delete(app, &session, &it).await,
+        Job::Retry(it) => act::retry_those(app, &session, &it, BulkAct::Retry).await,
+        Job::RunNow(it) => act::retry_those(app, &session, &it, BulkAct::RunNow).await,
+        Job::Again(again) => act::again(app, &session, again).await,
+        Job::Delete(it) => act::delete(app, &session, &it).await,
     };
     session.close().await?;
     exit
@@ -195,158 +170,6 @@ async fn attempts(app: &App, session: &Session, id: Uuid) -> anyhow::Result<Exit
     let attempts = session.client.attempts(id).await?;
     app.out.list(&attempts, "No attempts yet.")?;
     Ok(Exit::Ok)
-}
-
-async fn cancel(app: &App, session: &Session, it: &Which) -> anyhow::Result<Exit> {
-    let Which { many, change } = it;
-    if !many.by_ids()? {
-        let verb = Verb::new(BulkAct::Cancel, "cancel");
-        return act_on_many(app, session, many, verb, change).await;
-    }
-    let reason = change
-        .reason
-        .as_deref()
-        .unwrap_or("cancelled at the command line");
-    each(app, &many.ids, async |id| {
-        let job = found(session, id).await?;
-        if dry(
-            app,
-            change,
-            &format!("cancel {} job {id} of {}", job.state, job.kind),
-        )? {
-            return Ok(());
-        }
-        let state = session.client.cancel(id, &app.actor(), reason).await?;
-        let words = match state {
-            State::Running => {
-                format!("Asked job {id} to stop. See how it ends: lockstep job show {id}")
-            }
-            _ => format!("Cancelled job {id}. Let it try on: lockstep job retry {id}"),
-        };
-        app.out
-            .done(&words, &id.to_string(), &json!({"id": id, "state": state}))?;
-        Ok(())
-    })
-    .await
-}
-
-async fn retry_those(
-    app: &App,
-    session: &Session,
-    it: &Which,
-    act: BulkAct,
-) -> anyhow::Result<Exit> {
-    let Which { many, change } = it;
-    if many.by_ids()? {
-        return retry(app, session, &many.ids, change).await;
-    }
-    let word = match act {
-        BulkAct::RunNow => "run at once",
-        _ => "retry",
-    };
-    act_on_many(app, session, many, Verb::new(act, word), change).await
-}
-
-/// Lets jobs try on.
-pub(super) async fn retry(
-    app: &App,
-    session: &Session,
-    ids: &[Uuid],
-    change: &Change,
-) -> anyhow::Result<Exit> {
-    each(app, ids, async |id| {
-        let job = found(session, id).await?;
-        if dry(
-            app,
-            change,
-            &format!("retry {} job {id} of {}", job.label, job.kind),
-        )? {
-            return Ok(());
-        }
-        session.client.retry(id, &app.actor_of(change)).await?;
-        let words = format!("Job {id} tries on now. See how: lockstep job show {id}");
-        app.out.done(
-            &words,
-            &id.to_string(),
-            &json!({"id": id, "state": "available"}),
-        )?;
-        Ok(())
-    })
-    .await
-}
-
-async fn again(app: &App, session: &Session, again: Again) -> anyhow::Result<Exit> {
-    let read = |text: &Option<String>| text.as_deref().map(super::enqueue::args).transpose();
-    let (args, patch) = (read(&again.args)?, read(&again.patch)?);
-    let by_ids = again.many.by_ids()?;
-    let id = match again.many.ids.as_slice() {
-        [id] if patch.is_none() => *id,
-        [] if args.is_none() && !by_ids => {
-            let verb = Verb {
-                patch,
-                ..Verb::new(BulkAct::RunAgain, "run again")
-            };
-            return act_on_many(app, session, &again.many, verb, &again.change).await;
-        }
-        _ => {
-            let what = "--args is for one job by its id, --patch for many by a filter";
-            return Err(Fault::new(Exit::Usage, what)
-                .fix("lockstep job again --filter 'id:…,…' --patch JSON")
-                .into());
-        }
-    };
-    let job = found(session, id).await?;
-    let with = if args.is_some() {
-        "other args"
-    } else {
-        "the same args"
-    };
-    if dry(
-        app,
-        &again.change,
-        &format!("run {} job {} again with {with}", job.kind, job.id),
-    )? {
-        return Ok(Exit::Ok);
-    }
-    let made = session
-        .client
-        .run_again(id, args, &app.actor_of(&again.change))
-        .await?;
-    let words = format!(
-        "Enqueued job {} with {with}. See how it goes: lockstep job show {}",
-        made.id, made.id
-    );
-    app.out.done(&words, &made.id.to_string(), &json!(made))?;
-    Ok(Exit::Ok)
-}
-
-async fn delete(app: &App, session: &Session, it: &Which) -> anyhow::Result<Exit> {
-    let Which { many, change } = it;
-    if !many.by_ids()? {
-        let verb = Verb::new(BulkAct::Delete, "delete for good");
-        return act_on_many(app, session, many, verb, change).await;
-    }
-    let what = match many.ids.as_slice() {
-        [one] => format!("delete job {one} for good"),
-        all => format!("delete {} jobs for good", all.len()),
-    };
-    for id in &many.ids {
-        found(session, *id).await?;
-    }
-    if !may(app, change, &what)? {
-        return Ok(Exit::Ok);
-    }
-    each(app, &many.ids, async |id| {
-        let actor = app.actor_of(change);
-        session.client.delete(id, &actor).await?;
-        app.out.done(
-            &format!("Deleted job {id}."),
-            &id.to_string(),
-            &json!({"id": id, "deleted": true}),
-        )?;
-        Ok(())
-    })
-    .await
 }
 
 /// A fault for a job that is not what a command is for.

@@ -39,18 +39,23 @@ begun as (
         case when not unique_until_claim then unique_key end,
         partition_key, batch_id
     from taken
+),
+passed as materialized (
+    -- In the order in which a bulk enqueue locks keys.
+    select engine.pass_key(shard, kind, unique_key, id)::text as key
+    from (select * from taken where unique_until_claim order by kind, unique_key) let_go
 )
 select
     b.*,
     exists (
         select from engine.pending where shard = $1 and queue = $2 and due and partition_key > ''
-    ) as saw_keys
+    ) as saw_keys,
+    (select count(key) from passed) as passed
 from (select) always
 left join (
     select
         t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts, t.rank_at,
-        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context,
-        case when t.unique_until_claim then engine.pass_key(t.shard, t.kind, t.unique_key, t.id)::text end as passed
+        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context
     from taken t
     cross join lateral (
         -- `offset 0` keeps this a probe of the primary key for each row.
