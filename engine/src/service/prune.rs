@@ -31,7 +31,7 @@ async fn round(service: &Service) -> Result<()> {
         while log::prune(&mut conn, keep).await? > 0 && !service.stop.is_cancelled() {}
     }
     // Also what was enqueued while its kind was being registered.
-    partition::put_in_order(&mut conn, 1_000).await?;
+    partition::put_in_place(&mut conn, 1_000).await?;
     prune::prune_keys(&mut conn).await?;
     prune::prune_workers(&mut conn).await?;
     put_off::prune(&mut conn, 1_000).await?;

@@ -30,7 +30,7 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .execute(&mut *conn)
             .await?;
     }
-    while partition::put_in_order(conn, PUT_AT_ONCE).await? {}
+    while partition::put_in_place(conn, PUT_AT_ONCE).await? {}
     Ok(())
 }
 

@@ -31,12 +31,13 @@ moved as materialized (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts, unique_key,
-        partition_key, batch_id, rank_at, ordered
+        partition_key, batch_id, rank_at, ordered, limited
     )
     select
         shard, id, kind, queue, false, priority, next_run_at, attempt, failed, crashes, max_attempts, unique_key,
         partition_key, batch_id, next_run_at + priority * interval '1 minute',
-        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null),
+        kind = any(array(select name from engine.kind where limited))
     from moved
 ),
 streak as materialized (

@@ -141,7 +141,15 @@ async fn the_claim_does_not_scan_the_table() {
 
         let claimed = plans::explain(&db, plans::CLAIM).await;
 
-        claimed.reads_only(&["pending_ready", "pending_fair", "job_pkey"], told.name);
+        claimed.reads_only(
+            &[
+                "pending_ready",
+                "pending_fair",
+                "pending_limited",
+                "job_pkey",
+            ],
+            told.name,
+        );
         assert!(
             claimed.pages < 400,
             "{}: {} pages for twenty jobs",

@@ -22,6 +22,7 @@ mod enqueue_together;
 mod fence;
 mod flows;
 mod groups;
+mod limited;
 mod limits;
 mod lists;
 mod locks;

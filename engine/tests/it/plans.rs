@@ -84,10 +84,10 @@ async fn analyze(db: &Database) {
 
 /// A statement as workers send it, with what they ask for.
 pub(crate) struct Hot {
-    sql: &'static str,
-    types: &'static str,
+    pub(crate) sql: &'static str,
+    pub(crate) types: &'static str,
     /// `IDS` stands for two hundred that run.
-    args: &'static str,
+    pub(crate) args: &'static str,
 }
 
 /// Twenty jobs.
@@ -98,11 +98,11 @@ pub(crate) const CLAIM: Hot = Hot {
 };
 
 /// Twenty jobs that have no key, after those that were claimed before.
-const CLAIM_PLAIN: Hot = Hot {
+pub(crate) const CLAIM_PLAIN: Hot = Hot {
     sql: include_str!("../../src/store/claim_plain.sql"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid",
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean",
     args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
-           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000'",
+           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000', true",
 };
 
 /// Two hundred attempts that are done.
@@ -140,7 +140,7 @@ const PROMOTE: Hot = Hot {
 
 /// What a statement did when it was run.
 pub(crate) struct Explained {
-    plan: String,
+    pub(crate) plan: String,
     /// Pages it touched, one as often as it was touched.
     pub(crate) pages: u64,
 }
@@ -233,7 +233,12 @@ fn pages(line: &str) -> Option<u64> {
 /// Each with the indexes it may read by and the pages it may touch: for each of two hundred rows an
 /// index's depth, the row, and what is written.
 fn hot_statements() -> Vec<(&'static str, Hot, Vec<&'static str>, u64)> {
-    let claims = vec!["pending_ready", "pending_fair", "job_pkey"];
+    let claims = vec![
+        "pending_ready",
+        "pending_fair",
+        "pending_limited",
+        "job_pkey",
+    ];
     vec![
         ("claim", CLAIM, claims.clone(), 400),
         ("plain claim", CLAIM_PLAIN, claims, 400),
