@@ -254,7 +254,7 @@ impl Client {
 
     /// How long until a chunk is due.
     pub(crate) async fn next_bulk(&self) -> Result<Option<Duration>> {
-        store::next_due(&mut *self.pool.acquire().await?).await
+        store::next_due(&mut *self.singles.acquire().await?).await
     }
 
     fn ring_bulk(&self) {

@@ -260,7 +260,7 @@ impl Client {
     pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
         let mut told = 0;
         loop {
-            let mut conn = self.pool.acquire().await?;
+            let mut conn = self.singles.acquire().await?;
             let Some(id) = batch::abandoned(&mut conn).await? else {
                 return Ok(told);
             };

@@ -95,6 +95,11 @@ impl Client {
         &self.pool
     }
 
+    /// For looks of one statement, whose connections are not asked how they come back.
+    pub(crate) fn singles(&self) -> &PgPool {
+        &self.singles
+    }
+
     /// The same client with other rules for breakers. All processes of a fleet should have the same.
     #[must_use]
     pub fn with_breaker_rules(self, rules: BreakerRules) -> Client {
