@@ -78,7 +78,7 @@ async fn jobs_follow_the_limits_of_their_kind_as_they_come_and_go() {
         ..Limits::default()
     };
     for (then, now, before) in [
-        (Limits::default(), some.clone(), 0),
+        (Limits::default(), some, 0),
         (some, Limits::default(), 20),
     ] {
         let db = Database::new().await;
