@@ -92,6 +92,15 @@ pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Page<Com
     Ok(Page::of(rows, limit, |company| Cursor::of(company.id)))
 }
 
+/// Invents companies with five zones each, for measurements of reading.
+///
+/// # Errors
+/// [`Error::Database`].
+#[doc(hidden)]
+pub async fn seed_for_bench(pool: &PgPool, companies: u32) -> Result<(), Error> {
+    store::seed::seed(&mut *pool.acquire().await?, companies.into()).await
+}
+
 /// One company, if there is such.
 pub async fn get(pool: &PgPool, id: i64) -> Result<Option<Company>, Error> {
     store::company::get(&mut *pool.acquire().await?, id).await
