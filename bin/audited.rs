@@ -36,6 +36,22 @@ pub(crate) struct Told {
 }
 
 impl Asked {
+    /// Tells the trail, if there is something to tell, and ends the transaction: for good, or taken back.
+    async fn conclude(
+        &self,
+        mut tx: Transaction<'_, Postgres>,
+        told: Option<Told>,
+    ) -> engine::Result<()> {
+        if let Some(told) = told {
+            self.tell(&mut tx, told).await?;
+        }
+        match self.dry_run {
+            true => tx.rollback().await?,
+            false => tx.commit().await?,
+        }
+        Ok(())
+    }
+
     async fn tell(&self, conn: &mut PgConnection, mut told: Told) -> engine::Result<()> {
         if let Some((name, text)) = &self.aside {
             told.detail[*name] = Value::from(text.as_str());
@@ -46,14 +62,6 @@ impl Asked {
             detail,
         } = told;
         Client::record_audit_in(conn, &self.by, action, &target, Some(detail)).await
-    }
-
-    /// Ends the transaction: for good, or taken back.
-    async fn conclude(&self, tx: Transaction<'_, Postgres>) -> sqlx::Result<()> {
-        match self.dry_run {
-            true => tx.rollback().await,
-            false => tx.commit().await,
-        }
     }
 }
 
@@ -96,10 +104,7 @@ async fn enqueue_once(
 ) -> engine::Result<Vec<Enqueued>> {
     let mut tx = client.pool().begin().await?;
     let enqueued = client.enqueue_in(&mut tx, jobs).await?;
-    if let Some(told) = told(&enqueued) {
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    asked.conclude(tx, told(&enqueued)).await?;
     Ok(enqueued)
 }
 
@@ -133,15 +138,12 @@ async fn enqueue_batch_once(
     let mut tx = client.pool().begin().await?;
     let (jobs, finaliser) = (jobs.to_vec(), finaliser.clone());
     let batch = client.enqueue_batch_in(&mut tx, jobs, finaliser).await?;
-    if is_new {
-        let told = Told {
-            action: "batch.enqueue",
-            target: batch.owner_id.to_string(),
-            detail: json!({"batch": batch.id, "jobs": batch.total}),
-        };
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    let told = is_new.then(|| Told {
+        action: "batch.enqueue",
+        target: batch.owner_id.to_string(),
+        detail: json!({"batch": batch.id, "jobs": batch.total}),
+    });
+    asked.conclude(tx, told).await?;
     Ok((batch, is_new))
 }
 
@@ -172,10 +174,7 @@ async fn enqueue_chain_once(
 ) -> engine::Result<Vec<Enqueued>> {
     let mut tx = client.pool().begin().await?;
     let enqueued = client.enqueue_chain_in(&mut tx, jobs.to_vec()).await?;
-    if let Some(told) = told(&enqueued) {
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    asked.conclude(tx, told(&enqueued)).await?;
     Ok(enqueued)
 }
 
@@ -194,15 +193,12 @@ pub(crate) async fn signal(
     let told = client
         .signal_in(&mut tx, job_id, what, &asked.by.name)
         .await?;
-    if told == engine::Told::Sent {
-        let told = Told {
-            action: "job.signal",
-            target: job_id.to_string(),
-            detail: json!({"signal": name}),
-        };
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    let of_it = (told == engine::Told::Sent).then(|| Told {
+        action: "job.signal",
+        target: job_id.to_string(),
+        detail: json!({"signal": name}),
+    });
+    asked.conclude(tx, of_it).await?;
     Ok(told)
 }
 
@@ -223,8 +219,7 @@ pub(crate) async fn skip_dead(
         target: key.to_owned(),
         detail: json!({"skipped": job_id, "reason": reason}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(job_id)
 }
 
@@ -252,8 +247,7 @@ pub(crate) async fn create_company(
         target: made.id.to_string(),
         detail: json!({"name": made.name}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(made)
 }
 
@@ -274,8 +268,7 @@ pub(crate) async fn update_company(
         target: id.to_string(),
         detail: json!({"changes": patch}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(changed)
 }
 
@@ -295,7 +288,6 @@ pub(crate) async fn delete_company(
         target: id.to_string(),
         detail: json!({"name": gone.name}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(gone)
 }

@@ -21,6 +21,9 @@ pub(crate) enum Db {
     #[command(before_help = "Examples:\n  psql \"$(lockstep db url)\"")]
     Url,
     /// Open psql on the database
+    #[command(
+        before_help = "Examples:\n  lockstep db shell\n  lockstep db shell -- -c 'select count(*) from engine.job'"
+    )]
     Shell(Shell),
     /// Write a backup with pg_dump, in its custom format
     #[command(

@@ -15,7 +15,10 @@ use crate::output::{Exit, Row, instant, short};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Kind {
     /// List kinds with their policies and whether they are paused
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep kind list -o json",
+        visible_alias = "ls"
+    )]
     List,
     /// Claim none of a kind's jobs, on every node; what runs goes on
     #[command(
@@ -23,6 +26,7 @@ pub(crate) enum Kind {
     )]
     Pause(Named),
     /// Claim its jobs again
+    #[command(before_help = "Examples:\n  lockstep kind resume soundtrack.sync_zones")]
     Resume(Named),
 }
 

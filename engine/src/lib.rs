@@ -46,7 +46,7 @@ pub use bulk::{
     BulkAct, BulkCause, BulkKind, BulkPreview, BulkResult, BulkState, BulkView, Canary,
     DEFAULT_CHUNK, FASTEST_RATE, LARGEST_CANARY, LARGEST_CHUNK, LONGEST_CANARY_WAIT, NewBulk,
 };
-pub use client::{Client, LONGEST_CHAIN, Seed};
+pub use client::{Client, LONGEST_CHAIN, SEEDED_SCHEDULE, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
 pub use cursor::{BadCursor, Cursor};

@@ -50,8 +50,8 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
 pub(super) async fn seed(session: &Session, simulator: &Simulator) -> anyhow::Result<usize> {
     let pool = &session.env.pool;
     let there = company::list(pool, &company::Filter::default(), 500).await?;
-    if !there.is_empty() {
-        return Ok(there.len());
+    if !there.data.is_empty() {
+        return Ok(there.data.len());
     }
     let accounts = simulator.truth().accounts;
     let mut tx = pool.begin().await?;

@@ -63,11 +63,13 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// How many rows, and behind which place.
-    fn read<K: FromStr>(&self) -> Result<(u16, Option<K>), Problem> {
+    /// How many rows of the list at `path`, and behind which place.
+    fn read<K: FromStr>(&self, path: &str) -> Result<(u16, Option<K>), Problem> {
         let limit = page::check_limit(self.limit)?;
         let cursor = self.cursor.as_deref();
-        let before = cursor.map(|cursor| page::open(cursor, &[])).transpose()?;
+        let before = cursor
+            .map(|cursor| page::open(path, cursor, &[]))
+            .transpose()?;
         Ok((limit, before))
     }
 }

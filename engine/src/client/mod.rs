@@ -31,7 +31,7 @@ use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
 
-pub use seed::Seed;
+pub use seed::{SEEDED_SCHEDULE, Seed};
 use together::Together;
 
 /// A handle on the engine's database.

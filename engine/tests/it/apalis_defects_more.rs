@@ -83,8 +83,8 @@ async fn a_graceful_stop_waits_for_what_runs_and_writes_it_all() {
 
     let id = worker.id();
     let stopping = tokio::spawn(worker.stop());
-    // Longer than a lease, so that leases must be renewed while it leaves.
-    tokio::time::sleep(quick().lease + Duration::from_millis(500)).await;
+    // Leases must be renewed while it leaves.
+    outlive_leases(&db).await;
     gate.open(20);
     stopping.await.unwrap();
 
@@ -242,9 +242,12 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         .enqueue(act("x").idempotency_key("old", hour))
         .await
         .unwrap();
-    until("all have ended", || async {
-        number(&db, "select count(*) from engine.ended").await == 4
-    })
+    until_count(
+        &db,
+        "all have ended",
+        "select count(*) from engine.ended",
+        4,
+    )
     .await;
     first.stop().await;
     meddle(
@@ -271,17 +274,26 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         ..quick()
     };
     let worker = run_worker(db.client(), registry, tidy);
-    until("old jobs are gone", || async {
-        number(&db, "select count(*) from engine.job").await == 2
-    })
+    until_count(
+        &db,
+        "old jobs are gone",
+        "select count(*) from engine.job",
+        2,
+    )
     .await;
-    until("old keys are gone", || async {
-        number(&db, "select count(*) from engine.key").await == 0
-    })
+    until_count(
+        &db,
+        "old keys are gone",
+        "select count(*) from engine.key",
+        0,
+    )
     .await;
-    until("old workers are gone", || async {
-        number(&db, "select count(*) from engine.worker").await == 1
-    })
+    until_count(
+        &db,
+        "old workers are gone",
+        "select count(*) from engine.worker",
+        1,
+    )
     .await;
 
     assert_eq!(job(db.client(), old[0]).await.state, State::Dead);

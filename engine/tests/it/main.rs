@@ -34,6 +34,7 @@ mod plans;
 mod proxy;
 mod put_off;
 mod rollups;
+mod safe_claims;
 mod schedules;
 mod step_pages;
 mod support;

@@ -6,6 +6,7 @@ pub(crate) mod migrate;
 pub(crate) mod page;
 pub(crate) mod quarantine;
 pub(crate) mod run;
+pub(crate) mod seed;
 pub(crate) mod sweep;
 pub(crate) mod zone;
 

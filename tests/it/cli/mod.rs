@@ -9,6 +9,7 @@ mod help;
 mod lists;
 mod logs;
 mod overview;
+mod pages;
 
 use assert_cmd::Command;
 use engine::testing::Database;

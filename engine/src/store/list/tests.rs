@@ -12,6 +12,7 @@ async fn full() -> Database {
         finished: 24_000,
         dead: 500,
         future: 500,
+        ..Seed::default()
     };
     db.client().seed_for_bench(seed).await.unwrap();
     db
