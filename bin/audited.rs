@@ -4,7 +4,7 @@
 //! Await what is here to its end. sqlx may hand a connection with an open transaction back to the pool
 //! when a future is dropped: HTTP requests run in tasks of their own, commands in `main`.
 
-use engine::{Actor, Batch, Client, Enqueued, Error, NewJob};
+use engine::{Actor, Batch, Client, Enqueued, Error, NewJob, Pruned, Retention};
 use jobs::company::{self, Company, NewCompany, Patch};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -221,6 +221,37 @@ pub(crate) async fn skip_dead(
     };
     asked.conclude(tx, Some(told)).await?;
     Ok(job_id)
+}
+
+/// Deletes what has expired. It takes many transactions, so that the trail tells of its beginning, and of its
+/// end with what went. A dry run is [`Client::prune_preview`].
+///
+/// # Errors
+/// Those of [`Client::prune`].
+pub(crate) async fn prune(
+    client: &Client,
+    keep: Retention,
+    reason: Option<&str>,
+    asked: &Asked,
+) -> engine::Result<Pruned> {
+    if asked.dry_run {
+        return client.prune_preview(keep).await;
+    }
+    let told = |detail| Told {
+        action: "history.prune",
+        target: "history".to_owned(),
+        detail,
+    };
+    let mut conn = client.pool().acquire().await?;
+    let mut begun = json!({"state": "begun"});
+    if let Some(reason) = reason {
+        begun["reason"] = Value::from(reason);
+    }
+    asked.tell(&mut conn, told(begun)).await?;
+    let pruned = client.prune(keep).await?;
+    let gone = json!({"state": "ended", "eras": pruned.emptied, "rows": pruned.rows});
+    asked.tell(&mut conn, told(gone)).await?;
+    Ok(pruned)
 }
 
 /// A deadlock, or rows that changed under the transaction: class 40 of Postgres.

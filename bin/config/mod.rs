@@ -10,6 +10,7 @@ mod places;
 mod policy;
 mod problem;
 mod remotes;
+mod retention;
 mod schedules;
 mod section;
 pub(crate) mod suggest;

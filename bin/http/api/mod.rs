@@ -12,6 +12,7 @@ mod check;
 mod company;
 mod dead;
 mod enqueue;
+mod era;
 mod flow;
 mod job;
 mod kind;
@@ -162,6 +163,8 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(breaker::resume))
         .routes(routes!(budget::list))
         .routes(routes!(budget::show, budget::set))
+        .routes(routes!(era::list))
+        .routes(routes!(era::prune))
 }
 
 /// The two paths of the replaced system end in a slash. Whoever leaves it out means the same.

@@ -8,6 +8,7 @@ mod enqueue;
 mod flow;
 mod overview;
 mod partition;
+mod prune;
 mod read;
 pub(crate) mod schedule;
 mod seed;

@@ -41,10 +41,10 @@ put_back as (
     from moved
 ),
 streak as materialized (
-    select m.id, a.row
+    select m.id, a.row, a.attempt
     from moved m
     cross join lateral (
-        select ctid as row, outcome
+        select ctid as row, attempt, outcome
         from engine.attempt
         where shard = $1 and job_id = m.id
         order by attempt desc
@@ -60,7 +60,9 @@ longer as (
         attempt = m.attempt, worker_id = m.worker_id, ended_at = now(), code = m.code, error = m.error,
         next_run_at = m.next_run_at, times = coalesce(a.times, 1) + 1
     from moved m
-    where a.ctid = any(array(select row from streak)) and a.shard = $1 and a.job_id = m.id
+    join streak s on s.id = m.id
+    -- An address is one of each era: the number makes it this row.
+    where a.ctid = any(array(select row from streak)) and a.shard = $1 and a.job_id = m.id and a.attempt = s.attempt
 ),
 begun as (
     insert into engine.attempt (

@@ -29,5 +29,6 @@ select
     j.partition_key is not null and exists (select from engine.kind k where k.name = r.kind and k.partition_order is not null),
     r.kind = any(array(select name from engine.kind where limited))
 from reopened r
-join engine.job j on j.shard = r.shard and j.id = r.id
+-- By what is asked for, so that the plan names one era.
+join engine.job j on j.shard = $1 and j.id = $2
 returning kind, queue, unique_key, batch_id, (select state::text from reopened) as was

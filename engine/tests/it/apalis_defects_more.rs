@@ -6,6 +6,7 @@ use engine::testing::{Database, run_worker};
 use engine::{Again, Failure, NewJob, Outcome, Retention, State, WorkerOptions};
 use tokio::time::Instant;
 
+use crate::eras::{made_by_hand, old_id, ten_days_old};
 use crate::plans;
 use crate::support::*;
 
@@ -217,7 +218,8 @@ async fn a_late_worker_cannot_settle_a_rescued_job_and_is_counted() {
 /// No. 13: the table grew until somebody deleted by hand.
 #[tokio::test]
 async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
-    let db = Database::new().await;
+    let db = ten_days_old().await;
+    made_by_hand(&db).await;
     let hour = Duration::from_secs(3600);
     let keep = Retention {
         completed: Some(hour),
@@ -234,12 +236,17 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
     });
     let first = run_worker(db.client(), registry.clone(), quick());
     let mut old = Vec::new();
-    for name in ["dead", "cancelled", "completed"] {
-        old.push(db.client().enqueue(act(name)).await.unwrap().id);
+    for (name, n) in [("dead", 1), ("cancelled", 2), ("completed", 3)] {
+        let job = act(name).with_id(old_id(&db, n).await);
+        old.push(db.client().enqueue(job).await.unwrap().id);
         ended(db.client(), old[old.len() - 1]).await;
     }
     db.client()
-        .enqueue(act("x").idempotency_key("old", hour))
+        .enqueue(
+            act("x")
+                .with_id(old_id(&db, 4).await)
+                .idempotency_key("old", hour),
+        )
         .await
         .unwrap();
     until_count(

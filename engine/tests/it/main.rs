@@ -19,6 +19,8 @@ mod crash;
 mod enqueue;
 mod enqueue_sql;
 mod enqueue_together;
+mod eras;
+mod eras_more;
 mod fence;
 mod flows;
 mod groups;

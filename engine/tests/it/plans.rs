@@ -4,6 +4,7 @@
 use engine::testing::{Database, hot_settings};
 use sqlx::postgres::PgConnection;
 
+use crate::eras::ten_days_old;
 use crate::support::*;
 
 /// What the planner was told last, before the tables came to be as they are.
@@ -169,6 +170,24 @@ impl Explained {
     }
 }
 
+impl Explained {
+    /// Fails unless of the tables of eras one was looked at, by their indexes of this name.
+    pub(crate) fn looks_into_one_era(&self, index: &str, case: &str) {
+        let probes = self
+            .plan
+            .lines()
+            .filter(|line| line.contains(&format!(" using {index} ")));
+        let (never, run): (Vec<&str>, Vec<&str>) =
+            probes.partition(|line| line.contains("never executed"));
+        assert_eq!(run.len(), 1, "{case}:\n{}", self.plan);
+        assert!(
+            never.len() > 1,
+            "{case}: there is but one era\n{}",
+            self.plan
+        );
+    }
+}
+
 /// A worker's session with a hot statement in it that has been planned and run once.
 async fn session(db: &Database, hot: &Hot) -> PgConnection {
     let mut statements = String::new();
@@ -202,9 +221,19 @@ async fn explain_in(conn: &mut PgConnection, hot: &Hot) -> Explained {
     sqlx::raw_sql("rollback").execute(conn).await.unwrap();
     let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
     Explained {
-        plan: lines.join("\n"),
+        plan: undivided(&lines.join("\n")),
         pages,
     }
+}
+
+/// A plan in which the tables of eras, and their indexes, are called as the table that they divide.
+fn undivided(plan: &str) -> String {
+    let mut plain = plan.replace("_past", "").replace("_other", "");
+    // `job_20261121_13_pkey`
+    while let Some(at) = plain.find("_20") {
+        plain.replace_range(at..at + "_20261121_13".len(), "");
+    }
+    plain
 }
 
 /// The same in a session of its own.
@@ -307,5 +336,17 @@ async fn plans_that_were_made_while_the_tables_were_empty_are_good_when_they_are
                 done.plan
             );
         }
+    }
+}
+
+/// The plan names the tables of all eras; which of them is opened for a job follows from its id as it is claimed.
+#[tokio::test]
+async fn a_claim_looks_for_its_jobs_in_their_own_era() {
+    let db = ten_days_old().await;
+    fill(&db, &MISLED[0]).await;
+    for (name, hot) in [("claim", CLAIM), ("plain claim", CLAIM_PLAIN)] {
+        let done = explain(&db, hot).await;
+
+        done.looks_into_one_era("job_pkey", name);
     }
 }

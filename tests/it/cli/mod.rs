@@ -2,6 +2,7 @@
 
 mod bulk;
 mod change;
+pub(crate) mod eras;
 mod errors;
 mod filters;
 pub(crate) mod flows;

@@ -6,6 +6,7 @@ mod bulk;
 mod companies;
 mod document;
 mod dry;
+mod eras;
 mod flows;
 mod health;
 mod input;
