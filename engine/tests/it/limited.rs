@@ -77,10 +77,7 @@ async fn jobs_follow_the_limits_of_their_kind_as_they_come_and_go() {
         per_partition: Some(2),
         ..Limits::default()
     };
-    for (then, now, before) in [
-        (Limits::default(), some, 0),
-        (some, Limits::default(), 20),
-    ] {
+    for (then, now, before) in [(Limits::default(), some, 0), (some, Limits::default(), 20)] {
         let db = Database::new().await;
         run_worker(db.client(), registry(then), quick())
             .stop()
