@@ -33,6 +33,7 @@ pub(crate) enum Db {
     )]
     Backup(Backup),
     /// List the eras of history: how much each holds, what would stay of it, and when it goes
+    #[command(before_help = "Examples:\n  lockstep db eras\n  lockstep db eras -o json")]
     Eras,
     /// Delete now what has expired, as workers do every minute and a half
     #[command(
