@@ -57,14 +57,19 @@ begin
         return;
     end if;
     if p_partition_running is not null then
-        select array_agg(k.key) into keys
-        from unnest(p_keys) k (key)
-        where
-            exists (
+        -- Lateral and with a limit: of the same as `exists` Postgres makes a join that reads all of the kind.
+        select array_agg(w.key) into keys
+        from (
+            select k.key
+            from unnest(p_keys) k (key)
+            cross join lateral (
                 select from engine.pending r
                 where r.shard = p_shard and r.queue = p_queue and r.due and r.limited and r.partition_key = k.key and r.kind = p_kind
-            )
-            and pg_try_advisory_xact_lock(hashtextextended('engine partition ' || k.key, p_shard));
+                limit 1
+            ) waits
+            offset 0
+        ) w
+        where pg_try_advisory_xact_lock(hashtextextended('engine partition ' || w.key, p_shard));
     else
         keys := p_keys;
     end if;
@@ -107,7 +112,8 @@ begin
             select r.ctid, r.rank_at, r.id from engine.pending r
             where r.shard = p_shard and r.queue = p_queue and r.due and r.limited and r.partition_key = k.key and r.kind = p_kind
             order by r.rank_at, r.id
-            limit greatest(c.room, 0)
+            -- Its share, as what is locked and not taken was in vain; what is left comes with the next claim.
+            limit least(greatest(c.room, 0), 1 + free / cardinality(keys))
             for update skip locked
         ) q
     ) p

@@ -3,7 +3,7 @@
 -- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
 -- none waits for another's backlog. The first of each comes before any second. Those without a key are as
 -- one key, the first of each round ($13): no more keys are looked at than there are slots for, so that
--- none loses its turn. Kinds with limits have an index of their own, and admit says which of their jobs may run.
+-- none loses its turn, nor than a fourth of many slots, since a key costs as much as a job. Kinds with limits have an index of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
@@ -13,7 +13,7 @@ with recursive allowed as materialized (
 ),
 turn as materialized (
     select
-        $4 - ($13 and (u.limited or exists (
+        greatest(least($4, 20), $4 / 4) - ($13 and (u.limited or exists (
             select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null and not limited
         )))::integer as keys,
         u.limited
@@ -74,7 +74,7 @@ candidate as (
             shard = $1 and queue = $2 and due and partition_key is null and not limited and $13
             and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
-        limit $4
+        limit 1 + $4 / ((select keys from parts) + 1)
         for update skip locked
     ) p
     union all
@@ -87,7 +87,7 @@ candidate as (
             shard = $1 and queue = $2 and due and partition_key = part.key and not limited
             and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
-        limit greatest(1, $4 / (select keys from parts))
+        limit 1 + $4 / (select keys from parts)
         for update skip locked
     ) p
     where part.key is not null and part.nth <= (select keys from turn)

@@ -100,7 +100,7 @@ impl Worker {
         let mut askers = JoinSet::new();
         let mut keepers = JoinSet::new();
         let (mut settlers, mut runtimes) = (JoinSet::new(), JoinSet::new());
-        let settlements = self.spawn_settler(&mut settlers, &hot);
+        let settlements = self.spawn_settler(&mut settlers, &hot, running.clone());
         let work = self.spawn_runtime(&mut runtimes, settlements.clone(), running.clone());
         let claims = claim_pool(self.client.pool(), self.options.queues.len());
         for claimer in self.claimers(&running, (&claims, &hot), &settlements) {
@@ -189,7 +189,12 @@ impl Worker {
         }
     }
 
-    fn spawn_settler(&self, tasks: &mut JoinSet<()>, hot: &PgPool) -> mpsc::Sender<Settlement> {
+    fn spawn_settler(
+        &self,
+        tasks: &mut JoinSet<()>,
+        hot: &PgPool,
+        running: Arc<Running>,
+    ) -> mpsc::Sender<Settlement> {
         let (sender, inbox) = mpsc::channel(settle::BACKLOG);
         let settler = settle::Settler {
             client: self.client.clone(),
@@ -198,6 +203,7 @@ impl Worker {
             worker_id: self.id,
             lease: self.options.lease,
             counts: self.counts.clone(),
+            running,
         };
         tasks.spawn(settler.run(inbox));
         sender

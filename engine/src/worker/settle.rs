@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::claim::outage_pause;
+use super::running::Running;
 use crate::store::settle::{Settled, Settlement, settle, settled_before};
 use crate::{Client, Entropy, Result, State};
 
@@ -75,6 +76,7 @@ pub(crate) struct Settler {
     pub(crate) worker_id: Uuid,
     pub(crate) lease: Duration,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) running: Arc<Running>,
 }
 
 impl Settler {
@@ -82,7 +84,7 @@ impl Settler {
     pub(crate) async fn run(self, mut inbox: mpsc::Receiver<Settlement>) {
         let mut batch = Vec::with_capacity(LARGEST_BATCH);
         while inbox.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
-            if batch.len() < LARGEST_BATCH / 4 && !inbox.is_closed() {
+            if self.is_worth_waiting(batch.len()) && !inbox.is_closed() {
                 tokio::time::sleep(GATHER).await;
                 while batch.len() < LARGEST_BATCH {
                     match inbox.try_recv() {
@@ -94,6 +96,12 @@ impl Settler {
             self.write(&batch).await;
             batch.clear();
         }
+    }
+
+    /// More may come in a moment, and one statement for many costs little more than for one. An attempt is
+    /// among those that run until just after it came in here.
+    fn is_worth_waiting(&self, gathered: usize) -> bool {
+        gathered < LARGEST_BATCH / 4 && self.running.len() > gathered
     }
 
     /// Writes one batch, through outages as long as its leases can last: after that the jobs belong
