@@ -144,17 +144,28 @@ impl Session {
 
     /// Refuses a database that lacks something this binary needs.
     pub(crate) async fn check_migrated(&self) -> anyhow::Result<()> {
-        let mut pending = self.client.pending_migrations().await?;
-        pending.extend(jobs::pending_migrations(self.client.pool()).await?);
-        if pending.is_empty() {
+        let schemas = [
+            ("engine", self.client.pending_migrations().await?),
+            ("sync", jobs::pending_migrations(self.client.pool()).await?),
+        ];
+        let lacking: Vec<_> = schemas
+            .iter()
+            .filter(|(_, pending)| !pending.is_empty())
+            .map(|(schema, pending)| format!("{schema} {}", numbers(pending)))
+            .collect();
+        if lacking.is_empty() {
             return Ok(());
         }
+        let count = schemas.iter().map(|(_, pending)| pending.len()).sum();
         let what = format!(
             "the database lacks {}",
-            crate::output::plural(pending.len(), "migration")
+            crate::output::plural(count, "migration")
         );
         Err(Fault::new(Exit::Conflict, what)
-            .why(format!("this binary needs {pending:?}"))
+            .why(format!(
+                "this binary needs those of {}",
+                lacking.join(" and ")
+            ))
             .fix("lockstep migrate")
             .into())
     }
@@ -163,6 +174,20 @@ impl Session {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.client.close().await;
         self.database.close().await
+    }
+}
+
+/// Migrations as in `3, 5` or, without gaps, `8 to 14`.
+fn numbers(ascending: &[i64]) -> String {
+    match ascending {
+        [first, .., last] if ascending.windows(2).all(|two| two[1] == two[0] + 1) => {
+            format!("{first} to {last}")
+        }
+        all => all
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
