@@ -77,7 +77,7 @@ pub struct Pause {
 /// Something a person should look at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
-    /// Which rule: `unknown_kind`, `schedule_overdue`, `no_worker`, `connection_failing`,
+    /// Which rule: `unknown_kind`, `schedule_overdue`, `no_worker`, `no_era`, `connection_failing`,
     /// `connection_suspended`.
     pub alert: String,
     /// What it is about.

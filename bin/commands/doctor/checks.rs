@@ -217,6 +217,9 @@ pub(super) async fn alerts(session: &Session, findings: &mut Vec<Finding>) -> an
             "unknown_kind" => "deploy a worker that knows this kind, or cancel its jobs",
             "schedule_overdue" => "lockstep schedule list; see that a worker is alive",
             "no_worker" => "lockstep serve",
+            "no_era" => {
+                "let the role that runs workers own the tables; their logs say why (docs/retention.md)"
+            }
             _ => "lockstep job list",
         };
         findings.push(Finding::bad(

@@ -23,6 +23,14 @@ from engine.worker w
 having max(w.seen_at) < now() - interval '5 minutes' and cardinality($1::text[]) > 0
 union all
 select
+    'no_era', 'history', max(e.until_at),
+    format('new jobs have gone beside the eras since %s, and will be deleted one by one: workers could make no era', max(e.until_at))
+from engine.era e
+having
+    max(e.until_at) < now()
+    and exists (select from engine.worker w where w.stopped_at is null and w.seen_at > now() - interval '1 minute')
+union all
+select
     'connection_failing', b.connection, b.failing_since,
     format('calls of %s have been failing since %s', b.connection, b.failing_since)
 from engine.breaker b

@@ -395,3 +395,27 @@ async fn ids_of_no_era_live_as_all_others_do() {
     );
     assert_eq!(client.verify().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn that_no_era_could_be_made_is_an_alert_while_workers_are_alive() {
+    let db = Database::new().await;
+    let named = async || {
+        let alerts = db.client().alerts().await.unwrap();
+        alerts
+            .into_iter()
+            .map(|alert| alert.alert)
+            .collect::<Vec<_>>()
+    };
+    let worker = "insert into engine.worker (id, label, version, queues, kinds, slots) \
+         values (gen_random_uuid(), 'w', '1', '{}', '{}', '{}')";
+    sqlx::query(worker).execute(db.pool()).await.unwrap();
+    let in_good_time = named().await;
+    let late = "update engine.era \
+         set from_at = from_at - interval '3 days', until_at = until_at - interval '3 days'";
+    sqlx::query(late).execute(db.pool()).await.unwrap();
+
+    let without = named().await;
+
+    assert_eq!(in_good_time, Vec::<String>::new());
+    assert_eq!(without, ["no_era"]);
+}
