@@ -87,7 +87,17 @@ pub trait Credential: fmt::Debug + Send + Sync {
     /// The remote did not accept `stale`. Gives a newer one, and asks the remote for it only if
     /// `stale` is still the newest: others may have renewed it meanwhile.
     fn renewed(&self, stale: &Access) -> Accessing<'_>;
+
+    /// Not even `newest`, which was fetched for this very call, was accepted: the grant is no longer good
+    /// for what it is used for, and a person must look. Nothing needs to be done about it.
+    fn refused(&self, newest: &Access) -> Refusing<'_> {
+        let _ = newest;
+        Box::pin(std::future::ready(()))
+    }
 }
+
+/// The answer of [`Credential::refused`].
+pub type Refusing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The answer of a [`Credential`].
 pub type Accessing<'a> = Pin<Box<dyn Future<Output = Result<Access, Error>> + Send + 'a>>;

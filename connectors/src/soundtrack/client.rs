@@ -45,6 +45,8 @@ pub struct Probe {
     pub accounts_visible: u32,
     /// Whether there may be more accounts than those.
     pub more_accounts: bool,
+    /// The first of them.
+    pub account: Option<String>,
     /// `PublicAPIClient` for a Basic token.
     pub viewer_kind: String,
     /// Price of the probe in tokens.
@@ -132,6 +134,7 @@ impl Client {
             Ok(Probe {
                 accounts_visible: u32::try_from(page.items.len()).unwrap_or(u32::MAX),
                 more_accounts: page.next != Next::End,
+                account: page.items.first().and_then(|item| item.id.clone()),
                 viewer_kind,
                 cost: cost.map(|cost| cost.cost),
                 tokens_available: cost.map(|cost| cost.available),
