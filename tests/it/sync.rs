@@ -38,6 +38,7 @@ fn sync(database: &Database, simulator: &Simulator, words: &[&str]) -> Command {
     );
     command.env("LOCKSTEP_SOUNDTRACK_BASE_URL", simulator.url());
     command.env("LOCKSTEP_SOUNDTRACK_TOKEN", simulator.token());
+    command.env("LOCKSTEP_CONNECTIONS_LOOPBACK", "true");
     command
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod adopt;
 pub(crate) mod classify;
 pub(crate) mod fingerprint;
 pub(crate) mod quarantine;
+pub(crate) mod refresh;
 pub(crate) mod sweep;

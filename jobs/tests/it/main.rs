@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod company;
+mod connection;
 mod migrate;
 mod scale;
 mod soundtrack;

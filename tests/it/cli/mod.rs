@@ -2,6 +2,7 @@
 
 mod bulk;
 mod change;
+mod connections;
 mod errors;
 mod filters;
 pub(crate) mod flows;

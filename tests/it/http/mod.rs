@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod bulk;
 mod companies;
+mod connections;
 mod document;
 mod dry;
 mod flows;
@@ -23,6 +24,7 @@ mod sync;
 use std::time::Duration;
 
 use ::jobs::Env;
+use ::jobs::connection::Connections;
 use engine::testing::Database;
 use engine::{Actor, Client};
 use lockstep::http::{self, FrontOptions, FrontState};
@@ -58,11 +60,19 @@ impl Front {
     }
 
     async fn start_with(options: FrontOptions) -> Front {
+        Front::start_over(options, |_| Connections::none()).await
+    }
+
+    /// One with connections of its own.
+    async fn start_over(
+        options: FrontOptions,
+        connections: impl FnOnce(&Client) -> Connections,
+    ) -> Front {
         let database = Database::new().await;
         jobs::migrate(database.pool()).await.expect("schema sync");
         let env = Env {
             pool: database.pool().clone(),
-            soundtrack: None,
+            connections: connections(database.client()),
         };
         let state = FrontState::new(database.client().clone(), env, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,0 +1,151 @@
+//! From a declared connection and its secrets to a client, with the budget that all processes share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::budget::{BucketConfig, Window};
+use connectors::http::{Http, HttpConfig};
+use connectors::reach::Service;
+use connectors::{Token, soundtrack, supabase, zoho};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::keeper::Keeper;
+use super::{Connections, Declared, Remote, credential, fields_of};
+use crate::{Error, FleetBudget};
+
+/// A token endpoint that does not answer by then is asked again by another.
+const MINT: Duration = Duration::from_secs(10);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+/// Half of what Zoho allows a minute at once and half over the minute: never more than all of it.
+const ZOHO: BucketConfig = BucketConfig {
+    capacity: zoho::CALLS_A_MINUTE / 2,
+    refill_per_s: zoho::CALLS_A_MINUTE as f64 / 120.0,
+    refill_ceiling_per_s: zoho::CALLS_A_MINUTE as f64 / 120.0,
+};
+/// Supabase tells no limit. This spares a small project's database.
+const SUPABASE: BucketConfig = BucketConfig {
+    capacity: 50,
+    refill_per_s: 20.0,
+    refill_ceiling_per_s: 20.0,
+};
+
+pub(super) async fn build(all: &Connections, declared: &Declared) -> Result<Remote, Error> {
+    let secrets = credential::open_all(all, declared).await?;
+    for rule in fields_of(declared.service) {
+        if !secrets.contains_key(rule.name) {
+            return Err(Error::NoSecret {
+                connection: declared.name.clone(),
+                field: rule.name.to_owned(),
+                origin: declared
+                    .given
+                    .get(rule.name)
+                    .map(|given| given.origin.clone()),
+            });
+        }
+    }
+    let secret = |field: &str| -> &SecretString { &secrets[field] };
+    Ok(match declared.service {
+        Service::Soundtrack => {
+            Remote::Soundtrack(Arc::new(of_soundtrack(all, declared, secret("token"))?))
+        }
+        Service::Supabase => Remote::Supabase(Arc::new(of_supabase(all, declared, secret("key"))?)),
+        Service::Zoho => Remote::Zoho(Arc::new(of_zoho(all, declared, &secrets)?)),
+    })
+}
+
+fn of_soundtrack(
+    all: &Connections,
+    declared: &Declared,
+    token: &SecretString,
+) -> Result<soundtrack::Client, Error> {
+    let mut config = soundtrack::Config::new(Token::basic(token.expose_secret())?);
+    config.base_url.clone_from(&declared.base_url);
+    config.page_size = declared.page_size.unwrap_or(config.page_size);
+    let mut bucket = BucketConfig::default();
+    if let Some(refill) = declared.refill {
+        bucket.refill_per_s = refill;
+        bucket.refill_ceiling_per_s = bucket.refill_ceiling_per_s.max(refill);
+    }
+    let http = http(all, declared, &[&declared.base_url], HttpConfig::default())?;
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, bucket);
+    Ok(soundtrack::Client::new(config, http, budget)?)
+}
+
+fn of_supabase(
+    all: &Connections,
+    declared: &Declared,
+    key: &SecretString,
+) -> Result<supabase::Client, Error> {
+    let key = supabase::Key::new(key.expose_secret())?;
+    let mut config = supabase::Config::new(&declared.base_url, key);
+    config.page_size = declared.page_size.unwrap_or(config.page_size);
+    let http = http(all, declared, &[&declared.base_url], HttpConfig::default())?;
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, SUPABASE);
+    Ok(supabase::Client::new(
+        config,
+        http,
+        budget.without_readings(),
+    )?)
+}
+
+fn of_zoho(
+    all: &Connections,
+    declared: &Declared,
+    secrets: &HashMap<&'static str, SecretString>,
+) -> Result<zoho::Client, Error> {
+    let centre = declared.centre.unwrap_or(zoho::DataCentre::Us);
+    let vendors = declared.base_url == centre.api_domain();
+    let accounts_url = match vendors {
+        true => centre.accounts_url(),
+        // A simulator or a relay stands for both hosts.
+        false => declared.base_url.clone(),
+    };
+    let mut config = zoho::Config::new(centre, declared.account());
+    config.api_domain.clone_from(&declared.base_url);
+    config.page_size = declared.page_size.unwrap_or(config.page_size);
+    let hosts = [declared.base_url.as_str(), accounts_url.as_str()];
+    let minting = HttpConfig {
+        request_timeout: MINT,
+        ..HttpConfig::default()
+    };
+    let minting = http(all, declared, &hosts, minting)?;
+    // The row counts for all processes; this is a net below it.
+    let window = Window::new(zoho::MINTS_IN_TEN_MINUTES, TEN_MINUTES);
+    let accounts = zoho::Accounts::new(&accounts_url, minting, window)?;
+    let grant = zoho::Grant {
+        client_id: secrets["client_id"].clone(),
+        client_secret: secrets["client_secret"].clone(),
+        refresh_token: secrets["refresh_token"].clone(),
+    };
+    let keeper = Keeper::new(all, declared, accounts, grant)?;
+    let http = http(all, declared, &hosts, HttpConfig::default())?;
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, ZOHO);
+    Ok(zoho::Client::new(
+        config,
+        http,
+        keeper,
+        budget.without_readings(),
+    )?)
+}
+
+/// A transport that reaches these addresses' hosts and no other.
+fn http(
+    all: &Connections,
+    declared: &Declared,
+    addresses: &[&str],
+    config: HttpConfig,
+) -> Result<Http, Error> {
+    let mut allowed_hosts = Vec::new();
+    for address in addresses {
+        let checked = all.reach().check(declared.service, address);
+        let host =
+            checked.map_err(|why| Error::Invalid(format!("{}: base_url: {why}", declared.name)))?;
+        allowed_hosts.push(host);
+    }
+    Ok(Http::new(HttpConfig {
+        allowed_hosts,
+        ..config
+    })?)
+}
