@@ -6,7 +6,7 @@
 
 mod connection;
 
-use engine::{Actor, Batch, Client, Enqueued, Error, NewJob};
+use engine::{Actor, Batch, Client, Enqueued, Error, NewJob, Pruned, Retention};
 use jobs::company::{self, Company, NewCompany, Patch};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -40,6 +40,22 @@ pub(crate) struct Told {
 }
 
 impl Asked {
+    /// Tells the trail, if there is something to tell, and ends the transaction: for good, or taken back.
+    async fn conclude(
+        &self,
+        mut tx: Transaction<'_, Postgres>,
+        told: Option<Told>,
+    ) -> engine::Result<()> {
+        if let Some(told) = told {
+            self.tell(&mut tx, told).await?;
+        }
+        match self.dry_run {
+            true => tx.rollback().await?,
+            false => tx.commit().await?,
+        }
+        Ok(())
+    }
+
     async fn tell(&self, conn: &mut PgConnection, mut told: Told) -> engine::Result<()> {
         if let Some((name, text)) = &self.aside {
             told.detail[*name] = Value::from(text.as_str());
@@ -50,14 +66,6 @@ impl Asked {
             detail,
         } = told;
         Client::record_audit_in(conn, &self.by, action, &target, Some(detail)).await
-    }
-
-    /// Ends the transaction: for good, or taken back.
-    async fn conclude(&self, tx: Transaction<'_, Postgres>) -> sqlx::Result<()> {
-        match self.dry_run {
-            true => tx.rollback().await,
-            false => tx.commit().await,
-        }
     }
 }
 
@@ -100,10 +108,7 @@ async fn enqueue_once(
 ) -> engine::Result<Vec<Enqueued>> {
     let mut tx = client.pool().begin().await?;
     let enqueued = client.enqueue_in(&mut tx, jobs).await?;
-    if let Some(told) = told(&enqueued) {
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    asked.conclude(tx, told(&enqueued)).await?;
     Ok(enqueued)
 }
 
@@ -137,15 +142,12 @@ async fn enqueue_batch_once(
     let mut tx = client.pool().begin().await?;
     let (jobs, finaliser) = (jobs.to_vec(), finaliser.clone());
     let batch = client.enqueue_batch_in(&mut tx, jobs, finaliser).await?;
-    if is_new {
-        let told = Told {
-            action: "batch.enqueue",
-            target: batch.owner_id.to_string(),
-            detail: json!({"batch": batch.id, "jobs": batch.total}),
-        };
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    let told = is_new.then(|| Told {
+        action: "batch.enqueue",
+        target: batch.owner_id.to_string(),
+        detail: json!({"batch": batch.id, "jobs": batch.total}),
+    });
+    asked.conclude(tx, told).await?;
     Ok((batch, is_new))
 }
 
@@ -176,10 +178,7 @@ async fn enqueue_chain_once(
 ) -> engine::Result<Vec<Enqueued>> {
     let mut tx = client.pool().begin().await?;
     let enqueued = client.enqueue_chain_in(&mut tx, jobs.to_vec()).await?;
-    if let Some(told) = told(&enqueued) {
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    asked.conclude(tx, told(&enqueued)).await?;
     Ok(enqueued)
 }
 
@@ -198,15 +197,12 @@ pub(crate) async fn signal(
     let told = client
         .signal_in(&mut tx, job_id, what, &asked.by.name)
         .await?;
-    if told == engine::Told::Sent {
-        let told = Told {
-            action: "job.signal",
-            target: job_id.to_string(),
-            detail: json!({"signal": name}),
-        };
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    let of_it = (told == engine::Told::Sent).then(|| Told {
+        action: "job.signal",
+        target: job_id.to_string(),
+        detail: json!({"signal": name}),
+    });
+    asked.conclude(tx, of_it).await?;
     Ok(told)
 }
 
@@ -227,9 +223,39 @@ pub(crate) async fn skip_dead(
         target: key.to_owned(),
         detail: json!({"skipped": job_id, "reason": reason}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(job_id)
+}
+
+/// Deletes what has expired. It takes many transactions, so that the trail tells of its beginning, and of its
+/// end with what went. A dry run is [`Client::prune_preview`].
+///
+/// # Errors
+/// Those of [`Client::prune`].
+pub(crate) async fn prune(
+    client: &Client,
+    keep: Retention,
+    reason: Option<&str>,
+    asked: &Asked,
+) -> engine::Result<Pruned> {
+    if asked.dry_run {
+        return client.prune_preview(keep).await;
+    }
+    let told = |detail| Told {
+        action: "history.prune",
+        target: "history".to_owned(),
+        detail,
+    };
+    let mut conn = client.pool().acquire().await?;
+    let mut begun = json!({"state": "begun"});
+    if let Some(reason) = reason {
+        begun["reason"] = Value::from(reason);
+    }
+    asked.tell(&mut conn, told(begun)).await?;
+    let pruned = client.prune(keep).await?;
+    let gone = json!({"state": "ended", "eras": pruned.emptied, "rows": pruned.rows});
+    asked.tell(&mut conn, told(gone)).await?;
+    Ok(pruned)
 }
 
 /// A deadlock, or rows that changed under the transaction: class 40 of Postgres.
@@ -256,8 +282,7 @@ pub(crate) async fn create_company(
         target: made.id.to_string(),
         detail: json!({"name": made.name}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(made)
 }
 
@@ -278,8 +303,7 @@ pub(crate) async fn update_company(
         target: id.to_string(),
         detail: json!({"changes": patch}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(changed)
 }
 
@@ -299,7 +323,6 @@ pub(crate) async fn delete_company(
         target: id.to_string(),
         detail: json!({"name": gone.name}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(gone)
 }

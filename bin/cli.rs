@@ -183,3 +183,72 @@ pub(crate) fn command() -> clap::Command {
 fn templated(command: clap::Command) -> clap::Command {
     command.help_template(HELP).mut_subcommands(templated)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of a line as a shell tells them apart; what follows `>`, `|` or `)` is not for us.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None, '>' | '|' | ')') => break,
+                (None, ' ') => words.extend(word.take()),
+                (_, c) => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    /// What is wrong with the examples of a verb.
+    fn faults(verb: &clap::Command, path: &str) -> Vec<String> {
+        let help = verb.get_before_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        if !help.starts_with("Examples:\n") {
+            return vec![format!("{path}: has no examples")];
+        }
+        let mut faults = Vec::new();
+        let mut own = 0;
+        for line in help.lines().skip(1) {
+            let Some(start) = line.find("lockstep ") else {
+                continue;
+            };
+            // What stands behind more blanks explains.
+            let line = line[start..].split("   ").next().unwrap_or_default();
+            own += usize::from(line.starts_with(path));
+            if let Err(error) = command().try_get_matches_from(words(line)) {
+                faults.push(format!("{path}: {line}: {error}"));
+            }
+        }
+        if own == 0 {
+            faults.push(format!("{path}: no example is of it"));
+        }
+        faults
+    }
+
+    fn all_faults(noun: &clap::Command, path: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for verb in noun.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name());
+            found.extend(match verb.has_subcommands() {
+                true => all_faults(verb, &path),
+                false => faults(verb, &path),
+            });
+        }
+        found
+    }
+
+    #[test]
+    fn every_verb_has_examples_and_each_can_be_typed_as_it_stands() {
+        let found = all_faults(&command(), "lockstep");
+
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Client, Limits, Pause, PauseScope, Policy};
+use engine::{Client, Keep, KindRetention, Limits, Pause, PauseScope, Policy};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -38,6 +38,29 @@ pub(crate) struct KindPolicy {
     pub(crate) backoff: KindBackoff,
     /// What they may not exceed, over the whole fleet.
     pub(crate) limits: KindLimits,
+    /// How long its ended jobs are kept, where that is not what holds for all kinds.
+    pub(crate) retention: KindKept,
+}
+
+/// How long a kind's ended jobs are kept; null is what holds for all kinds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KindKept {
+    /// Those that ended well.
+    pub(crate) completed: Option<Kept>,
+    /// Those that people ended.
+    pub(crate) cancelled: Option<Kept>,
+    /// Dead letters.
+    pub(crate) dead: Option<Kept>,
+}
+
+/// How long ended jobs are kept.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kept {
+    /// Until they are deleted one by one.
+    Forever,
+    /// So many milliseconds after their end.
+    ForMs(u64),
 }
 
 /// What a kind may not exceed, over the whole fleet; null is no limit.
@@ -124,6 +147,26 @@ impl From<Policy> for KindPolicy {
                 max_ms: policy.backoff.max_ms,
             },
             limits: policy.limits.into(),
+            retention: policy.retention.into(),
+        }
+    }
+}
+
+impl From<KindRetention> for KindKept {
+    fn from(kept: KindRetention) -> KindKept {
+        KindKept {
+            completed: kept.completed.map(Kept::from),
+            cancelled: kept.cancelled.map(Kept::from),
+            dead: kept.dead.map(Kept::from),
+        }
+    }
+}
+
+impl From<Keep> for Kept {
+    fn from(keep: Keep) -> Kept {
+        match keep.span() {
+            None => Kept::Forever,
+            Some(span) => Kept::ForMs(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `lockstep audit`: who changed what, how and why.
 
 use clap::{Args, Subcommand};
-use engine::AuditEntry;
+use engine::{AuditEntry, Cursor};
 
+use super::job::list::more;
 use crate::app::App;
 use crate::output::{Exit, Row, instant, long};
 
@@ -25,7 +26,7 @@ pub(crate) struct List {
     target: Option<String>,
     /// Older than this row: the next page
     #[arg(long, value_name = "ID")]
-    before: Option<i64>,
+    before: Option<Cursor<i64>>,
     /// At most this many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
@@ -35,18 +36,14 @@ pub(crate) struct List {
 pub(crate) async fn run(app: &App, audit: Audit) -> anyhow::Result<Exit> {
     let Audit::List(list) = audit;
     let session = app.connect().await?;
-    let entries = session
+    let page = session
         .client
-        .audit_before(list.target.as_deref(), list.before, list.limit)
+        .audit_page(list.target.as_deref(), list.before.as_ref(), list.limit)
         .await;
     session.close().await?;
-    let entries = entries?;
-    app.out.list(&entries, "Nothing was changed yet.")?;
-    if let Some(last) = entries.last()
-        && entries.len() == usize::from(list.limit)
-    {
-        app.out.next(&format!("More: add --before {}", last.id));
-    }
+    let page = page?;
+    app.out.list(&page.data, "Nothing was changed yet.")?;
+    more(app, &page, "--before");
     Ok(Exit::Ok)
 }
 

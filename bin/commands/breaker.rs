@@ -17,7 +17,10 @@ use crate::output::{Exit, Fault, Row, instant, instant_or_dash, short};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Breaker {
     /// List the breakers of connections
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep breaker list",
+        visible_alias = "ls"
+    )]
     List,
     /// Run no job of a connection, on any node; they are put off and lose no attempt
     #[command(

@@ -13,7 +13,10 @@ use crate::output::{Exit, Fault, Row, instant_or_dash};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Budget {
     /// List the rate budgets that all processes share
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep budget list",
+        visible_alias = "ls"
+    )]
     List,
     /// Show one budget
     #[command(before_help = "Examples:\n  lockstep budget show soundtrack/default")]

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jobs::company::{self, Filter, NewCompany, Patch};
 use serde_json::json;
 
+use super::job::list::more;
 use super::{asked, dry, may};
 use crate::app::{App, Session};
 use crate::audited;
@@ -20,6 +21,7 @@ pub(crate) enum Company {
     )]
     List(List),
     /// Show one company
+    #[command(before_help = "Examples:\n  lockstep company show 42")]
     Show(One),
     /// Add a company
     #[command(
@@ -146,16 +148,12 @@ async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
         after: list.after,
         has_account,
     };
-    let companies = company::list(&session.env.pool, &filter, list.limit).await?;
+    let page = company::list(&session.env.pool, &filter, list.limit).await?;
     app.out.list(
-        &companies,
+        &page.data,
         "No companies. Add one: lockstep company add NAME --account ID",
     )?;
-    if let Some(last) = companies.last()
-        && companies.len() == usize::from(list.limit)
-    {
-        app.out.next(&format!("More: add --after {}", last.id));
-    }
+    more(app, &page, "--after");
     Ok(())
 }
 

@@ -15,7 +15,10 @@ use crate::output::{Exit, Row, instant, short};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Kind {
     /// List kinds with their policies and whether they are paused
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep kind list -o json",
+        visible_alias = "ls"
+    )]
     List,
     /// Claim none of a kind's jobs, on every node; what runs goes on
     #[command(
@@ -23,6 +26,7 @@ pub(crate) enum Kind {
     )]
     Pause(Named),
     /// Claim its jobs again
+    #[command(before_help = "Examples:\n  lockstep kind resume soundtrack.sync_zones")]
     Resume(Named),
 }
 
@@ -88,6 +92,7 @@ impl Row for kinds::Kind {
         "TIMEOUT",
         "BACKOFF",
         "LIMITS",
+        "KEPT",
         "PAUSED",
     ];
 
@@ -105,9 +110,10 @@ impl Row for kinds::Kind {
                     span(policy.timeout_ms),
                     format!("{base} × {} up to {max}", backoff.factor),
                     limits(&policy.limits),
+                    kept(&policy.retention),
                 ]
             }
-            None => [const { String::new() }; 6].map(|_| "-".to_owned()),
+            None => [const { String::new() }; 7].map(|_| "-".to_owned()),
         });
         cells.push(paused(self));
         cells
@@ -127,6 +133,26 @@ fn limits(limits: &kinds::KindLimits) -> String {
         partition.order.map(|order| format!("in order ({order})")),
     ];
     let said: Vec<String> = said.into_iter().flatten().collect();
+    match said.is_empty() {
+        true => "-".to_owned(),
+        false => said.join(", "),
+    }
+}
+
+/// As `completed 1d, dead forever`: what is not as for all kinds.
+fn kept(kept: &kinds::KindKept) -> String {
+    let said = [
+        ("completed", kept.completed),
+        ("cancelled", kept.cancelled),
+        ("dead", kept.dead),
+    ];
+    let said: Vec<String> = said
+        .into_iter()
+        .filter_map(|(state, kept)| match kept? {
+            kinds::Kept::Forever => Some(format!("{state} forever")),
+            kinds::Kept::ForMs(ms) => Some(format!("{state} {}", short(Duration::from_millis(ms)))),
+        })
+        .collect();
     match said.is_empty() {
         true => "-".to_owned(),
         false => said.join(", "),

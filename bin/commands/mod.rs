@@ -33,10 +33,18 @@ pub(crate) mod zone;
 
 use std::io::{IsTerminal, Write};
 
+use uuid::Uuid;
+
 use crate::app::App;
 use crate::audited::Asked;
 use crate::cli::{Change, Command};
 use crate::output::{Exit, Fault};
+
+/// An id as an argument.
+fn id(text: &str) -> Result<Uuid, String> {
+    let expected = "expected an id, as 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88";
+    text.parse().map_err(|_| expected.to_owned())
+}
 
 /// Does what the line says.
 pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {

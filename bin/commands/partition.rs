@@ -15,11 +15,14 @@ use crate::output::{Exit, Fault, Row, instant};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Partition {
     /// List ordered partitions that a dead job holds up, the longest first
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep partition list",
+        visible_alias = "ls"
+    )]
     List,
     /// Let one go on without the dead job, which stays a dead letter
     #[command(
-        before_help = "Examples:\n  lockstep partition skip company-42 --reason 'the contact is gone'\n  lockstep job retry ID      lets the dead job try on instead, in its place"
+        before_help = "Examples:\n  lockstep partition skip company-42 --reason 'the contact is gone'\n  lockstep job retry 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88      lets the dead job try on instead, in its place"
     )]
     Skip(Skip),
 }

@@ -12,7 +12,7 @@ use crate::output::{Exit, Row, instant, short};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queue {
     /// List queues with what they hold
-    #[command(visible_alias = "ls")]
+    #[command(before_help = "Examples:\n  lockstep queue list", visible_alias = "ls")]
     List,
     /// Claim nothing more from a queue, on every node; what runs goes on
     #[command(
@@ -20,6 +20,7 @@ pub(crate) enum Queue {
     )]
     Pause(Named),
     /// Claim from it again
+    #[command(before_help = "Examples:\n  lockstep queue resume default")]
     Resume(Named),
 }
 

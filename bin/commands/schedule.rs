@@ -16,19 +16,32 @@ use crate::output::{Exit, Row, instant, instant_or_dash, long, span_between};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Schedule {
     /// List schedules with their next and last runs
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep schedule list",
+        visible_alias = "ls"
+    )]
     List,
     /// Show one schedule with its next five runs, in its zone and in UTC
     #[command(before_help = "Examples:\n  lockstep schedule show zones-nightly")]
     Show(Name),
     /// List the runs of a schedule, newest first
-    #[command(visible_alias = "ticks")]
+    #[command(
+        before_help = "Examples:\n  lockstep schedule history zones-nightly --limit 5",
+        visible_alias = "ticks"
+    )]
     History(History),
     /// Run its job now; its next run stays where it is
+    #[command(
+        before_help = "Examples:\n  lockstep schedule run zones-nightly --reason 'the remote is back'"
+    )]
     Run(Named),
     /// Skip its runs until it is resumed
+    #[command(
+        before_help = "Examples:\n  lockstep schedule pause zones-nightly --reason 'maintenance at the vendor'"
+    )]
     Pause(Named),
     /// Let it run again
+    #[command(before_help = "Examples:\n  lockstep schedule resume zones-nightly")]
     Resume(Named),
 }
 
@@ -137,7 +150,7 @@ async fn history(app: &App, session: &Session, one: &History) -> anyhow::Result<
     let before = one.before.as_ref();
     let page = session.client.ticks(&one.name, before, one.limit).await?;
     app.out.list(&page.data, "It has not run yet.")?;
-    more(app, &page);
+    more(app, &page, "--before");
     Ok(())
 }
 

@@ -67,6 +67,7 @@ pub(crate) async fn serve(app: &App, serve: Serve) -> anyhow::Result<Exit> {
             requests_per_minute: http.requests_per_minute,
             anonymous_requests_per_minute: http.anonymous_requests_per_minute,
             trusted_proxies: http.trusted_proxies,
+            retention: session.config.worker.retention,
             ..FrontOptions::default()
         },
     );

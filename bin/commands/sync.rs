@@ -187,9 +187,9 @@ async fn with_account(session: &Session) -> anyhow::Result<usize> {
     let mut count = 0;
     loop {
         let page = company::list(&session.env.pool, &filter, 500).await?;
-        count += page.len();
-        filter.after = page.last().map(|company| company.id);
-        if page.len() < 500 {
+        count += page.data.len();
+        filter.after = page.next.map(|next| *next.key());
+        if filter.after.is_none() {
             return Ok(count);
         }
     }

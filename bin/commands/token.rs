@@ -23,9 +23,10 @@ pub(crate) enum Token {
     )]
     Create(Create),
     /// List tokens, newest first; secrets are not kept and not shown
-    #[command(visible_alias = "ls")]
+    #[command(before_help = "Examples:\n  lockstep token list", visible_alias = "ls")]
     List(List),
     /// Revoke a token, with effect on the next request
+    #[command(before_help = "Examples:\n  lockstep token revoke 4k2m9x7q --reason 'it leaked'")]
     Revoke(Revoke),
 }
 
@@ -124,7 +125,7 @@ async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
         .await?;
     let nothing = "No tokens. Make one: lockstep token create NAME --scope jobs:read";
     app.out.list(&page.data, nothing)?;
-    more(app, &page);
+    more(app, &page, "--before");
     Ok(())
 }
 

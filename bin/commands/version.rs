@@ -8,6 +8,7 @@ use crate::output::Exit;
 
 /// Nothing to say.
 #[derive(Debug, Args)]
+#[command(before_help = "Examples:\n  lockstep version -o json")]
 pub(crate) struct Version {}
 
 /// Does it.

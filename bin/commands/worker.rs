@@ -11,7 +11,10 @@ use crate::output::{Exit, Row, instant};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Worker {
     /// List workers, the living first
-    #[command(visible_alias = "ls")]
+    #[command(
+        before_help = "Examples:\n  lockstep worker list\n  lockstep worker list -o csv",
+        visible_alias = "ls"
+    )]
     List(List),
 }
 
@@ -38,7 +41,7 @@ pub(crate) async fn run(app: &App, worker: Worker) -> anyhow::Result<Exit> {
     let page = page?;
     app.out
         .list(&page.data, "No workers yet. Start one: lockstep serve")?;
-    more(app, &page);
+    more(app, &page, "--before");
     Ok(Exit::Ok)
 }
 

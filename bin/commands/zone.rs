@@ -1,8 +1,10 @@
 //! `lockstep zone`: the music players of companies, as their last sync left them.
 
 use clap::{Args, Subcommand};
+use jobs::company;
 use jobs::zone::{self, Filter, Status};
 
+use super::job::list::more;
 use crate::app::{App, Session};
 use crate::config::suggest::did_you_mean;
 use crate::output::{Exit, Fault, Row, instant_or_dash};
@@ -17,6 +19,7 @@ pub(crate) enum Zone {
     )]
     List(List),
     /// Show one zone
+    #[command(before_help = "Examples:\n  lockstep zone show 7 -o json")]
     Show(One),
 }
 
@@ -59,20 +62,20 @@ pub(crate) async fn run(app: &App, zone: Zone) -> anyhow::Result<Exit> {
 }
 
 async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
+    if let Some(id) = list.company_id {
+        let company = company::get(&session.env.pool, id).await?;
+        company.ok_or(jobs::Error::UnknownCompany(id))?;
+    }
     let filter = Filter {
         company_id: list.company_id,
         status: list.status,
         orphaned: list.orphaned.then_some(true),
         after: list.after,
     };
-    let zones = zone::list(&session.env.pool, &filter, list.limit).await?;
+    let page = zone::list(&session.env.pool, &filter, list.limit).await?;
     app.out
-        .list(&zones, "No zones. Sync them: lockstep sync soundtrack")?;
-    if let Some(last) = zones.last()
-        && zones.len() == usize::from(list.limit)
-    {
-        app.out.next(&format!("More: add --after {}", last.id));
-    }
+        .list(&page.data, "No zones. Sync them: lockstep sync soundtrack")?;
+    more(app, &page, "--after");
     Ok(())
 }
 

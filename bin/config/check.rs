@@ -1,9 +1,8 @@
 //! From a TOML document to a checked [`Config`], section by section, collecting every problem.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use engine::{Registry, Retention, WorkerOptions};
+use engine::{Registry, WorkerOptions};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -12,11 +11,10 @@ use super::duration::show;
 use super::logs::logs;
 use super::problem::{Problem, Problems, Severity};
 use super::remotes::{breaker, http};
+use super::retention;
 use super::section::Section;
-use super::{Config, DAY, Database, Private, SECOND};
+use super::{Config, Database, Private, SECOND};
 use super::{complete_queues, defaults, policy, schedules};
-
-const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// What the parser could not read. It goes on after a mistake where it can.
 pub(super) fn syntax(error: &toml::de::Error, text: &str, problems: &Problems) {
@@ -91,7 +89,7 @@ pub(super) fn document(
         worker(section, &mut config.worker);
     }
     if let Some(section) = root.section("retention") {
-        config.worker.retention = retention(section);
+        config.worker.retention = retention::of_all(section);
     }
     if let Some(section) = root.section("logs") {
         (config.logs, config.worker.retention.logs) = logs(section, config.worker.retention.logs);
@@ -229,28 +227,4 @@ fn worker(section: Section<'_>, options: &mut WorkerOptions) {
         "concurrency",
         "slots are per queue: `[queues.default] concurrency = 20`",
     )]);
-}
-
-fn retention(section: Section<'_>) -> Retention {
-    let mut kept = Retention::default();
-    let span = |key: &'static str, usual: Option<Duration>| match section.get(key) {
-        Some(field) if field.json() == "forever" => None,
-        Some(field) => field.duration(SECOND * 60..=YEAR * 100),
-        None => usual,
-    };
-    kept.completed = span("completed", kept.completed);
-    kept.cancelled = span("cancelled", kept.cancelled);
-    kept.dead = span("dead", kept.dead);
-    if let (Some(field), Some(dead)) = (section.get("dead"), kept.dead)
-        && dead < DAY * 7
-    {
-        let help = "nobody sees a dead letter that went over a long week-end; leave it out to keep them for ever";
-        field.warn(
-            format!("dead letters are deleted after {}", show(dead)),
-            "rather short",
-            Some(help.into()),
-        );
-    }
-    section.finish(&[("logs", "what handlers said is kept by `[logs] keep`")]);
-    kept
 }

@@ -11,6 +11,7 @@ mod places;
 mod policy;
 mod problem;
 mod remotes;
+mod retention;
 mod schedules;
 mod section;
 pub(crate) mod suggest;

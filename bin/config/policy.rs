@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::{Backoff, Limits, PartitionOrder, Policy, QueueOptions, Registry};
 
 use super::field::Field;
+use super::retention;
 use super::section::Section;
 use super::suggest::did_you_mean;
 use super::{Config, DAY, SECOND};
@@ -142,6 +143,7 @@ fn read(field: &Field<'_>, usual: Policy, lanes: &[String]) -> Option<Policy> {
         policy.backoff = backoff(&field, policy.backoff);
     }
     policy.limits = limits(&section, policy.limits);
+    policy.retention = retention::of_kind(&section, policy.retention);
     section.finish(&[
         (
             "concurrency",

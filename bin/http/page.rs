@@ -1,5 +1,5 @@
-//! Keyset pages. A cursor names the last row that was shown and a hash of the filter it was shown
-//! under, so that it cannot be carried over to another list by mistake. It holds no secret and
+//! Keyset pages. A cursor names the last row that was shown and a hash of the list and the filter it was
+//! shown under, so that it cannot be carried over to another list by mistake. It holds no secret and
 //! grants nothing; it is opaque so that its inside may change.
 
 use std::fmt::Display;
@@ -74,31 +74,26 @@ pub(crate) fn check_limit(limit: Option<u16>) -> Result<u16, Problem> {
     Ok(limit)
 }
 
-/// The key of the last row of a page that is full, and so may not be the last.
-pub(crate) fn key_of_full<T, K>(rows: &[T], limit: u16, key: impl Fn(&T) -> K) -> Option<K> {
-    if rows.len() < usize::from(limit) {
-        None
-    } else {
-        rows.last().map(key)
-    }
-}
-
-/// The key of the row a cursor names.
-pub(crate) fn open<K: FromStr>(cursor: &str, filter: &[(&str, &str)]) -> Result<K, Problem> {
-    let unreadable = || Problem::new(BAD_CURSOR, "the cursor cannot be read");
+/// The key of the row that a cursor of the list at `path` names.
+pub(crate) fn open<K: FromStr>(
+    path: &str,
+    cursor: &str,
+    filter: &[(&str, &str)],
+) -> Result<K, Problem> {
+    let unreadable = || {
+        let detail = "the cursor cannot be read: expected `page.next` of the page before";
+        Problem::new(BAD_CURSOR, detail)
+    };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| unreadable())?;
     let (hash, key) = bytes.split_at_checked(HASH_BYTES).ok_or_else(unreadable)?;
-    let key = str::from_utf8(key)
-        .ok()
-        .and_then(|key| key.parse().ok())
-        .ok_or_else(unreadable)?;
-    if hash != hash_of(filter) {
+    if hash != hash_of(path, filter) {
         return Err(Problem::new(
             CURSOR_MISMATCH,
-            "the cursor was made for another filter",
+            "the cursor was made for another list or filter",
         ));
     }
-    Ok(key)
+    let key = str::from_utf8(key).map_err(|_| unreadable())?;
+    key.parse().map_err(|_| unreadable())
 }
 
 /// A page with its `Link` header (RFC 8288); `next` is the key of its last row when more follow.
@@ -109,7 +104,7 @@ pub(crate) fn page<T, K: Display>(
     filter: &[(&str, &str)],
     limit: Option<u16>,
 ) -> (HeaderMap, axum::Json<Listed<T>>) {
-    let next = next.map(|key| close(&key, filter));
+    let next = next.map(|key| close(path, &key, filter));
     let mut headers = HeaderMap::new();
     if let Some(cursor) = &next {
         let link = link(path, cursor, filter, limit);
@@ -125,15 +120,15 @@ pub(crate) fn page<T, K: Display>(
     (headers, axum::Json(Listed { data, page }))
 }
 
-fn close(key: &impl Display, filter: &[(&str, &str)]) -> String {
-    let mut bytes = hash_of(filter).to_vec();
+fn close(path: &str, key: &impl Display, filter: &[(&str, &str)]) -> String {
+    let mut bytes = hash_of(path, filter).to_vec();
     bytes.extend_from_slice(key.to_string().as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn hash_of(filter: &[(&str, &str)]) -> [u8; HASH_BYTES] {
+fn hash_of(path: &str, filter: &[(&str, &str)]) -> [u8; HASH_BYTES] {
     let mut hash = Sha256::new();
-    for (name, value) in filter {
+    for (name, value) in [("", path)].iter().chain(filter) {
         // Lengths keep ("a", "bc") and ("ab", "c") apart.
         hash.update(format!("{}:{name}={}:{value};", name.len(), value.len()));
     }
@@ -171,17 +166,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_reads_back_under_its_own_filter_only() {
-        let refusal =
-            |cursor: &str, filter: &[_]| open::<i64>(cursor, filter).expect_err("opened").sort.0;
+    fn a_cursor_reads_back_in_its_own_list_under_its_own_filter_only() {
+        let opened = |path: &str, cursor: &str, filter: &[_]| open::<i64>(path, cursor, filter);
+        let refusal = |cursor: &str, filter: &[_]| {
+            let refused = opened("/jobs", cursor, filter);
+            refused.expect_err("opened").sort.0
+        };
         let filter = [("state", "dead")];
-        let cursor = close(&42, &filter);
+        let cursor = close("/jobs", &42, &filter);
 
-        assert_eq!(open(&cursor, &filter).ok(), Some(42));
+        assert_eq!(opened("/jobs", &cursor, &filter).ok(), Some(42));
+        let elsewhere = opened("/audit", &cursor, &filter);
+        assert_eq!(elsewhere.expect_err("opened").sort.0, "cursor_mismatch");
         assert_eq!(refusal(&cursor, &[]), "cursor_mismatch");
         assert_eq!(refusal(&cursor, &[("stat", "edead")]), "cursor_mismatch");
         assert_eq!(refusal("nonsense", &filter), "bad_cursor");
         assert_eq!(refusal("", &filter), "bad_cursor");
-        assert_eq!(refusal(&close(&"x", &filter), &filter), "bad_cursor");
+        assert_eq!(
+            refusal(&close("/jobs", &"x", &filter), &filter),
+            "bad_cursor"
+        );
     }
 }

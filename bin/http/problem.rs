@@ -34,7 +34,7 @@ sorts! {
     TOO_BROAD = "too_broad" 422 "The list would take too long" "Narrow the filter as the detail says.";
     BAD_HEADER = "bad_header" 400 "A header cannot be read" "Compare the header with /api/v1/openapi.json.";
     BAD_CURSOR = "bad_cursor" 400 "The cursor is not one of ours" "Take the cursor from page.next or the Link header, unchanged.";
-    CURSOR_MISMATCH = "cursor_mismatch" 400 "The cursor belongs to another filter" "Keep the filter while you turn pages, or start again without a cursor.";
+    CURSOR_MISMATCH = "cursor_mismatch" 400 "The cursor belongs to another list or filter" "Keep the filter while you turn pages, or start again without a cursor.";
     BAD_REQUEST = "bad_request" 400 "The request cannot be read" "Compare the request with /api/v1/openapi.json.";
     UNAUTHENTICATED = "unauthenticated" 401 "A valid token is needed" "Send `Authorization: Bearer lockstep_…`; make one with `lockstep token create`.";
     FORBIDDEN = "forbidden" 403 "The token may not do this" "Use a token with the scope named in the detail.";

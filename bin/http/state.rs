@@ -43,6 +43,8 @@ pub struct FrontOptions {
     pub anonymous_requests_per_minute: u32,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// How long ended jobs are kept, as workers are told.
+    pub retention: engine::Retention,
 }
 
 impl Default for FrontOptions {
@@ -63,6 +65,7 @@ impl Default for FrontOptions {
             requests_per_minute: 6_000,
             anonymous_requests_per_minute: 60,
             trusted_proxies: Vec::new(),
+            retention: engine::Retention::default(),
         }
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn check(
     let century = Duration::from_secs(100 * 366 * 24 * 3600);
     if valid_for.is_some_and(|life| life < Duration::from_secs(1) || life > century) {
         return Err(Error::Invalid(
-            "life: expected a second to a hundred years".into(),
+            "how long it lives: expected a second to a hundred years".into(),
         ));
     }
     Ok(())

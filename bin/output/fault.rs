@@ -127,15 +127,7 @@ fn verdict(error: &anyhow::Error) -> (Exit, Option<String>) {
             return of_remote(error);
         }
         if let Some(error) = cause.downcast_ref::<config::Error>() {
-            let checks = matches!(error, config::Error::Invalid { .. });
-            return (
-                Exit::BadConfig,
-                if checks {
-                    fix("see all of them with `lockstep check`")
-                } else {
-                    None
-                },
-            );
+            return (Exit::BadConfig, of_config(error));
         }
         if cause.downcast_ref::<postgres::Error>().is_some() {
             return (
@@ -187,6 +179,15 @@ fn of_engine(error: &engine::Error) -> (Exit, Option<String>) {
 }
 
 /// What the sync says of its own; none leaves the word to the cause below.
+/// The file's problems were shown above.
+fn of_config(error: &config::Error) -> Option<String> {
+    let config::Error::Invalid { path, .. } = error else {
+        return None;
+    };
+    let path = path.display();
+    Some(format!("mend them; `lockstep check {path}` looks again"))
+}
+
 fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
     let fix = |text: &str| Some(text.to_owned());
     Some(match error {

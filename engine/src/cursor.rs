@@ -7,11 +7,36 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::Error;
+
 /// The place of a row in a list: its time, where the list is in the order of one, and its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor<K = Uuid> {
     pub(crate) at: Option<Timestamp>,
     pub(crate) key: K,
+}
+
+impl<K> Cursor<K> {
+    /// The place of the row with this key, in a list that is in the order of keys.
+    pub fn of(key: K) -> Cursor<K> {
+        Cursor { at: None, key }
+    }
+
+    /// The row's key.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Refuses a place with a time in a list that is in the order of none, and the other way round: it
+    /// would be no place at all, and the list begin again for ever.
+    pub(crate) fn check(from: Option<&Cursor<K>>, is_timed: bool) -> Result<(), Error> {
+        if from.is_none_or(|from| from.at.is_some() == is_timed) {
+            return Ok(());
+        }
+        Err(Error::Invalid(
+            "the place to go on from is of another list".to_owned(),
+        ))
+    }
 }
 
 /// A text that is no cursor.

@@ -24,6 +24,7 @@ mod options;
 mod outcome;
 mod overview;
 mod redact;
+mod retention;
 mod retry;
 mod rollup;
 mod runtime;
@@ -46,7 +47,7 @@ pub use bulk::{
     BulkAct, BulkCause, BulkKind, BulkPreview, BulkResult, BulkState, BulkView, Canary,
     DEFAULT_CHUNK, FASTEST_RATE, LARGEST_CANARY, LARGEST_CHUNK, LONGEST_CANARY_WAIT, NewBulk,
 };
-pub use client::{Client, LONGEST_CHAIN, Seed};
+pub use client::{Client, LONGEST_CHAIN, SEEDED_SCHEDULE, Seed};
 pub use clock::Entropy;
 pub use control::{Actor, Alert, AuditEntry, Finding, PartitionBlock, Pause, PauseScope};
 pub use cursor::{BadCursor, Cursor};
@@ -63,9 +64,10 @@ pub use flow::{
 };
 pub use job::{Answer, Enqueued, Job, NewJob, Twin, Unique, UniqueScope, When};
 pub use log::{AttemptLog, LogLayer, LogLine, LogOptions, Logs, LogsOf};
-pub use options::{QueueOptions, Retention, WorkerOptions};
+pub use options::{QueueOptions, WorkerOptions};
 pub use outcome::{Again, Failure, MAX_ERROR_BYTES, Outcome};
 pub use overview::{Depth, Depths, Overview, Share, Total};
+pub use retention::{Emptied, Era, Keep, KindRetention, Pruned, Retention};
 pub use retry::{Backoff, LONGEST_RETRY_AFTER, Limits, PartitionOrder, Policy};
 pub use rollup::{Figures, MAX_ROLLUP_POINTS, Rollup, RollupBy, RollupQuery};
 pub use runtime::Registry;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::retention::Retention;
+
 /// One lane a worker serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueOptions {
@@ -17,31 +19,6 @@ impl QueueOptions {
         QueueOptions {
             name: name.into(),
             concurrency,
-        }
-    }
-}
-
-/// How long ended jobs are kept. None is for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Jobs that ended well.
-    pub completed: Option<Duration>,
-    /// Jobs that people ended.
-    pub cancelled: Option<Duration>,
-    /// Dead letters: for ever unless somebody says otherwise.
-    pub dead: Option<Duration>,
-    /// What handlers said; it goes with its job at the latest.
-    pub logs: Option<Duration>,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        let week = Duration::from_secs(7 * 24 * 3600);
-        Retention {
-            completed: Some(week),
-            cancelled: Some(week * 4),
-            dead: None,
-            logs: Some(week),
         }
     }
 }

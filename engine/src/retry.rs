@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::retention::KindRetention;
+
 /// Exponential backoff with a cap and full jitter.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Backoff {
@@ -62,6 +64,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// How many may run at a time over the whole fleet, and in what order.
     pub limits: Limits,
+    /// How long its ended jobs are kept, where that is not what holds for all kinds.
+    pub retention: KindRetention,
 }
 
 /// What a kind may not exceed, over the whole fleet. Nothing unless said.
@@ -117,6 +121,7 @@ impl Default for Policy {
             timeout: Duration::from_secs(300),
             backoff: Backoff::default(),
             limits: Limits::default(),
+            retention: KindRetention::default(),
         }
     }
 }

@@ -138,8 +138,8 @@ pub struct Page<T, K = Uuid> {
 }
 
 impl<T, K> Page<T, K> {
-    /// A page out of one row more than it may have, if there are so many.
-    pub(crate) fn of(mut rows: Vec<T>, limit: u16, place: impl Fn(&T) -> Cursor<K>) -> Page<T, K> {
+    /// A page of at most `limit` rows, out of one row more, if there are so many; `place` is that of a row.
+    pub fn of(mut rows: Vec<T>, limit: u16, place: impl Fn(&T) -> Cursor<K>) -> Page<T, K> {
         let more = rows.len() > usize::from(limit);
         rows.truncate(usize::from(limit));
         Page {

@@ -1,5 +1,6 @@
 //! Companies: the customer's customers, whose zones are synced.
 
+use engine::{Cursor, Page};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use sqlx::{PgConnection, PgPool};
@@ -84,9 +85,20 @@ pub struct Filter {
 ///
 /// # Errors
 /// [`Error::Database`], as everything here.
-pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Vec<Company>, Error> {
-    let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
-    store::company::list(&mut *pool.acquire().await?, filter, limit).await
+pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Page<Company, i64>, Error> {
+    let limit = limit.clamp(1, LARGEST_PAGE);
+    let mut conn = pool.acquire().await?;
+    let rows = store::company::list(&mut conn, filter, i64::from(limit) + 1).await?;
+    Ok(Page::of(rows, limit, |company| Cursor::of(company.id)))
+}
+
+/// Invents companies with five zones each, for measurements of reading.
+///
+/// # Errors
+/// [`Error::Database`].
+#[doc(hidden)]
+pub async fn seed_for_bench(pool: &PgPool, companies: u32) -> Result<(), Error> {
+    store::seed::seed(&mut *pool.acquire().await?, companies.into()).await
 }
 
 /// One company, if there is such.

@@ -1,5 +1,6 @@
 //! Zones: the music players of a company, as its last sync left them.
 
+use engine::{Cursor, Page};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -97,9 +98,11 @@ pub struct Filter {
 ///
 /// # Errors
 /// [`Error::Database`], as everything here.
-pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Vec<Zone>, Error> {
-    let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
-    store::zone::list(&mut *pool.acquire().await?, filter, limit).await
+pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Page<Zone, i64>, Error> {
+    let limit = limit.clamp(1, LARGEST_PAGE);
+    let mut conn = pool.acquire().await?;
+    let rows = store::zone::list(&mut conn, filter, i64::from(limit) + 1).await?;
+    Ok(Page::of(rows, limit, |zone| Cursor::of(zone.id)))
 }
 
 /// One zone, if there is such.

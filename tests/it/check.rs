@@ -1,8 +1,8 @@
-//! `lockstep check`: eleven broken files, eleven useful answers.
+//! `lockstep check`: twelve broken files, twelve useful answers.
 
 use crate::cli::{ended, json, program, redacted};
 
-const BROKEN: [&str; 11] = [
+const BROKEN: [&str; 12] = [
     "01_syntax",
     "02_unknown_settings",
     "03_wrong_types",
@@ -14,6 +14,7 @@ const BROKEN: [&str; 11] = [
     "09_secrets",
     "10_contradictions",
     "11_limits",
+    "12_retention",
 ];
 
 fn fixtures() -> String {

@@ -7,3 +7,4 @@ mod demo;
 mod http;
 mod serve;
 mod sync;
+mod talk;

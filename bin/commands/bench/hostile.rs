@@ -132,6 +132,7 @@ pub(super) async fn survive(
             finished: how.finished,
             dead: 0,
             future: how.future,
+            ..Seed::default()
         })
         .await?;
     let speed = drain(client, how, how.jobs, 1, 0).await?;

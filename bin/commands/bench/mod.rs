@@ -20,17 +20,24 @@ use crate::output::{Exit, Row};
 )]
 pub(crate) enum Bench {
     /// Enqueue jobs one by one, each in a commit of its own, or in bulk
+    #[command(
+        before_help = "Examples:\n  lockstep bench enqueue --jobs 8000 --producers 8\n  lockstep bench enqueue --bulk --jobs 100000"
+    )]
     Enqueue(Enqueue),
     /// Drain a queue of jobs that do nothing
+    #[command(before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500")]
     Drain(Drain),
     /// Compare drains without limits, beside kinds that have some, and of jobs held to some
+    #[command(before_help = "Examples:\n  lockstep bench limits -o json")]
     Limits(limits::Compare),
     /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys
+    #[command(before_help = "Examples:\n  lockstep bench hostile")]
     Hostile(hostile::Hostile),
     /// Measure reading: pages of lists, groups and the overview
-    #[command(hide = true)]
+    #[command(before_help = "Examples:\n  lockstep bench read --seed --rounds 200")]
     Read(read::Read),
     /// Measure from the answer of an enqueue to the start of the handler, on an idle queue
+    #[command(before_help = "Examples:\n  lockstep bench pickup --jobs 500 --every-ms 20")]
     Pickup(Pickup),
 }
 
@@ -119,7 +126,7 @@ impl Row for Figures {
 pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     if let Bench::Read(how) = &bench {
-        let timings = read::run(app, &session.client, how).await?;
+        let timings = Box::pin(read::run(app, &session, how)).await?;
         app.out.list(&timings, "")?;
         session.close().await?;
         return Ok(Exit::Ok);

@@ -4,16 +4,21 @@ use std::time::Instant;
 
 use clap::Args;
 use engine::{Client, Filter, JobQuery, RollupBy, RollupQuery, Seed};
+use jobs::{company, zone};
 use serde::Serialize;
+use sqlx::PgPool;
 
 use super::quantile;
-use crate::app::App;
+use crate::app::{App, Session};
 use crate::output::Row;
+
+/// Rows a page, where a list says nothing else.
+const PAGE: u16 = 50;
 
 /// How to read.
 #[derive(Debug, Args)]
 pub(crate) struct Read {
-    /// Invent jobs first; they stay, so give it a database of its own
+    /// Invent rows first; they stay, so give it a database of its own
     #[arg(long)]
     seed: bool,
     /// Completed jobs to invent
@@ -25,8 +30,14 @@ pub(crate) struct Read {
     /// Future jobs to invent
     #[arg(long, default_value_t = 200_000, requires = "seed")]
     future: u32,
-    /// How often each is read
-    #[arg(long, default_value_t = 100)]
+    /// Rows of the audit trail to invent; ticks, tokens and workers come with them
+    #[arg(long, default_value_t = 100_000, requires = "seed")]
+    audit: u32,
+    /// Companies to invent, with five zones each
+    #[arg(long, default_value_t = 10_000, requires = "seed")]
+    companies: u32,
+    /// How often each is read, within twenty seconds
+    #[arg(long, default_value_t = 200)]
     rounds: u32,
 }
 
@@ -78,18 +89,21 @@ const FILTERS: [&str; 14] = [
     "tag:nowhere",
 ];
 
-pub(super) async fn run(app: &App, client: &Client, how: &Read) -> anyhow::Result<Vec<Timing>> {
+pub(super) async fn run(app: &App, session: &Session, how: &Read) -> anyhow::Result<Vec<Timing>> {
+    let client = &session.client;
     if how.seed {
         let begun = Instant::now();
         let seed = Seed {
             finished: how.finished,
             dead: how.dead,
             future: how.future,
+            audit: how.audit,
         };
         client.seed_for_bench(seed).await?;
+        company::seed_for_bench(&session.env.pool, how.companies).await?;
         let seconds = begun.elapsed().as_secs_f64();
         app.out
-            .note(&format!("Invented the jobs in {seconds:.0} s; they stay."));
+            .note(&format!("Invented the rows in {seconds:.0} s; they stay."));
     }
     let mut timings = Vec::new();
     for text in FILTERS {
@@ -103,23 +117,107 @@ pub(super) async fn run(app: &App, client: &Client, how: &Read) -> anyhow::Resul
         );
     }
     timings.push(deep(client, how.rounds).await?);
-    let groups = timed("dead groups", how.rounds, async || {
-        Ok((client.dead_groups(None, 50).await?.data.len(), None))
-    });
-    timings.push(groups.await?);
-    let queues = timed("queues", how.rounds, async || {
-        Ok((client.queues().await?.len(), None))
-    });
-    timings.push(queues.await?);
-    let overview = timed("overview", how.rounds, async || {
+    timings.extend(Box::pin(glances(client, how.rounds)).await?);
+    timings.push(month(client, how.rounds).await?);
+    timings.extend(Box::pin(lists(client, how.rounds)).await?);
+    timings.extend(synced(&session.env.pool, how.rounds).await?);
+    Ok(timings)
+}
+
+/// What people look at first.
+async fn glances(client: &Client, rounds: u32) -> anyhow::Result<Vec<Timing>> {
+    let overview = timed("overview", rounds, async || {
         Ok((client.overview().await?.shares.len(), None))
     });
-    timings.push(overview.await?);
-    timings.push(month(client, how.rounds).await?);
-    let alerts = timed("alerts", how.rounds, async || {
+    let groups = timed("dead groups", rounds, async || {
+        Ok((client.dead_groups(None, PAGE).await?.data.len(), None))
+    });
+    let queues = timed("queues", rounds, async || {
+        Ok((client.queues().await?.len(), None))
+    });
+    let alerts = timed("alerts", rounds, async || {
         Ok((client.alerts().await?.len(), None))
     });
-    timings.push(alerts.await?);
+    Ok(vec![
+        overview.await?,
+        groups.await?,
+        queues.await?,
+        alerts.await?,
+    ])
+}
+
+/// Lists that are not of jobs.
+async fn lists(client: &Client, rounds: u32) -> anyhow::Result<Vec<Timing>> {
+    let workers = timed("workers", rounds, async || {
+        Ok((client.workers(None, PAGE).await?.data.len(), None))
+    });
+    let tokens = timed("tokens", rounds, async || {
+        Ok((client.tokens(None, PAGE).await?.data.len(), None))
+    });
+    let ticks = timed("ticks of a schedule", rounds, async || {
+        let page = client.ticks(engine::SEEDED_SCHEDULE, None, PAGE).await;
+        // Without a seed there is no such schedule.
+        Ok((page.map_or(0, |page| page.data.len()), None))
+    });
+    let audit = timed("audit trail", rounds, async || {
+        Ok((client.audit_page(None, None, PAGE).await?.data.len(), None))
+    });
+    let target = timed("audit trail of a job", rounds, async || {
+        let page = client.audit_page(Some("job 7"), None, PAGE).await?;
+        Ok((page.data.len(), None))
+    });
+    let acts = timed("acts on many", rounds, async || {
+        Ok((client.bulks(None, PAGE).await?.data.len(), None))
+    });
+    let kinds = timed("kinds", rounds, async || {
+        Ok((client.kinds().await?.len(), None))
+    });
+    let schedules = timed("schedules", rounds, async || {
+        Ok((client.schedules().await?.len(), None))
+    });
+    let partitions = timed("blocked partitions", rounds, async || {
+        Ok((client.blocked_partitions().await?.len(), None))
+    });
+    Ok(vec![
+        workers.await?,
+        tokens.await?,
+        ticks.await?,
+        audit.await?,
+        target.await?,
+        acts.await?,
+        kinds.await?,
+        schedules.await?,
+        partitions.await?,
+    ])
+}
+
+/// Lists of what was synced.
+async fn synced(pool: &PgPool, rounds: u32) -> anyhow::Result<Vec<Timing>> {
+    let companies = company::Filter::default();
+    let companies = timed("companies", rounds, async || {
+        let page = company::list(pool, &companies, PAGE).await?;
+        Ok((page.data.len(), None))
+    });
+    let all = zone::Filter::default();
+    let offline = zone::Filter {
+        status: Some(zone::Status::Offline),
+        ..all
+    };
+    let orphans = zone::Filter {
+        orphaned: Some(true),
+        ..all
+    };
+    let mut timings = vec![companies.await?];
+    for (name, filter) in [
+        ("zones", all),
+        ("zones that are offline", offline),
+        ("zones that are orphaned", orphans),
+    ] {
+        let read = timed(name, rounds, async || {
+            Ok((zone::list(pool, &filter, PAGE).await?.data.len(), None))
+        });
+        timings.push(read.await?);
+    }
     Ok(timings)
 }
 

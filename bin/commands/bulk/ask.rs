@@ -20,7 +20,7 @@ use crate::output::{Exit, Fault, Format};
 #[derive(Debug, Default, Args)]
 pub(in crate::commands) struct Many {
     /// The jobs
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = crate::commands::id)]
     pub(in crate::commands) ids: Vec<Uuid>,
     #[command(flatten)]
     meant: Meant,

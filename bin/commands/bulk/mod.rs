@@ -7,10 +7,12 @@ mod view;
 mod wait;
 
 use clap::{Args, Subcommand};
+use engine::Cursor;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::dry;
+use super::job::list::more;
 use crate::app::{App, Session};
 use crate::cli::Change;
 use crate::output::Exit;
@@ -27,8 +29,12 @@ pub(crate) enum Bulk {
     )]
     List(List),
     /// Show one with how far it is and what it could not be done to, by error
+    #[command(before_help = "Examples:\n  lockstep bulk show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Show(One),
     /// Wait until one is over, with a bar
+    #[command(
+        before_help = "Examples:\n  lockstep bulk watch 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88"
+    )]
     Watch(One),
     /// Stop one after the chunk that is under way; what was done stays done
     #[command(
@@ -47,7 +53,7 @@ pub(crate) enum Bulk {
 pub(crate) struct List {
     /// Made before this one: the next page
     #[arg(long, value_name = "ID")]
-    before: Option<Uuid>,
+    before: Option<Cursor>,
     /// At most this many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
@@ -57,6 +63,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct One {
     /// The act
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
 }
 
@@ -64,6 +71,7 @@ pub(crate) struct One {
 #[derive(Debug, Args)]
 pub(crate) struct Turn {
     /// The act
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
     #[command(flatten)]
     change: Change,
@@ -84,16 +92,13 @@ pub(crate) async fn run(app: &App, bulk: Bulk) -> anyhow::Result<Exit> {
 }
 
 async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<Exit> {
-    let acts = session.client.bulks(list.before, list.limit).await?;
-    app.out.list(
-        &acts,
-        "No acts on many jobs yet: verbs with --filter begin them.",
-    )?;
-    if let Some(last) = acts.last()
-        && acts.len() == usize::from(list.limit)
-    {
-        app.out.next(&format!("More: add --before {}", last.id));
-    }
+    let page = session
+        .client
+        .bulks(list.before.as_ref(), list.limit)
+        .await?;
+    let nothing = "No acts on many jobs yet: verbs with --filter begin them.";
+    app.out.list(&page.data, nothing)?;
+    more(app, &page, "--before");
     Ok(Exit::Ok)
 }
 

@@ -69,6 +69,6 @@ pub(super) async fn run(app: &App, session: &Session, groups: &Groups) -> anyhow
             group.fingerprint
         ));
     }
-    more(app, &page);
+    more(app, &page, "--before");
     Ok(Exit::Ok)
 }

@@ -29,6 +29,7 @@ pub(crate) enum Dead {
     )]
     Groups(groups::Groups),
     /// Show one dead letter with its attempts
+    #[command(before_help = "Examples:\n  lockstep dead show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Show(Show),
     /// Let dead letters try on
     #[command(
@@ -50,6 +51,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// The job
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
 }
 
@@ -81,7 +83,7 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
 async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> {
     let filter = only_dead(list.terms.filter());
     let page = session.client.jobs(list.part.of(filter)).await?;
-    more(app, &page);
+    more(app, &page, "--before");
     let letters: Vec<Letter> = page.data.into_iter().map(Letter).collect();
     app.out.list(&letters, "No dead letters.")?;
     if let Some(Letter(job)) = letters.first() {

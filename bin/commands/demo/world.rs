@@ -75,8 +75,8 @@ pub(super) fn connections(session: &Session, simulator: &Simulator) -> anyhow::R
 pub(super) async fn seed(session: &Session, simulator: &Simulator) -> anyhow::Result<usize> {
     let pool = &session.env.pool;
     let there = company::list(pool, &company::Filter::default(), 500).await?;
-    if !there.is_empty() {
-        return Ok(there.len());
+    if !there.data.is_empty() {
+        return Ok(there.data.len());
     }
     let accounts = simulator.truth().accounts;
     let mut tx = pool.begin().await?;

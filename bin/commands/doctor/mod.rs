@@ -27,6 +27,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Subcommand)]
 enum Deeper {
     /// Check the engine's promises on every row of a live database
+    #[command(before_help = "Examples:\n  lockstep doctor verify")]
     Verify,
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct List {
     #[arg(long, value_parser = label)]
     state: Option<Label>,
     /// Parts of this job; short for parent:
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = crate::commands::id)]
     parent: Option<Uuid>,
     #[command(flatten)]
     part: Part,
@@ -93,19 +93,19 @@ pub(super) async fn run(app: &App, session: &Session, list: List) -> anyhow::Res
         &page.data,
         "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.",
     )?;
-    more(app, &page);
+    more(app, &page, "--before");
     Ok(Exit::Ok)
 }
 
-/// Says where the list goes on, and how far it was searched when it could not be filled.
-pub(in crate::commands) fn more<T, K: Display>(app: &App, page: &Page<T, K>) {
+/// Says with which flag the list goes on, and how far it was searched when it could not be filled.
+pub(in crate::commands) fn more<T, K: Display>(app: &App, page: &Page<T, K>, flag: &str) {
     let Some(next) = &page.next else { return };
     match &page.searched {
         Some(searched) => app.out.note(&format!(
-            "Searched {} rows and stopped. Search on with --before {next}, or {}.",
+            "Searched {} rows and stopped. Search on with {flag} {next}, or {}.",
             searched.rows, searched.help
         )),
-        None => app.out.next(&format!("More: add --before {next}")),
+        None => app.out.next(&format!("More: add {flag} {next}")),
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::found;
 use crate::app::{App, Session};
-use crate::output::{Exit, Format, Row, clean, plural};
+use crate::output::{Exit, Fault, Format, Row, clean, plural};
 
 /// How often to look for more.
 const EVERY: Duration = Duration::from_millis(500);
@@ -23,9 +23,10 @@ const LATE: Duration = Duration::from_secs(4);
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// The job
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
     /// Only of this attempt; of the last five that said something unless given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     attempt: Option<i32>,
     /// Go on until the job has ended
     #[arg(long)]
@@ -59,13 +60,24 @@ impl Row for Said {
 }
 
 pub(super) async fn run(app: &App, session: &Session, logs: &Logs) -> anyhow::Result<Exit> {
+    if logs.follow && matches!(app.out.format, Format::Csv | Format::Name) {
+        let fault = Fault::new(
+            Exit::Usage,
+            "--follow writes lines or documents, and no csv or names",
+        );
+        return Err(fault.fix("add -o jsonl, or nothing").into());
+    }
     found(session, logs.id).await?;
     let mut shown = BTreeMap::new();
     if !logs.follow {
         let all = session.client.job_logs(logs.id, logs.attempt).await?;
         if app.out.format == Format::Table {
             if all.is_empty() {
-                app.out.note("It said nothing, or it is too long ago.");
+                let who = logs
+                    .attempt
+                    .map_or_else(|| "It".into(), |attempt| format!("Attempt {attempt}"));
+                app.out
+                    .note(&format!("{who} said nothing, or it is too long ago."));
             }
             return print(app, &all, &mut shown);
         }

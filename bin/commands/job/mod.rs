@@ -31,11 +31,14 @@ pub(crate) enum Job {
     List(list::List),
     /// Show one job with its attempts, how far it is and what it waits for
     #[command(before_help = "Examples:\n  lockstep job show 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
-    Show(Show),
+    Show(One),
     /// Say why a job stands where it stands, and what happens next
     #[command(before_help = "Examples:\n  lockstep job why 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88")]
     Why(One),
     /// List the attempts of a job, oldest first
+    #[command(
+        before_help = "Examples:\n  lockstep job attempts 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88 -o json"
+    )]
     Attempts(One),
     /// Show what the handler said in each attempt
     #[command(
@@ -73,6 +76,9 @@ pub(crate) enum Job {
     )]
     Again(Again),
     /// Forget ended jobs altogether
+    #[command(
+        before_help = "Examples:\n  lockstep job delete 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88\n  lockstep job delete --filter \"state:completed age>90d\" --dry-run"
+    )]
     Delete(Which),
 }
 
@@ -80,13 +86,7 @@ pub(crate) enum Job {
 #[derive(Debug, Args)]
 pub(crate) struct One {
     /// The job
-    id: Uuid,
-}
-
-/// One job, whole.
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// The job
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
 }
 
@@ -119,6 +119,7 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
     let last_said = logs::last(session, id).await?;
     let has_said = !last_said.is_empty();
     let (state, parent, more) = (job.state, job.parent_id, flow.has_more_steps);
+    let has_bad_args = job.code.as_deref() == Some("bad_args");
     let signal = job.waiting_for.as_deref().unwrap_or_default();
     let signal = signal.strip_prefix("signal:").map(str::to_owned);
     app.out.item(&Whole {
@@ -140,6 +141,10 @@ pub(super) async fn show(app: &App, session: &Session, id: Uuid) -> anyhow::Resu
             .next(&format!("Tell it: lockstep job signal {id} {name}"));
     }
     match state {
+        // With the same args it would die again.
+        State::Dead if has_bad_args => app.out.next(&format!(
+            "Run it again with others: lockstep job again {id} --args '{{…}}'"
+        )),
         State::Dead => app
             .out
             .next(&format!("Try it again: lockstep job retry {id}")),

@@ -17,6 +17,7 @@ use crate::output::{Exit, Fault};
 #[derive(Debug, Args)]
 pub(crate) struct Signal {
     /// The job
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
     /// What it listens for
     name: String,

@@ -14,6 +14,7 @@ use crate::output::{Exit, Row, instant, long};
 #[derive(Debug, Args)]
 pub(crate) struct Steps {
     /// The job
+    #[arg(value_parser = crate::commands::id)]
     id: Uuid,
     /// Behind this place: the next page
     #[arg(long, value_name = "PLACE")]

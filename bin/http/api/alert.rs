@@ -32,7 +32,7 @@ pub(super) async fn workers(
     State(front): State<FrontState>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<Worker>>), Problem> {
-    let (limit, before) = part.read()?;
+    let (limit, before) = part.read("/workers")?;
     let found = front.client.workers(before.as_ref(), limit).await?;
     let workers = found.data.into_iter().map(Worker::from).collect();
     Ok(page::page("/workers", workers, found.next, &[], part.limit))

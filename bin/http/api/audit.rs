@@ -40,10 +40,18 @@ pub(super) async fn list(
     let before = wanted
         .cursor
         .as_deref()
-        .map(|cursor| page::open(cursor, &said))
+        .map(|cursor| page::open("/audit", cursor, &said))
         .transpose()?;
-    let found = front.client.audit_before(target, before, limit).await?;
-    let next = page::key_of_full(&found, limit, |entry| entry.id);
-    let entries = found.into_iter().map(AuditEntry::from).collect();
-    Ok(page::page("/audit", entries, next, &said, wanted.limit))
+    let found = front
+        .client
+        .audit_page(target, before.as_ref(), limit)
+        .await?;
+    let entries = found.data.into_iter().map(AuditEntry::from).collect();
+    Ok(page::page(
+        "/audit",
+        entries,
+        found.next,
+        &said,
+        wanted.limit,
+    ))
 }

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use engine::{BulkAct, Filter, NewBulk};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bulk_view::{Bulk, BulkPreview, BulkResult};
-use super::{DryRun, Reason};
+use super::{DryRun, Part, Reason};
 use crate::http::extract::{At, Body, MaybeBody, Params};
 use crate::http::headers::{IdempotencyKey, REPLAYED};
 use crate::http::page::{self, Listed};
@@ -97,17 +97,6 @@ pub(super) struct BulkDetail {
     refusals: Vec<BulkResult>,
 }
 
-/// Which part of the list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Part {
-    /// Rows a page, 1 to 500; 50 unless said.
-    limit: Option<u16>,
-    /// `page.next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Acts on all jobs that meet a filter now; those that come to meet it later are not touched. Done chunk by
 /// chunk by any worker process. A dry run answers how many jobs are meant, of which kinds and causes.
 #[utoipa::path(
@@ -159,16 +148,10 @@ pub(super) async fn list(
     State(front): State<FrontState>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<Bulk>>), Problem> {
-    let limit = page::check_limit(part.limit)?;
-    let before = part
-        .cursor
-        .as_deref()
-        .map(|cursor| page::open(cursor, &[]))
-        .transpose()?;
-    let found = front.client.bulks(before, limit).await?;
-    let next = page::key_of_full(&found, limit, |bulk| bulk.id);
-    let acts = found.into_iter().map(Bulk::from).collect();
-    Ok(page::page("/bulk", acts, next, &[], part.limit))
+    let (limit, before) = part.read("/bulk")?;
+    let found = front.client.bulks(before.as_ref(), limit).await?;
+    let acts = found.data.into_iter().map(Bulk::from).collect();
+    Ok(page::page("/bulk", acts, found.next, &[], part.limit))
 }
 
 /// Shows an act with how far it is and what it could not be done to.

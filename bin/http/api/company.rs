@@ -121,19 +121,18 @@ pub(super) async fn list(
     let after = wanted
         .cursor
         .as_deref()
-        .map(|cursor| page::open(cursor, &said))
+        .map(|cursor| page::open("/companies", cursor, &said))
         .transpose()?;
     let filter = company::Filter {
         after,
         has_account: wanted.has_account,
     };
     let found = company::list(&front.env.pool, &filter, limit).await?;
-    let next = page::key_of_full(&found, limit, |company| company.id);
-    let companies = found.into_iter().map(Company::from).collect();
+    let companies = found.data.into_iter().map(Company::from).collect();
     Ok(page::page(
         "/companies",
         companies,
-        next,
+        found.next,
         &said,
         wanted.limit,
     ))

@@ -40,7 +40,7 @@ pub(super) async fn groups(
     State(front): State<FrontState>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<DeadGroup>>), Problem> {
-    let (limit, before): (u16, Option<Cursor<String>>) = part.read()?;
+    let (limit, before): (u16, Option<Cursor<String>>) = part.read("/dead-letters/groups")?;
     let found = front.client.dead_groups(before.as_ref(), limit).await?;
     let groups = found.data.into_iter().map(DeadGroup::from).collect();
     Ok(page::page(

@@ -84,15 +84,17 @@ pub(super) async fn steps(
         true => &[("results", "true")],
         false => &[],
     };
+    let path = format!("/jobs/{id}/steps");
     let after = part.cursor.as_deref();
     let query = StepQuery {
         limit: Some(page::check_limit(part.limit)?),
-        after: after.map(|cursor| page::open(cursor, said)).transpose()?,
+        after: after
+            .map(|cursor| page::open(&path, cursor, said))
+            .transpose()?,
         results: part.results,
     };
     let found = front.client.steps(id, &query).await?;
     let steps = found.data.into_iter().filter_map(Step::of).collect();
-    let path = format!("/jobs/{id}/steps");
     Ok(page::page(&path, steps, found.next, said, part.limit))
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn list_of(
     let before = wanted
         .cursor
         .as_deref()
-        .map(|cursor| page::open(cursor, said))
+        .map(|cursor| page::open(path, cursor, said))
         .transpose()?;
     let query = JobQuery {
         filter: filter.and(also),

@@ -12,7 +12,7 @@ use super::view::mirror;
 use crate::http::FrontState;
 use crate::http::extract::{At, Params};
 use crate::http::page::All;
-use crate::http::problem::Problem;
+use crate::http::problem::{BAD_PARAMETER, Problem};
 
 mirror! {
     /// One thing that an attempt said.
@@ -56,7 +56,8 @@ impl From<engine::AttemptLog> for AttemptLog {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfAttempt {
-    /// This one; the last five that said something unless given.
+    /// This one, counted from 1; the last five that said something unless given.
+    #[param(minimum = 1)]
     attempt: Option<i32>,
 }
 
@@ -72,6 +73,10 @@ pub(super) async fn list(
     At(id): At<Uuid>,
     Params(of): Params<OfAttempt>,
 ) -> Result<Json<All<AttemptLog>>, Problem> {
+    if let Some(attempt) = of.attempt.filter(|attempt| *attempt < 1) {
+        let detail = format!("attempt: expected 1 or more, got {attempt}");
+        return Err(Problem::new(BAD_PARAMETER, detail));
+    }
     job::find(&front, id).await?;
     let logs = front.client.job_logs(id, of.attempt).await?;
     let data = logs.into_iter().map(AttemptLog::from).collect();

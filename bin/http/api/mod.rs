@@ -14,6 +14,7 @@ mod connection;
 mod credential;
 mod dead;
 mod enqueue;
+mod era;
 mod flow;
 mod job;
 mod kind;
@@ -65,11 +66,13 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// How many rows, and behind which place.
-    fn read<K: FromStr>(&self) -> Result<(u16, Option<K>), Problem> {
+    /// How many rows of the list at `path`, and behind which place.
+    fn read<K: FromStr>(&self, path: &str) -> Result<(u16, Option<K>), Problem> {
         let limit = page::check_limit(self.limit)?;
         let cursor = self.cursor.as_deref();
-        let before = cursor.map(|cursor| page::open(cursor, &[])).transpose()?;
+        let before = cursor
+            .map(|cursor| page::open(path, cursor, &[]))
+            .transpose()?;
         Ok((limit, before))
     }
 }
@@ -171,6 +174,8 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(credential::rotate_key))
         .routes(routes!(budget::list))
         .routes(routes!(budget::show, budget::set))
+        .routes(routes!(era::list))
+        .routes(routes!(era::prune))
 }
 
 /// The two paths of the replaced system end in a slash. Whoever leaves it out means the same.

@@ -91,11 +91,11 @@ pub(super) async fn ticks(
     At(name): At<String>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<Tick>>), Problem> {
-    let (limit, before) = part.read()?;
     check_name("name", &name)?;
+    let path = format!("/schedules/{}/ticks", page::escape(&name));
+    let (limit, before) = part.read(&path)?;
     let found = front.client.ticks(&name, before.as_ref(), limit).await?;
     let ticks = found.data.into_iter().map(Tick::from).collect();
-    let path = format!("/schedules/{}/ticks", page::escape(&name));
     Ok(page::page(&path, ticks, found.next, &[], part.limit))
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn list(
     State(front): State<FrontState>,
     Params(part): Params<Part>,
 ) -> Result<(HeaderMap, Json<Listed<view::Token>>), Problem> {
-    let (limit, before) = part.read()?;
+    let (limit, before) = part.read("/tokens")?;
     let found = front.client.tokens(before.as_ref(), limit).await?;
     let tokens = found.data.into_iter().map(view::Token::from).collect();
     Ok(page::page("/tokens", tokens, found.next, &[], part.limit))

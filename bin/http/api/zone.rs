@@ -97,7 +97,7 @@ pub(super) async fn list(
     let after = wanted
         .cursor
         .as_deref()
-        .map(|cursor| page::open(cursor, &said))
+        .map(|cursor| page::open("/zones", cursor, &said))
         .transpose()?;
     let filter = zone::Filter {
         company_id: wanted.company_id,
@@ -106,9 +106,8 @@ pub(super) async fn list(
         after,
     };
     let found = zone::list(&front.env.pool, &filter, limit).await?;
-    let next = page::key_of_full(&found, limit, |zone| zone.id);
-    let zones = found.into_iter().map(Zone::from).collect();
-    Ok(page::page("/zones", zones, next, &said, wanted.limit))
+    let zones = found.data.into_iter().map(Zone::from).collect();
+    Ok(page::page("/zones", zones, found.next, &said, wanted.limit))
 }
 
 fn read_status(word: &str) -> Result<zone::Status, Problem> {

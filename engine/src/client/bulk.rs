@@ -12,7 +12,7 @@ use crate::store::bulk as store;
 use crate::store::bulk::chunk::{self, Chunk, Way, told};
 use crate::store::bulk::preview;
 use crate::worker::wake::BULK;
-use crate::{Error, Result};
+use crate::{Cursor, Error, Page, Result};
 
 /// Chunks that may fail in a row.
 const MOST_FAILURES: i16 = 5;
@@ -81,9 +81,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn bulks(&self, before: Option<Uuid>, limit: u16) -> Result<Vec<BulkView>> {
-        let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
-        store::list(&mut *self.pool.acquire().await?, before, limit).await
+    pub async fn bulks(&self, before: Option<&Cursor>, limit: u16) -> Result<Page<BulkView>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let before = before.map(|before| before.key);
+        let mut conn = self.pool.acquire().await?;
+        let rows = store::list(&mut conn, before, i64::from(limit) + 1).await?;
+        Ok(Page::of(rows, limit, |bulk| Cursor::of(bulk.id)))
     }
 
     /// What an act could not be done to, by error.
@@ -254,7 +257,7 @@ impl Client {
 
     /// How long until a chunk is due.
     pub(crate) async fn next_bulk(&self) -> Result<Option<Duration>> {
-        store::next_due(&mut *self.pool.acquire().await?).await
+        store::next_due(&mut *self.singles.acquire().await?).await
     }
 
     fn ring_bulk(&self) {

@@ -174,25 +174,16 @@ impl Client {
     /// The steps a job has behind it, oldest first, page by page.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Invalid`] for a place of another list; [`Error::Database`].
     pub async fn steps(&self, job_id: Uuid, query: &StepQuery) -> Result<Page<StepView, String>> {
-        let limit = usize::from(query.limit.unwrap_or(50).clamp(1, 500));
+        Cursor::check(query.after.as_ref(), true)?;
+        let limit = query.limit.unwrap_or(50).clamp(1, 500);
         let mut conn = self.pool.acquire().await?;
-        // One more than is shown tells whether there is another page.
-        let more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-        let mut data = step::list(&mut conn, job_id, query, more).await?;
-        let is_whole = data.len() <= limit;
-        data.truncate(limit);
-        let last = data.last().filter(|_| !is_whole);
-        let next = last.map(|step| Cursor {
+        let steps = step::list(&mut conn, job_id, query, i64::from(limit) + 1).await?;
+        Ok(Page::of(steps, limit, |step| Cursor {
             at: Some(step.ended_at),
             key: step.name.clone(),
-        });
-        Ok(Page {
-            data,
-            next,
-            searched: None,
-        })
+        }))
     }
 
     /// Makes a batch that `owner` waits for, with these members; gives its id and the jobs of others
@@ -260,7 +251,7 @@ impl Client {
     pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
         let mut told = 0;
         loop {
-            let mut conn = self.pool.acquire().await?;
+            let mut conn = self.singles.acquire().await?;
             let Some(id) = batch::abandoned(&mut conn).await? else {
                 return Ok(told);
             };

@@ -8,6 +8,7 @@ mod enqueue;
 mod flow;
 mod overview;
 mod partition;
+mod prune;
 mod read;
 pub(crate) mod schedule;
 mod seed;
@@ -31,7 +32,7 @@ use crate::store::{migration, pool};
 use crate::worker::wake::{Hints, Hub};
 use crate::{Error, Result};
 
-pub use seed::Seed;
+pub use seed::{SEEDED_SCHEDULE, Seed};
 use together::Together;
 
 /// A handle on the engine's database.
@@ -93,6 +94,11 @@ impl Client {
     /// The pool, for transactions that an enqueue should join.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// For looks of one statement, whose connections are not asked how they come back.
+    pub(crate) fn singles(&self) -> &PgPool {
+        &self.singles
     }
 
     /// The same client with other rules for breakers. All processes of a fleet should have the same.

@@ -51,6 +51,7 @@ impl Client {
         before: Option<&Cursor<String>>,
         limit: u16,
     ) -> Result<Page<DeadGroup, String>> {
+        Cursor::check(before, true)?;
         let limit = limit.clamp(1, LARGEST_PAGE);
         let mut conn = self.pool.acquire().await?;
         let data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
@@ -110,12 +111,11 @@ impl Client {
         let before = before.map(|before| before.key);
         let mut conn = self.pool.acquire().await?;
         let rows = worker::list(&mut conn, before, i64::from(limit) + 1).await?;
-        Ok(Page::of(rows, limit, |worker| Cursor {
-            at: None,
-            key: WorkerPlace {
+        Ok(Page::of(rows, limit, |worker| {
+            Cursor::of(WorkerPlace {
                 alive: worker.alive,
                 id: worker.id,
-            },
+            })
         }))
     }
 
@@ -158,19 +158,22 @@ impl Client {
 
     /// The newest audit rows, of one target or of all.
     pub async fn audit(&self, target: Option<&str>, limit: u16) -> Result<Vec<AuditEntry>> {
-        self.audit_before(target, None, limit).await
+        Ok(self.audit_page(target, None, limit).await?.data)
     }
 
     /// A page of audit rows, newest first: those older than the row `before`, at most `limit`, 500 at
     /// the most.
-    pub async fn audit_before(
+    pub async fn audit_page(
         &self,
         target: Option<&str>,
-        before: Option<i64>,
+        before: Option<&Cursor<i64>>,
         limit: u16,
-    ) -> Result<Vec<AuditEntry>> {
-        let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
-        audit::list(&mut *self.pool.acquire().await?, target, before, limit).await
+    ) -> Result<Page<AuditEntry, i64>> {
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let before = before.map(|before| before.key);
+        let mut conn = self.pool.acquire().await?;
+        let rows = audit::list(&mut conn, target, before, i64::from(limit) + 1).await?;
+        Ok(Page::of(rows, limit, |entry| Cursor::of(entry.id)))
     }
 
     /// Waits until the job has ended, at most `patience`; the state it then has, terminal or not.

@@ -68,13 +68,15 @@ impl Client {
     /// A page of the ticks of a schedule with what became of their jobs, newest first: the ledger.
     ///
     /// # Errors
-    /// [`Error::NoSuch`] when nothing of that name was ever declared.
+    /// [`Error::NoSuch`] when nothing of that name was ever declared; [`Error::Invalid`] for a place of
+    /// another list.
     pub async fn ticks(
         &self,
         name: &str,
         before: Option<&Cursor<bool>>,
         limit: u16,
     ) -> Result<Page<TickView, bool>> {
+        Cursor::check(before, true)?;
         let mut conn = self.pool.acquire().await?;
         let limit = limit.clamp(1, LARGEST_PAGE);
         let ticks = store::ticks(&mut conn, name, before, i64::from(limit) + 1).await?;

@@ -7,7 +7,11 @@ use super::Client;
 use crate::store::{group, rollup, seed};
 use crate::{Result, State};
 
-/// How many jobs are invented.
+/// The schedule that seeded ticks are of.
+#[doc(hidden)]
+pub const SEEDED_SCHEDULE: &str = "bench-seed";
+
+/// How many rows are invented.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seed {
     /// Completed long ago.
@@ -16,6 +20,8 @@ pub struct Seed {
     pub dead: u32,
     /// Due tomorrow and later.
     pub future: u32,
+    /// Rows of the audit trail; other lists get fewer.
+    pub audit: u32,
 }
 
 impl Client {
@@ -48,6 +54,7 @@ impl Client {
             seed::seed(&mut conn, state, numbers, count, total).await?;
             numbers += count;
         }
+        seed::seed_lists(&mut conn, what.audit.into(), SEEDED_SCHEDULE).await?;
         while self
             .in_transaction(|conn| group::group(conn).boxed())
             .await?

@@ -3,7 +3,6 @@
 
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
 use super::Bells;
 use crate::job::{Enqueued, NewJob};
@@ -11,9 +10,8 @@ use crate::store::enqueue::enqueue_new;
 
 /// Jobs of one transaction. More gain little, and each holds its args.
 const MOST: usize = 100;
-/// Transactions under way: one comes together while the other is written, and who was answered by one has
-/// asked again by the time the other ends.
-const AT_A_TIME: usize = 2;
+/// Turns of the runtime between two transactions.
+const TURNS: usize = 4;
 
 struct Asked {
     job: NewJob,
@@ -46,34 +44,17 @@ impl Together {
 
 async fn write_all(pool: PgPool, bells: Bells, mut inbox: mpsc::UnboundedReceiver<Asked>) {
     let mut asked = Vec::new();
-    let mut under_way = JoinSet::new();
-    loop {
-        let room = MOST - asked.len();
-        tokio::select! {
-            more = inbox.recv_many(&mut asked, room), if room > 0 => {
-                if more == 0 {
-                    break;
-                }
-            }
-            Some(_) = under_way.join_next() => {}
-        }
-        if !asked.is_empty() && under_way.len() < AT_A_TIME {
-            under_way.spawn(write(
-                pool.clone(),
-                bells.clone(),
-                std::mem::take(&mut asked),
-            ));
+    while inbox.recv_many(&mut asked, MOST).await > 0 {
+        write(&pool, &bells, std::mem::take(&mut asked)).await;
+        // Let those who were answered just now ask again: one full transaction costs less than two half ones.
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
         }
     }
-    write(pool, bells, asked).await;
-    under_way.join_all().await;
 }
 
 /// An error answers nobody: each tries alone then, and learns what is wrong with its own.
-async fn write(pool: PgPool, bells: Bells, asked: Vec<Asked>) {
-    if asked.is_empty() {
-        return;
-    }
+async fn write(pool: &PgPool, bells: &Bells, asked: Vec<Asked>) {
     let (jobs, answers): (Vec<_>, Vec<_>) =
         asked.into_iter().map(|one| (one.job, one.answer)).unzip();
     let written = async { enqueue_new(&mut *pool.acquire().await?, &jobs).await };

@@ -44,12 +44,13 @@ impl Client {
     /// A page of tokens, newest first.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Invalid`] for a place of another list; [`Error::Database`].
     pub async fn tokens(
         &self,
         before: Option<&Cursor<String>>,
         limit: u16,
     ) -> Result<Page<TokenView, String>> {
+        Cursor::check(before, true)?;
         let limit = limit.clamp(1, LARGEST_PAGE);
         let mut conn = self.pool.acquire().await?;
         let tokens = token::list(&mut conn, None, before, i64::from(limit) + 1).await?;

@@ -21,7 +21,7 @@ pub(super) async fn run(service: Service) {
 
 async fn round(service: &Service) -> Result<()> {
     // One statement when there is nothing to do, which is nearly always.
-    if !group::is_needed(&mut *service.client.pool().acquire().await?).await? {
+    if !group::is_needed(&mut *service.client.singles().acquire().await?).await? {
         return Ok(());
     }
     loop {

@@ -1,37 +1,59 @@
-//! Prune: ended jobs past their retention go, dead letters only when a retention says so. And what else
-//! is seldom put right: jobs that missed the order of their partition.
+//! Prune: eras are made ahead of time, ended jobs past their retention go, dead letters only when a
+//! retention says so. And what else is seldom put right: jobs that missed the order of their partition.
 
 use super::Service;
+use crate::Result;
 use crate::store::{bulk, group, log, partition, prune, put_off, rollup};
-use crate::{Result, State};
 
 /// It looks once in so many rounds of the other services.
 const EVERY: u32 = 60;
 
 pub(super) async fn run(service: Service) {
     while service.pause(service.options.service * EVERY).await {
+        if let Err(error) = history(&service).await {
+            tracing::warn!(%error, "could not prune ended jobs; trying again later");
+        }
         if let Err(error) = round(&service).await {
             tracing::warn!(%error, "could not prune; trying again later");
         }
     }
 }
 
-async fn round(service: &Service) -> Result<()> {
+/// The eras that come and the jobs that go. Jobs are taken in without an era too, so that a failure to make one
+/// is no reason to stop.
+async fn history(service: &Service) -> Result<()> {
     let keep = service.options.retention;
-    let mut conn = service.client.pool().acquire().await?;
-    for (state, keep) in [
-        (State::Completed, keep.completed),
-        (State::Cancelled, keep.cancelled),
-        (State::Dead, keep.dead),
-    ] {
-        let Some(keep) = keep else { continue };
-        while prune::prune(&mut conn, state, keep).await? > 0 && !service.stop.is_cancelled() {}
+    match service.client.add_eras(keep).await {
+        Ok(made) => {
+            for name in made {
+                tracing::info!(era = name, "made the era {name}");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "could not make the next era; trying again later"),
     }
-    if let Some(keep) = keep.logs {
+    let pruned = service.client.prune_until(keep, &service.stop).await?;
+    for one in &pruned.emptied {
+        let (name, gone, stayed) = (&one.era, one.gone, one.stayed);
+        tracing::info!(
+            era = name,
+            gone,
+            stayed,
+            "emptied the era {name}: {gone} jobs went, {stayed} stayed"
+        );
+    }
+    for name in &pruned.busy {
+        tracing::info!(era = name, "the era {name} is in use; emptying it later");
+    }
+    Ok(())
+}
+
+async fn round(service: &Service) -> Result<()> {
+    let mut conn = service.client.pool().acquire().await?;
+    if let Some(keep) = service.options.retention.logs {
         while log::prune(&mut conn, keep).await? > 0 && !service.stop.is_cancelled() {}
     }
     // Also what was enqueued while its kind was being registered.
-    partition::put_in_order(&mut conn, 1_000).await?;
+    partition::put_in_place(&mut conn, 1_000).await?;
     prune::prune_keys(&mut conn).await?;
     prune::prune_workers(&mut conn).await?;
     put_off::prune(&mut conn, 1_000).await?;

@@ -33,7 +33,7 @@ pub(super) async fn run(service: Service) {
 
 /// Those of processes that are no more.
 async fn find_left(service: &Service) -> Result<()> {
-    let keys = put_off::keys(&mut *service.client.pool().acquire().await?).await?;
+    let keys = put_off::keys(&mut *service.client.singles().acquire().await?).await?;
     let awaited = service.client.gates().awaited();
     keys.iter().for_each(|key| awaited.add(key));
     Ok(())

@@ -51,7 +51,7 @@ async fn round(service: &Service) -> Result<Duration> {
 }
 
 async fn next_in_ms(service: &Service) -> Result<Option<i64>> {
-    store::next_in_ms(&mut *service.client.pool().acquire().await?).await
+    store::next_in_ms(&mut *service.client.singles().acquire().await?).await
 }
 
 /// Decides the ticks of one due schedule; false when there is none.

@@ -88,8 +88,8 @@ impl Kinds {
 pub(crate) struct Taken {
     pub(crate) jobs: Vec<Claimed>,
     pub(crate) last_key: Option<String>,
-    /// There are due jobs with partition keys.
-    pub(crate) saw_keys: bool,
+    /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits.
+    pub(crate) saw_fair: bool,
 }
 
 /// A job as it was claimed.
@@ -128,7 +128,8 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
     let rows = match ask.look {
         Look::Plain(from) => query
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
-            .bind(from.map_or(Uuid::nil(), |place| place.id)),
+            .bind(from.map_or(Uuid::nil(), |place| place.id))
+            .bind(!ask.kinds.are_free()),
         Look::Fair { after, unkeyed } => query
             .bind(after)
             .bind(&ask.kinds.limited)
@@ -142,10 +143,10 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
     read_all(&rows, ask)
 }
 
-/// Returns once all that was committed before is on disk: the commit of any transaction that has an id
-/// waits for it.
+/// Returns once all that was committed before is on disk. A commit waits for it only if its transaction has
+/// written to the log (an id alone is not enough), so this writes a message that nobody reads.
 pub(crate) async fn reach_disk(conn: &mut PgConnection) -> Result<()> {
-    sqlx::query("select pg_current_xact_id()")
+    sqlx::query("select pg_logical_emit_message(true, 'lockstep', '')")
         .execute(conn)
         .await?;
     Ok(())
@@ -157,7 +158,7 @@ fn read_all(rows: &[PgRow], ask: &Ask<'_>) -> Result<Taken> {
         ..Taken::default()
     };
     if let Some(first) = rows.first() {
-        taken.saw_keys = first.try_get("saw_keys")?;
+        taken.saw_fair = first.try_get("saw_fair")?;
     }
     if let (Look::Fair { .. }, Some(first)) = (ask.look, rows.first()) {
         taken.last_key = first.try_get("last_key")?;

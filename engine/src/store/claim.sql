@@ -3,36 +3,67 @@
 -- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
 -- none waits for another's backlog. The first of each comes before any second. Those without a key are as
 -- one key, the first of each round ($13): no more keys are looked at than there are slots for, so that
--- none loses its turn.
+-- none loses its turn. Kinds with limits have an index of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
         where kind not in (select name from engine.pause where scope = 'kind')
     ) as kinds
-    where not exists (select from engine.pause where scope = 'queue' and name = $2)
+    where cardinality($3::text[]) > 0 and not exists (select from engine.pause where scope = 'queue' and name = $2)
 ),
 turn as materialized (
-    select $4 - ($13 and exists (
-        select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null
-    ))::integer as keys
+    select
+        $4 - ($13 and (u.limited or exists (
+            select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null and not limited
+        )))::integer as keys,
+        u.limited
+    from (
+        -- The order leaves no index but the one that it is.
+        select cardinality($9::text[]) > 0 and (
+            select true from engine.pending
+            where shard = $1 and queue = $2 and due and limited and partition_key is null
+            order by partition_key, kind, rank_at, id limit 1
+        ) is not null as limited
+        offset 0
+    ) u
 ),
 part as (
-    select (
-        select partition_key from engine.pending
-        where shard = $1 and queue = $2 and due and partition_key > $8
-        order by partition_key limit 1
+    select least(
+        (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and not limited and partition_key > $8
+            order by partition_key limit 1
+        ),
+        (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and limited and partition_key > $8 and cardinality($9::text[]) > 0
+            order by partition_key limit 1
+        )
     ) as key, 1 as nth
     union all
-    select (
-        select partition_key from engine.pending p
-        where p.shard = $1 and p.queue = $2 and p.due and p.partition_key > part.key
-        order by partition_key limit 1
+    select least(
+        (
+            select partition_key from engine.pending p
+            where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key > part.key
+            order by partition_key limit 1
+        ),
+        (
+            select partition_key from engine.pending p
+            where
+                p.shard = $1 and p.queue = $2 and p.due and p.limited and p.partition_key > part.key
+                and cardinality($9::text[]) > 0
+            order by partition_key limit 1
+        )
     ), nth + 1
     from part
     where part.key is not null and nth < (select keys from turn)
 ),
 parts as materialized (
-    select count(key) as keys, max(key) as last from part
+    select
+        count(key) as keys,
+        max(key) as last,
+        coalesce(array_agg(key) filter (where key is not null and nth <= (select keys from turn)), '{}') as each
+    from part
 ),
 candidate as (
     select p.address, p.rank_at, p.id, row_number() over () as place
@@ -40,8 +71,8 @@ candidate as (
         select ctid as address, rank_at, id
         from engine.pending
         where
-            shard = $1 and queue = $2 and due and partition_key is null and $13
-            and kind = any((select kinds from allowed)::text[])
+            shard = $1 and queue = $2 and due and partition_key is null and not limited and $13
+            and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit $4
         for update skip locked
@@ -53,8 +84,8 @@ candidate as (
         select ctid as address, rank_at, id
         from engine.pending
         where
-            shard = $1 and queue = $2 and due and partition_key = part.key
-            and kind = any((select kinds from allowed)::text[])
+            shard = $1 and queue = $2 and due and partition_key = part.key and not limited
+            and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit greatest(1, $4 / (select keys from parts))
         for update skip locked
@@ -63,7 +94,7 @@ candidate as (
     union all
     select a.address, a.rank_at, a.id, a.place
     from unnest($9::text[], $10::integer[], $11::integer[], $12::boolean[]) k (kind, most, running, ordered)
-    cross join lateral engine.admit($1, $2, k.kind, k.most, k.running, k.ordered, $8, $4) a
+    cross join lateral engine.admit($1, $2, k.kind, k.most, k.running, k.ordered, (select each from parts), $4) a
     where
         k.kind not in (select name from engine.pause where scope = 'kind')
         and not exists (select from engine.pause where scope = 'queue' and name = $2)
@@ -101,7 +132,7 @@ select
         select case when parts.keys >= greatest(turn.keys, 1) then case when turn.keys = 0 then $8 else parts.last end end
         from parts, turn
     ) as last_key,
-    (select keys > 0 from parts) as saw_keys,
+    (select keys > 0 from parts) or (select limited from turn) as saw_fair,
     (select count(key) from passed) as passed
 from (select) always
 left join (

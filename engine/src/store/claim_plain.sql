@@ -1,20 +1,20 @@
 -- Takes up to $4 due jobs without partition key or limit, in the order of their index: claim.sql for
 -- queues that need no more of it, at two thirds of its cost. Begins at ($8, $9), below which the index may
--- hold nothing but entries of rows that are gone. Says whether there are due jobs with a partition key.
+-- hold nothing but entries of rows that are gone. Says whether there are due jobs that only claim.sql finds.
 with allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
         where kind not in (select name from engine.pause where scope = 'kind')
     ) as kinds
-    where not exists (select from engine.pause where scope = 'queue' and name = $2)
+    where cardinality($3::text[]) > 0 and not exists (select from engine.pause where scope = 'queue' and name = $2)
 ),
 candidate as (
     select ctid as address
     from engine.pending
     where
-        shard = $1 and queue = $2 and due and partition_key is null
+        shard = $1 and queue = $2 and due and partition_key is null and not limited
         and (rank_at, id) >= (coalesce($8::timestamptz, '-infinity'), $9)
-        and kind = any((select kinds from allowed)::text[])
+        and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
     order by rank_at, id
     limit $4
     for update skip locked
@@ -48,8 +48,10 @@ passed as materialized (
 select
     b.*,
     exists (
-        select from engine.pending where shard = $1 and queue = $2 and due and partition_key > ''
-    ) as saw_keys,
+        select from engine.pending where shard = $1 and queue = $2 and due and not limited and partition_key > ''
+    ) or ($10 and exists (
+        select from engine.pending where shard = $1 and queue = $2 and due and limited
+    )) as saw_fair,
     (select count(key) from passed) as passed
 from (select) always
 left join (

@@ -10,8 +10,8 @@ use crate::Result;
 pub(crate) async fn delete_kind(conn: &mut PgConnection, kind: &str, limit: i64) -> Result<u64> {
     let gone: i64 = sqlx::query_scalar(
         "with ended as ( \
-             delete from engine.ended where ctid = any(array( \
-                 select ctid from engine.ended where shard = $1 and kind = $2 limit $3 for update skip locked \
+             delete from engine.ended where id = any(array( \
+                 select id from engine.ended where shard = $1 and kind = $2 limit $3 for update skip locked \
              )) and shard = $1 returning id) \
          select engine.forget($1, array(select id from ended))",
     )

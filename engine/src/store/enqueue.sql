@@ -39,12 +39,13 @@ asked as (
 ),
 placed as (
     insert into engine.pending (
-        shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id, rank_at, ordered
+        shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, batch_id, rank_at, ordered, limited
     )
     select
         shard, id, kind, queue, run_at <= now(), priority, run_at, max_attempts, partition_key, batch_id,
         run_at + priority * interval '1 minute',
-        partition_key is not null and exists (select from engine.kind k where k.name = asked.kind and k.partition_order is not null)
+        partition_key is not null and exists (select from engine.kind k where k.name = asked.kind and k.partition_order is not null),
+        kind = any(array(select name from engine.kind where limited))
     from asked
     returning id, queue, due
 )

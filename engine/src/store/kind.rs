@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{millis, partition};
 use crate::Result;
+use crate::retention::{Keep, KindRetention};
 use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
 
 /// Rows that a statement locks at most.
@@ -27,10 +28,13 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .bind(policy.limits.running.map(to_i32))
             .bind(policy.limits.per_partition.map(to_i32))
             .bind(policy.limits.order.map(PartitionOrder::as_str))
+            .bind(policy.retention.completed.map(kept_ms))
+            .bind(policy.retention.cancelled.map(kept_ms))
+            .bind(policy.retention.dead.map(kept_ms))
             .execute(&mut *conn)
             .await?;
     }
-    while partition::put_in_order(conn, PUT_AT_ONCE).await? {}
+    while partition::put_in_place(conn, PUT_AT_ONCE).await? {}
     Ok(())
 }
 
@@ -63,6 +67,7 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<(String, Policy)
                     max_ms: span("backoff_max_ms")?,
                 },
                 limits: limits(row)?,
+                retention: retention(row)?,
             };
             Ok((row.try_get("name")?, policy))
         })
@@ -80,6 +85,27 @@ fn limits(row: &PgRow) -> Result<Limits> {
         per_partition: count("partition_running")?,
         order: order.and_then(PartitionOrder::parse),
     })
+}
+
+fn retention(row: &PgRow) -> Result<KindRetention> {
+    let keep = |column| {
+        row.try_get(column).map(|ms: Option<i64>| {
+            ms.map(|ms| match u64::try_from(ms) {
+                Ok(ms) => Keep::For(Duration::from_millis(ms)),
+                Err(_) => Keep::Forever,
+            })
+        })
+    };
+    Ok(KindRetention {
+        completed: keep("keep_completed_ms")?,
+        cancelled: keep("keep_cancelled_ms")?,
+        dead: keep("keep_dead_ms")?,
+    })
+}
+
+/// Below nothing is for ever.
+fn kept_ms(keep: Keep) -> i64 {
+    keep.span().map_or(-1, millis)
 }
 
 pub(super) fn to_i32(count: u32) -> i32 {

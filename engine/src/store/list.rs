@@ -53,11 +53,7 @@ pub(crate) async fn page(
         .execute(&mut *conn)
         .await?;
     let drive = Drive::of(filter);
-    if before.is_some_and(|before| before.at.is_some() != (drive.order == Order::Ended)) {
-        return Err(Error::Invalid(
-            "the place to go on from is of another list".to_owned(),
-        ));
-    }
+    Cursor::check(before.as_ref(), drive.order == Order::Ended)?;
     turn(conn, Meant::now(filter), &drive, before, (limit, PATIENCE))
         .await
         .map_err(|error| too_slow(error, &drive))

@@ -130,12 +130,16 @@ fn later(at: Timestamp, ms: i64) -> Timestamp {
 
 /// Deletes at most a batch of logs that are older than `keep`; returns how many.
 pub(crate) async fn prune(conn: &mut PgConnection, keep: std::time::Duration) -> Result<u64> {
+    // An address is one of each era: its job and number make it this row.
     let gone = sqlx::query(
-        "delete from engine.attempt_log where ctid = any(array( \
-             select ctid from engine.attempt_log \
+        "with old as materialized ( \
+             select ctid as row, job_id, attempt from engine.attempt_log \
              where shard = $1 and updated_at < now() - $2 * interval '1 millisecond' \
              order by updated_at limit $3 for update skip locked \
-         )) and shard = $1",
+         ) \
+         delete from engine.attempt_log \
+         where ctid = any(array(select row from old)) and shard = $1 \
+             and (job_id, attempt) in (select job_id, attempt from old)",
     )
     .bind(SHARD)
     .bind(millis(keep))

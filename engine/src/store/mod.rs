@@ -14,6 +14,7 @@ pub(crate) mod connection;
 pub(crate) mod delete;
 pub(crate) mod depth;
 pub(crate) mod enqueue;
+pub(crate) mod era;
 pub(crate) mod fence;
 pub(crate) mod flow;
 pub(crate) mod group;

@@ -1,4 +1,4 @@
-//! Partition: ordered keys that a dead job holds up.
+//! Partition: jobs that limits and orders hold to their place, and ordered keys that a dead job holds up.
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -30,17 +30,22 @@ pub(crate) async fn skip(conn: &mut PgConnection, key: &str) -> Result<Option<Uu
     .await?)
 }
 
-/// Puts jobs under an order that their kind did not have when they were enqueued, or had not told the
-/// enqueue in time; true when there may be more. Without it no claim would ever find them: a claim of a
-/// kind that keeps order looks at ordered jobs alone. Costs nothing while no kind keeps order.
-pub(crate) async fn put_in_order(conn: &mut PgConnection, limit: i64) -> Result<bool> {
+/// Puts jobs under the limits and the order that their kind did not have when they were enqueued, or had not
+/// told the enqueue in time, and sets those free whose kind has none any more; true when there may be
+/// more. Without it no claim would ever find them: each looks where such jobs stand. Costs nothing
+/// while no kind has limits.
+pub(crate) async fn put_in_place(conn: &mut PgConnection, limit: i64) -> Result<bool> {
     let put = sqlx::query(
-        "update engine.pending set ordered = true where shard = $1 and ctid = any(array( \
-             select p.ctid from engine.pending p join engine.kind k on k.name = p.kind \
-             where p.shard = $1 and p.partition_key is not null and not p.ordered and k.partition_order is not null \
-                 and exists (select from engine.kind where partition_order is not null) \
+        "with astray as materialized ( \
+             select p.ctid as row, k.limited, p.partition_key is not null and k.partition_order is not null as ordered \
+             from engine.pending p join engine.kind k on k.name = p.kind \
+             where p.shard = $1 \
+                 and (p.limited <> k.limited or p.ordered <> (p.partition_key is not null and k.partition_order is not null)) \
+                 and (exists (select from engine.kind where limited) or exists (select from engine.pending where limited)) \
              order by p.id limit $2 for update of p skip locked \
-         ))",
+         ) \
+         update engine.pending p set limited = a.limited, ordered = a.ordered \
+         from astray a where p.ctid = a.row and p.shard = $1",
     )
     .bind(SHARD)
     .bind(limit)

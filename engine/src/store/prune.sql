@@ -1,16 +1,18 @@
--- Ended jobs past their retention, with all that belongs to them. The summary index on ended_at
--- narrows the scan to the old end of the table.
+-- Ended jobs past their retention, with all that belongs to them: those of one era's tables, or of all of
+-- them. Found by the state's partial index or by the summary index on ended_at, whichever narrows to the
+-- old end; deleted by id from the divided table, whose triggers count what goes.
 with old as (
     delete from engine.ended
     where
-        ctid = any(array(
-            select ctid
-            from engine.ended
+        id = any(array(
+            select id
+            from engine.{table}
             where
                 shard = $1
                 and state = $2::engine.job_state
                 and ended_at < now() - $3 * interval '1 millisecond'
-            limit $4
+                and (kind = any($4)) = $5
+            limit $6
             for update skip locked
         ))
         and shard = $1

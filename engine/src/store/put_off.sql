@@ -31,19 +31,20 @@ moved as materialized (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts, unique_key,
-        partition_key, batch_id, rank_at, ordered
+        partition_key, batch_id, rank_at, ordered, limited
     )
     select
         shard, id, kind, queue, false, priority, next_run_at, attempt, failed, crashes, max_attempts, unique_key,
         partition_key, batch_id, next_run_at + priority * interval '1 minute',
-        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null),
+        kind = any(array(select name from engine.kind where limited))
     from moved
 ),
 streak as materialized (
-    select m.id, a.row
+    select m.id, a.row, a.attempt
     from moved m
     cross join lateral (
-        select ctid as row, outcome
+        select ctid as row, attempt, outcome
         from engine.attempt
         where shard = $1 and job_id = m.id
         order by attempt desc
@@ -59,7 +60,9 @@ longer as (
         attempt = m.attempt, worker_id = m.worker_id, ended_at = now(), code = m.code, error = m.error,
         next_run_at = m.next_run_at, times = coalesce(a.times, 1) + 1
     from moved m
-    where a.ctid = any(array(select row from streak)) and a.shard = $1 and a.job_id = m.id
+    join streak s on s.id = m.id
+    -- An address is one of each era: the number makes it this row.
+    where a.ctid = any(array(select row from streak)) and a.shard = $1 and a.job_id = m.id and a.attempt = s.attempt
 ),
 begun as (
     insert into engine.attempt (

@@ -39,12 +39,13 @@ ended as (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, due, priority, run_at, attempt, failed, crashes, max_attempts,
-        unique_key, partition_key, batch_id, rank_at, ordered
+        unique_key, partition_key, batch_id, rank_at, ordered, limited
     )
     select
         shard, id, kind, queue, true, priority, now(), attempt, failed + 1, crashes + 1,
         max_attempts, unique_key, partition_key, batch_id, now() + priority * interval '1 minute',
-        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null),
+        kind = any(array(select name from engine.kind where limited))
     from removed
     where state = 'available'
 ),

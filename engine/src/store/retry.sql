@@ -16,7 +16,7 @@ tried as (
 )
 insert into engine.pending (
     shard, id, kind, queue, due, priority, run_at, attempt, failed, max_attempts, unique_key,
-    unique_until_claim, partition_key, batch_id, rank_at, ordered
+    unique_until_claim, partition_key, batch_id, rank_at, ordered, limited
 )
 select
     r.shard, r.id, r.kind, r.queue, true, r.priority, now(), r.attempt, r.failed,
@@ -26,7 +26,9 @@ select
     j.partition_key,
     j.batch_id,
     now() + r.priority * interval '1 minute',
-    j.partition_key is not null and exists (select from engine.kind k where k.name = r.kind and k.partition_order is not null)
+    j.partition_key is not null and exists (select from engine.kind k where k.name = r.kind and k.partition_order is not null),
+    r.kind = any(array(select name from engine.kind where limited))
 from reopened r
-join engine.job j on j.shard = r.shard and j.id = r.id
+-- By what is asked for, so that the plan names one era.
+join engine.job j on j.shard = $1 and j.id = $2
 returning kind, queue, unique_key, batch_id, (select state::text from reopened) as was

@@ -33,11 +33,25 @@ pub(crate) async fn seed(
     Ok(())
 }
 
-/// Tells the planner what has become of the tables.
-pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
-    sqlx::raw_sql("vacuum (analyze) engine.job, engine.pending, engine.ended, engine.tally")
+/// Invents rows of the lists that are not of jobs.
+pub(crate) async fn seed_lists(
+    conn: &mut PgConnection,
+    audit_rows: i64,
+    schedule: &str,
+) -> Result<()> {
+    sqlx::query(include_str!("seed_lists.sql"))
+        .bind(audit_rows)
+        .bind(schedule)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Tells the planner what has become of the tables.
+pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
+    let tables = "vacuum (analyze) engine.job, engine.pending, engine.ended, engine.tally, \
+         engine.audit, engine.tick, engine.worker, engine.token";
+    sqlx::raw_sql(tables).execute(conn).await?;
     Ok(())
 }
 

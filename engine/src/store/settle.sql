@@ -50,13 +50,14 @@ ended as (
 put_back as (
     insert into engine.pending (
         shard, id, kind, queue, state, due, priority, run_at, attempt, failed, crashes,
-        max_attempts, unique_key, partition_key, waiting_for, batch_id, rank_at, ordered
+        max_attempts, unique_key, partition_key, waiting_for, batch_id, rank_at, ordered, limited
     )
     select
         shard, id, kind, queue, state, state = 'available' and delay_ms <= 0, priority, next_run_at,
         attempt, failed_now, crashes, max_attempts, unique_key, partition_key, waiting_for, batch_id,
         case when delay_ms < 0 then now() else next_run_at end + priority * interval '1 minute',
-        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null)
+        partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null),
+        kind = any(array(select name from engine.kind where limited))
     from removed
     where state in ('available', 'waiting')
     returning shard, id, waiting_for

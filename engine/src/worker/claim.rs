@@ -42,7 +42,7 @@ impl Claimer {
         let slots = Arc::new(Semaphore::new(self.queue.concurrency));
         let bell = self.client.hub().bell(&self.queue.name);
         let kinds = Kinds::of(&self.registry.policies());
-        let mut looker = Looker::new(&kinds);
+        let mut looker = Looker::new();
         let mut failures = 0;
         loop {
             let permits = tokio::select! {

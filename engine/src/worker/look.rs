@@ -1,12 +1,11 @@
 //! Look: where a claimer looks next. Plain while jobs have neither keys nor limits, beginning where the
-//! last claim ended; else round and round, first the jobs without a partition key, then key by key. A
-//! worker that knows kinds with limits looks for those now and then, and before it goes to sleep.
+//! last claim ended; else round and round, first the jobs without a partition key, then key by key.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::claim::{Kinds, Look, Place, Taken};
+use crate::store::claim::{Look, Place, Taken};
 
 /// How long jobs may come in before the place where a backlog is being claimed: retries, and those of a
 /// higher priority.
@@ -15,39 +14,31 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// somebody holds a snapshot open: it may cost one part in so many of the time.
 const SHARE: u32 = 20;
 
-/// How long jobs with limits may wait behind a backlog of those without.
-const LIMITED: Duration = Duration::from_millis(100);
-
 #[derive(Debug)]
 pub(super) struct Looker {
-    limited: bool,
     fair: bool,
     /// Of a plain look, while claims come back full.
     from: Option<Place>,
     /// When the next plain look should be from the beginning.
     back_at: Instant,
-    /// When jobs with limits should be looked for.
-    fair_at: Instant,
     past_unkeyed: bool,
     after: String,
     /// Jobs were found since the round began.
     found: bool,
-    /// Keys were seen since the round began.
-    saw_keys: bool,
+    /// There were jobs for it since the round began.
+    saw_fair: bool,
 }
 
 impl Looker {
-    pub(super) fn new(kinds: &Kinds) -> Looker {
+    pub(super) fn new() -> Looker {
         Looker {
-            limited: !kinds.are_free(),
             fair: false,
             from: None,
             back_at: Instant::now(),
-            fair_at: Instant::now(),
             past_unkeyed: false,
             after: String::new(),
             found: false,
-            saw_keys: false,
+            saw_fair: false,
         }
     }
 
@@ -74,13 +65,13 @@ impl Looker {
     fn ends_plain(&mut self, taken: &Taken, asked: usize, began: Instant) -> bool {
         let full = taken.jobs.len() == asked;
         let now = Instant::now();
-        if taken.saw_keys || (self.limited && (!full || now >= self.fair_at)) {
+        if taken.saw_fair {
             self.from = None;
             // What was taken was the turn of those without a key.
             self.fair = true;
-            self.past_unkeyed = !self.limited && !taken.jobs.is_empty();
+            self.past_unkeyed = !taken.jobs.is_empty();
             self.found = !taken.jobs.is_empty();
-            self.saw_keys = taken.saw_keys;
+            self.saw_fair = true;
             return false;
         }
         if !full {
@@ -102,10 +93,10 @@ impl Looker {
     fn ends_round(&mut self, taken: &Taken, asked: usize) -> bool {
         if !self.past_unkeyed {
             self.found = false;
-            self.saw_keys = false;
+            self.saw_fair = false;
         }
-        self.saw_keys |= taken.saw_keys;
-        self.found |= taken.jobs.len() == asked || (taken.saw_keys && !taken.jobs.is_empty());
+        self.saw_fair |= taken.saw_fair;
+        self.found |= taken.jobs.len() == asked || (taken.saw_fair && !taken.jobs.is_empty());
         if let Some(key) = &taken.last_key {
             self.past_unkeyed = true;
             self.after.clone_from(key);
@@ -113,8 +104,7 @@ impl Looker {
         }
         self.past_unkeyed = false;
         self.after.clear();
-        self.fair = self.saw_keys;
-        self.fair_at = Instant::now() + LIMITED;
+        self.fair = self.saw_fair;
         !self.found
     }
 }

@@ -104,14 +104,12 @@ async fn a_cancel_from_another_process_reaches_the_handler_within_a_second() {
 async fn a_cancel_whose_hint_is_lost_reaches_the_handler_within_a_second() {
     let db = Database::new().await;
     let (worker, noted, id) = running_until_told(&db).await;
-    until("it has run for a while", || async {
-        number(
-            &db,
-            "select count(*) from engine.running where started_at < now() - interval '1 second'",
-        )
-        .await
-            == 1
-    })
+    until_count(
+        &db,
+        "it has run for a while",
+        "select count(*) from engine.running where started_at < now() - interval '1 second'",
+        1,
+    )
     .await;
 
     let asked = Instant::now();

@@ -264,9 +264,12 @@ async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
         db.client().enqueue(act("x")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    until("all have ended", || async {
-        number(&db, "select count(*) from engine.ended").await == 301
-    })
+    until_count(
+        &db,
+        "all have ended",
+        "select count(*) from engine.ended",
+        301,
+    )
     .await;
 
     let slowest: f64 = sqlx::query_scalar(

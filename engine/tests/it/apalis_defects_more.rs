@@ -6,6 +6,7 @@ use engine::testing::{Database, run_worker};
 use engine::{Again, Failure, NewJob, Outcome, Retention, State, WorkerOptions};
 use tokio::time::Instant;
 
+use crate::eras::{made_by_hand, old_id, ten_days_old};
 use crate::plans;
 use crate::support::*;
 
@@ -83,8 +84,8 @@ async fn a_graceful_stop_waits_for_what_runs_and_writes_it_all() {
 
     let id = worker.id();
     let stopping = tokio::spawn(worker.stop());
-    // Longer than a lease, so that leases must be renewed while it leaves.
-    tokio::time::sleep(quick().lease + Duration::from_millis(500)).await;
+    // Leases must be renewed while it leaves.
+    outlive_leases(&db).await;
     gate.open(20);
     stopping.await.unwrap();
 
@@ -141,7 +142,15 @@ async fn the_claim_does_not_scan_the_table() {
 
         let claimed = plans::explain(&db, plans::CLAIM).await;
 
-        claimed.reads_only(&["pending_ready", "pending_fair", "job_pkey"], told.name);
+        claimed.reads_only(
+            &[
+                "pending_ready",
+                "pending_fair",
+                "pending_limited",
+                "job_pkey",
+            ],
+            told.name,
+        );
         assert!(
             claimed.pages < 400,
             "{}: {} pages for twenty jobs",
@@ -209,7 +218,8 @@ async fn a_late_worker_cannot_settle_a_rescued_job_and_is_counted() {
 /// No. 13: the table grew until somebody deleted by hand.
 #[tokio::test]
 async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
-    let db = Database::new().await;
+    let db = ten_days_old().await;
+    made_by_hand(&db).await;
     let hour = Duration::from_secs(3600);
     let keep = Retention {
         completed: Some(hour),
@@ -226,17 +236,25 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
     });
     let first = run_worker(db.client(), registry.clone(), quick());
     let mut old = Vec::new();
-    for name in ["dead", "cancelled", "completed"] {
-        old.push(db.client().enqueue(act(name)).await.unwrap().id);
+    for (name, n) in [("dead", 1), ("cancelled", 2), ("completed", 3)] {
+        let job = act(name).with_id(old_id(&db, n).await);
+        old.push(db.client().enqueue(job).await.unwrap().id);
         ended(db.client(), old[old.len() - 1]).await;
     }
     db.client()
-        .enqueue(act("x").idempotency_key("old", hour))
+        .enqueue(
+            act("x")
+                .with_id(old_id(&db, 4).await)
+                .idempotency_key("old", hour),
+        )
         .await
         .unwrap();
-    until("all have ended", || async {
-        number(&db, "select count(*) from engine.ended").await == 4
-    })
+    until_count(
+        &db,
+        "all have ended",
+        "select count(*) from engine.ended",
+        4,
+    )
     .await;
     first.stop().await;
     meddle(
@@ -263,17 +281,26 @@ async fn ended_jobs_go_after_their_retention_and_dead_letters_only_if_told() {
         ..quick()
     };
     let worker = run_worker(db.client(), registry, tidy);
-    until("old jobs are gone", || async {
-        number(&db, "select count(*) from engine.job").await == 2
-    })
+    until_count(
+        &db,
+        "old jobs are gone",
+        "select count(*) from engine.job",
+        2,
+    )
     .await;
-    until("old keys are gone", || async {
-        number(&db, "select count(*) from engine.key").await == 0
-    })
+    until_count(
+        &db,
+        "old keys are gone",
+        "select count(*) from engine.key",
+        0,
+    )
     .await;
-    until("old workers are gone", || async {
-        number(&db, "select count(*) from engine.worker").await == 1
-    })
+    until_count(
+        &db,
+        "old workers are gone",
+        "select count(*) from engine.worker",
+        1,
+    )
     .await;
 
     assert_eq!(job(db.client(), old[0]).await.state, State::Dead);

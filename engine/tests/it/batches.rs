@@ -181,14 +181,12 @@ async fn a_dead_part_that_is_retried_in_time_counts_as_what_it_became() {
     });
     let _worker = run_worker(client, registry, quick());
     let id = client.enqueue(act("parent")).await.unwrap().id;
-    until("one part is dead", || async {
-        number(
-            &db,
-            "select count(*) from engine.ended where state = 'dead'",
-        )
-        .await
-            == 1
-    })
+    until_count(
+        &db,
+        "one part is dead",
+        "select count(*) from engine.ended where state = 'dead'",
+        1,
+    )
     .await;
     let frail: Uuid = sqlx::query_scalar("select id from engine.ended where state = 'dead'")
         .fetch_one(db.pool())
@@ -291,14 +289,12 @@ async fn the_cancel_of_a_parent_reaches_its_parts_and_theirs_queued_or_running()
     let _worker = run_worker(client, registry, quick());
     let id = client.enqueue(act("parent")).await.unwrap().id;
     noted.reach("runs", 1).await;
-    until("all wait or run", || async {
-        number(
-            &db,
-            "select count(*) from engine.pending where state = 'waiting'",
-        )
-        .await
-            == 2
-    })
+    until_count(
+        &db,
+        "all wait or run",
+        "select count(*) from engine.pending where state = 'waiting'",
+        2,
+    )
     .await;
 
     assert_eq!(
@@ -306,24 +302,20 @@ async fn the_cancel_of_a_parent_reaches_its_parts_and_theirs_queued_or_running()
         State::Cancelled
     );
 
-    until("all have ended", || async {
-        number(
-            &db,
-            "select count(*) from engine.ended where state = 'cancelled'",
-        )
-        .await
-            == 53
-    })
+    until_count(
+        &db,
+        "all have ended",
+        "select count(*) from engine.ended where state = 'cancelled'",
+        53,
+    )
     .await;
     assert_each_job_is_in_one_place(&db).await;
-    until("nothing is left to tell", || async {
-        number(
-            &db,
-            "select count(*) from engine.batch where abandoned or pending > 0",
-        )
-        .await
-            == 0
-    })
+    until_count(
+        &db,
+        "nothing is left to tell",
+        "select count(*) from engine.batch where abandoned or pending > 0",
+        0,
+    )
     .await;
     assert_eq!(client.verify().await.unwrap(), []);
 }
@@ -359,14 +351,12 @@ async fn a_running_parent_that_is_cancelled_takes_its_parts_with_it() {
     );
 
     assert_eq!(ended(client, id).await.state, State::Cancelled);
-    until("its parts have ended", || async {
-        number(
-            &db,
-            "select count(*) from engine.ended where state = 'cancelled'",
-        )
-        .await
-            == 31
-    })
+    until_count(
+        &db,
+        "its parts have ended",
+        "select count(*) from engine.ended where state = 'cancelled'",
+        31,
+    )
     .await;
 }
 
@@ -389,10 +379,7 @@ async fn parts_that_are_killed_with_their_worker_still_count_once() {
     });
     let first = run_worker(client, registry.clone(), slots(20));
     let id = client.enqueue(act("parent 40")).await.unwrap().id;
-    until("parts run", || async {
-        number(&db, "select count(*) from engine.running").await == 20
-    })
-    .await;
+    until_count(&db, "parts run", "select count(*) from engine.running", 20).await;
 
     drop(first);
     gate.open(100);

@@ -165,14 +165,12 @@ async fn a_canary_that_still_fails_when_its_wait_is_over_stops_the_act() {
     });
     let worker = run_worker(client, registry, quick());
     noted.reach("tried", 2).await;
-    until("both are put back", || async {
-        number(
-            &db,
-            "select count(*) from engine.attempt where outcome = 'retry'",
-        )
-        .await
-            == 2
-    })
+    until_count(
+        &db,
+        "both are put back",
+        "select count(*) from engine.attempt where outcome = 'retry'",
+        2,
+    )
     .await;
 
     meddle(

@@ -253,14 +253,12 @@ async fn cancelled_owners_of_a_bulk_act_have_their_parts_cancelled_too() {
     let bulk = start(client, NewBulk::new(BulkAct::Cancel, owner)).await;
     crate::bulk::over(client, bulk.id).await;
 
-    until("all are cancelled", || async {
-        number(
-            &db,
-            "select count(*) from engine.ended where state = 'cancelled'",
-        )
-        .await
-            == 3
-    })
+    until_count(
+        &db,
+        "all are cancelled",
+        "select count(*) from engine.ended where state = 'cancelled'",
+        3,
+    )
     .await;
     worker.stop().await;
 }

@@ -237,6 +237,7 @@ async fn what_an_enqueue_does_not_say_comes_from_its_kind() {
             max_ms: 1,
         },
         limits: engine::Limits::default(),
+        retention: engine::KindRetention::default(),
     };
     assert!(registry.set_policy("test.act", policy));
     run_worker(db.client(), registry, slots(1)).stop().await;

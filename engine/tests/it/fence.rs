@@ -95,10 +95,7 @@ async fn the_stale_ones_of_a_batch_do_not_harm_the_good() {
     let (worker, gate) = gated(&db, without_heartbeats());
     let jobs: Vec<NewJob> = (0..60).map(|n| act(&n.to_string())).collect();
     db.client().enqueue_all(&jobs).await.unwrap();
-    until("all run", || async {
-        number(&db, "select count(*) from engine.running").await == 60
-    })
-    .await;
+    until_count(&db, "all run", "select count(*) from engine.running", 60).await;
     let stale = meddle(&db, "update engine.running set nonce = nonce + 1 where id in (select id from engine.running order by id limit 20)").await;
     assert_eq!(stale, 20);
 
@@ -223,9 +220,12 @@ async fn a_stale_and_a_good_attempt_in_one_batch_are_told_apart() {
         "update engine.running set lease_until = now() - interval '1 second'",
     )
     .await;
-    until("a second attempt", || async {
-        number(&db, "select count(*) from engine.running where attempt = 2").await == 1
-    })
+    until_count(
+        &db,
+        "a second attempt",
+        "select count(*) from engine.running where attempt = 2",
+        1,
+    )
     .await;
 
     gate.open(2);
@@ -261,9 +261,12 @@ async fn no_settle_is_lost_to_a_heartbeat() {
     let jobs: Vec<NewJob> = (0..2_000).map(|n| act(&n.to_string())).collect();
 
     db.client().enqueue_all(&jobs).await.unwrap();
-    until("all have run", || async {
-        number(&db, "select count(*) from engine.ended").await == 2_000
-    })
+    until_count(
+        &db,
+        "all have run",
+        "select count(*) from engine.ended",
+        2_000,
+    )
     .await;
 
     assert_eq!(
@@ -292,9 +295,12 @@ async fn no_settle_is_lost_to_a_cancel() {
     for job in jobs.iter().rev() {
         let _ = db.client().cancel(job.id(), &somebody(), "race").await;
     }
-    until("all have ended", || async {
-        number(&db, "select count(*) from engine.ended").await == 500
-    })
+    until_count(
+        &db,
+        "all have ended",
+        "select count(*) from engine.ended",
+        500,
+    )
     .await;
 
     assert_each_job_is_in_one_place(&db).await;

@@ -222,9 +222,12 @@ async fn a_wait_for_a_signal_ends_at_its_limit_and_hears_nothing_after_it() {
     });
     let _worker = run_worker(db.client(), registry, quick());
     let id = db.client().enqueue(act("x")).await.unwrap().id;
-    until("it has run out of time", || async {
-        number(&db, "select count(*) from engine.signal where timed_out").await == 1
-    })
+    until_count(
+        &db,
+        "it has run out of time",
+        "select count(*) from engine.signal where timed_out",
+        1,
+    )
     .await;
 
     let late = db

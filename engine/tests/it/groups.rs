@@ -19,14 +19,12 @@ async fn died(db: &Database, names: &[&str]) -> Vec<Uuid> {
     for id in &ids {
         ended(db.client(), *id).await;
     }
-    until("all are in groups", || async {
-        number(
-            db,
-            "select count(*) from engine.ended where state = 'dead' and fingerprint is null",
-        )
-        .await
-            == 0
-    })
+    until_count(
+        db,
+        "all are in groups",
+        "select count(*) from engine.ended where state = 'dead' and fingerprint is null",
+        0,
+    )
     .await;
     worker.stop().await;
     ids

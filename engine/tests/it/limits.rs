@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use engine::testing::{Database, run_worker};
+use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Again, Failure, Limits, NewJob, Outcome, PartitionOrder, Policy, Registry, State};
 use uuid::Uuid;
 
@@ -57,10 +57,22 @@ fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
     })
 }
 
+/// Three worker processes of twenty slots.
+async fn fleet(db: &Database, registry: &Registry) -> Vec<WorkerGuard> {
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(elsewhere(db, registry.clone(), slots(20)).await);
+    }
+    workers
+}
+
 async fn all_end(db: &Database, jobs: i64) {
-    until("all have ended", || async {
-        number(db, "select count(*) from engine.ended").await == jobs
-    })
+    until_count(
+        db,
+        "all have ended",
+        "select count(*) from engine.ended",
+        jobs,
+    )
     .await;
 }
 
@@ -79,13 +91,11 @@ async fn no_more_than_the_limit_of_a_partition_run_anywhere_in_the_fleet() {
             act(&format!("{key} {n}")).partition_key(key)
         })
         .collect();
-    let mut workers = Vec::new();
-    for _ in 0..3 {
-        workers.push(elsewhere(&db, registry.clone(), slots(20)).await);
-    }
+    let workers = fleet(&db, &registry).await;
 
     db.client().enqueue_all(&jobs).await.unwrap();
     all_end(&db, 120).await;
+    drop(workers);
 
     for key in ["a", "b", "c"] {
         assert_eq!(crowd.most(key), 2, "{key}: at once, and as many as may");
@@ -112,13 +122,11 @@ async fn no_more_than_the_limit_of_a_kind_run_anywhere_in_the_fleet() {
             }
         })
         .collect();
-    let mut workers = Vec::new();
-    for _ in 0..3 {
-        workers.push(elsewhere(&db, registry.clone(), slots(20)).await);
-    }
+    let workers = fleet(&db, &registry).await;
 
     db.client().enqueue_all(&jobs).await.unwrap();
     all_end(&db, 90).await;
+    drop(workers);
 
     assert_eq!(crowd.most("all"), 3);
 }
@@ -146,14 +154,12 @@ async fn an_ordered_partition_runs_one_after_the_other_through_retries() {
     let first = run_worker(db.client(), registry.clone(), slots(10));
     let _second = elsewhere(&db, registry, slots(10)).await;
     // What a kind asks for is known once a worker has started.
-    until("the kind is known", || async {
-        number(
-            &db,
-            "select count(*) from engine.kind where partition_order = 'skip'",
-        )
-        .await
-            == 1
-    })
+    until_count(
+        &db,
+        "the kind is known",
+        "select count(*) from engine.kind where partition_order = 'skip'",
+        1,
+    )
     .await;
 
     let jobs: Vec<NewJob> = (0..40)
@@ -197,14 +203,12 @@ async fn a_dead_job_blocks_its_ordered_partition_until_it_is_retried_or_skipped(
         ..Limits::default()
     };
     let _worker = run_worker(client, limited(registry, limits), slots(10));
-    until("the kind is known", || async {
-        number(
-            &db,
-            "select count(*) from engine.kind where partition_order = 'block'",
-        )
-        .await
-            == 1
-    })
+    until_count(
+        &db,
+        "the kind is known",
+        "select count(*) from engine.kind where partition_order = 'block'",
+        1,
+    )
     .await;
     let in_order = |key: &'static str| {
         ["bad", "next"].map(|word| act(&format!("{word} {key}")).partition_key(key))
@@ -289,9 +293,12 @@ async fn a_tenant_with_a_hundred_thousand_jobs_does_not_delay_anothers_first() {
         db.client().enqueue_all(&jobs).await.unwrap();
     }
     let _worker = run_worker(db.client(), registry, slots(20));
-    until("the big tenant has all slots", || async {
-        number(&db, "select count(*) from engine.running").await == 20
-    })
+    until_count(
+        &db,
+        "the big tenant has all slots",
+        "select count(*) from engine.running",
+        20,
+    )
     .await;
 
     let before = u64::try_from(begin.elapsed().as_millis()).unwrap();
@@ -389,10 +396,7 @@ async fn a_killed_worker_gives_back_the_room_it_took() {
     let first = run_worker(db.client(), limited(stuck, limits), slots(5));
     let jobs: Vec<NewJob> = (0..3).map(|_| act("x").partition_key("k")).collect();
     db.client().enqueue_all(&jobs).await.unwrap();
-    until("one runs", || async {
-        number(&db, "select count(*) from engine.running").await == 1
-    })
-    .await;
+    until_count(&db, "one runs", "select count(*) from engine.running", 1).await;
 
     drop(first);
     let _second = elsewhere(&db, limited(done(), limits), slots(5)).await;
@@ -437,14 +441,12 @@ async fn a_job_that_was_enqueued_while_its_kind_was_registered_is_not_forgotten(
         ..quick()
     };
     let _worker = run_worker(db.client(), limited(done(), limits), options);
-    until("the kind keeps order", || async {
-        number(
-            &db,
-            "select count(*) from engine.kind where partition_order is not null",
-        )
-        .await
-            == 1
-    })
+    until_count(
+        &db,
+        "the kind keeps order",
+        "select count(*) from engine.kind where partition_order is not null",
+        1,
+    )
     .await;
 
     // As an enqueue leaves it that read the kind a moment before.

@@ -95,7 +95,7 @@ async fn handlers_that_take_every_connection_cost_no_lease() {
     // The hints and the services hold one now and then.
     noted.reach("has one", 7).await;
 
-    tokio::time::sleep(quick().lease + Duration::from_millis(500)).await;
+    outlive_leases(&db).await;
     gate.open(8);
 
     for job in &jobs {

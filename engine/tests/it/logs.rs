@@ -353,9 +353,12 @@ async fn logs_go_when_they_are_old_though_their_job_stays() {
         ..quick()
     };
     let worker = elsewhere(&db, done(), options).await;
-    until("the old one is gone", || async {
-        number(&db, "select count(*) from engine.attempt_log").await == 1
-    })
+    until_count(
+        &db,
+        "the old one is gone",
+        "select count(*) from engine.attempt_log",
+        1,
+    )
     .await;
     worker.stop().await;
 

@@ -324,10 +324,7 @@ async fn a_held_job_is_not_rescued_before_the_transaction_ends() {
     noted.reach("holds", 1).await;
 
     // A second job that comes and goes shows that rescue rounds pass meanwhile.
-    until("the lease has run out", || async {
-        number(&db, "select count(*) from engine.running where lease_until < now() - interval '300 milliseconds'").await == 1
-    })
-    .await;
+    until_count(&db, "the lease has run out", "select count(*) from engine.running where lease_until < now() - interval '300 milliseconds'", 1).await;
     gate.open(1);
 
     let job = ended(db.client(), id).await;

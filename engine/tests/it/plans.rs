@@ -4,6 +4,7 @@
 use engine::testing::{Database, hot_settings};
 use sqlx::postgres::PgConnection;
 
+use crate::eras::ten_days_old;
 use crate::support::*;
 
 /// What the planner was told last, before the tables came to be as they are.
@@ -84,10 +85,10 @@ async fn analyze(db: &Database) {
 
 /// A statement as workers send it, with what they ask for.
 pub(crate) struct Hot {
-    sql: &'static str,
-    types: &'static str,
+    pub(crate) sql: &'static str,
+    pub(crate) types: &'static str,
     /// `IDS` stands for two hundred that run.
-    args: &'static str,
+    pub(crate) args: &'static str,
 }
 
 /// Twenty jobs.
@@ -98,11 +99,11 @@ pub(crate) const CLAIM: Hot = Hot {
 };
 
 /// Twenty jobs that have no key, after those that were claimed before.
-const CLAIM_PLAIN: Hot = Hot {
+pub(crate) const CLAIM_PLAIN: Hot = Hot {
     sql: include_str!("../../src/store/claim_plain.sql"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid",
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean",
     args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
-           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000'",
+           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000', true",
 };
 
 /// Two hundred attempts that are done.
@@ -140,7 +141,7 @@ const PROMOTE: Hot = Hot {
 
 /// What a statement did when it was run.
 pub(crate) struct Explained {
-    plan: String,
+    pub(crate) plan: String,
     /// Pages it touched, one as often as it was touched.
     pub(crate) pages: u64,
 }
@@ -166,6 +167,24 @@ impl Explained {
                 || index.starts_with("pause");
             assert!(known, "{case}: reads by {index}\n{}", self.plan);
         }
+    }
+}
+
+impl Explained {
+    /// Fails unless of the tables of eras one was looked at, by their indexes of this name.
+    pub(crate) fn looks_into_one_era(&self, index: &str, case: &str) {
+        let probes = self
+            .plan
+            .lines()
+            .filter(|line| line.contains(&format!(" using {index} ")));
+        let (never, run): (Vec<&str>, Vec<&str>) =
+            probes.partition(|line| line.contains("never executed"));
+        assert_eq!(run.len(), 1, "{case}:\n{}", self.plan);
+        assert!(
+            never.len() > 1,
+            "{case}: there is but one era\n{}",
+            self.plan
+        );
     }
 }
 
@@ -202,9 +221,19 @@ async fn explain_in(conn: &mut PgConnection, hot: &Hot) -> Explained {
     sqlx::raw_sql("rollback").execute(conn).await.unwrap();
     let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
     Explained {
-        plan: lines.join("\n"),
+        plan: undivided(&lines.join("\n")),
         pages,
     }
+}
+
+/// A plan in which the tables of eras, and their indexes, are called as the table that they divide.
+fn undivided(plan: &str) -> String {
+    let mut plain = plan.replace("_past", "").replace("_other", "");
+    // `job_20261121_13_pkey`
+    while let Some(at) = plain.find("_20") {
+        plain.replace_range(at..at + "_20261121_13".len(), "");
+    }
+    plain
 }
 
 /// The same in a session of its own.
@@ -233,7 +262,12 @@ fn pages(line: &str) -> Option<u64> {
 /// Each with the indexes it may read by and the pages it may touch: for each of two hundred rows an
 /// index's depth, the row, and what is written.
 fn hot_statements() -> Vec<(&'static str, Hot, Vec<&'static str>, u64)> {
-    let claims = vec!["pending_ready", "pending_fair", "job_pkey"];
+    let claims = vec![
+        "pending_ready",
+        "pending_fair",
+        "pending_limited",
+        "job_pkey",
+    ];
     vec![
         ("claim", CLAIM, claims.clone(), 400),
         ("plain claim", CLAIM_PLAIN, claims, 400),
@@ -302,5 +336,17 @@ async fn plans_that_were_made_while_the_tables_were_empty_are_good_when_they_are
                 done.plan
             );
         }
+    }
+}
+
+/// The plan names the tables of all eras; which of them is opened for a job follows from its id as it is claimed.
+#[tokio::test]
+async fn a_claim_looks_for_its_jobs_in_their_own_era() {
+    let db = ten_days_old().await;
+    fill(&db, &MISLED[0]).await;
+    for (name, hot) in [("claim", CLAIM), ("plain claim", CLAIM_PLAIN)] {
+        let done = explain(&db, hot).await;
+
+        done.looks_into_one_era("job_pkey", name);
     }
 }

@@ -175,14 +175,12 @@ async fn totals_are_exact_after_any_history() {
             "{found:?}"
         );
     }
-    until("nothing is left to do", || async {
-        number(
-            &db,
-            "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
-        )
-        .await
-            == 0
-    })
+    until_count(
+        &db,
+        "nothing is left to do",
+        "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
+        0,
+    )
     .await;
     for worker in workers {
         worker.stop().await;
@@ -385,9 +383,12 @@ async fn minutes_are_kept_for_a_week_and_hours_for_four_hundred_days() {
         ..quick()
     };
     let worker = elsewhere(&db, done(), options).await;
-    until("old ones are gone", || async {
-        number(&db, "select count(*) from engine.rollup").await == 3
-    })
+    until_count(
+        &db,
+        "old ones are gone",
+        "select count(*) from engine.rollup",
+        3,
+    )
     .await;
     worker.stop().await;
 

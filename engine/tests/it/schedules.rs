@@ -58,14 +58,12 @@ async fn decided(db: &Database) {
         .sync_schedules(&same, &somebody())
         .await
         .unwrap();
-    until("all is decided", || async {
-        number(
-            db,
-            "select count(*) from engine.schedule where next_at <= now()",
-        )
-        .await
-            == 0
-    })
+    until_count(
+        db,
+        "all is decided",
+        "select count(*) from engine.schedule where next_at <= now()",
+        0,
+    )
     .await;
 }
 

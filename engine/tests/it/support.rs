@@ -194,6 +194,25 @@ pub(crate) async fn number(db: &Database, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(db.pool()).await.unwrap()
 }
 
+/// Waits until a count is `wanted`.
+pub(crate) async fn until_count(db: &Database, what: &str, sql: &'static str, wanted: i64) {
+    until(what, || async { number(db, sql).await == wanted }).await;
+}
+
+/// Waits until the leases that run now would be over if nobody had renewed them.
+pub(crate) async fn outlive_leases(db: &Database) {
+    let over = sqlx::query_scalar("select max(lease_until)::text from engine.running");
+    let over: String = over.fetch_one(db.pool()).await.unwrap();
+    until("the leases would be over", || async {
+        sqlx::query_scalar("select now() > $1::timestamptz")
+            .bind(&over)
+            .fetch_one(db.pool())
+            .await
+            .unwrap()
+    })
+    .await;
+}
+
 /// Changes what no API changes, as time and accidents do; returns the rows it met.
 pub(crate) async fn meddle(db: &Database, sql: &'static str) -> u64 {
     sqlx::query(sql)

@@ -111,14 +111,12 @@ async fn many_who_enqueue_the_keys_that_others_claim_never_lock_crosswise() {
     while let Some(called) = callers.join_next().await {
         called.unwrap();
     }
-    until("everything has run", || async {
-        number(
-            &db,
-            "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
-        )
-        .await
-            == 0
-    })
+    until_count(
+        &db,
+        "everything has run",
+        "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
+        0,
+    )
     .await;
     // What a session has counted is told at its end.
     for worker in workers {

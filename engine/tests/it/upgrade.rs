@@ -8,18 +8,25 @@ use serde_json::json;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
+use crate::eras::everything;
 use crate::support::*;
 
 /// The last migration of that release.
 const BEFORE: i64 = 3;
+/// The last migration of the release before eras.
+const UNDIVIDED: i64 = 12;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/engine");
 
 /// A database as that release left it, and a client that has not touched it.
 async fn of_the_release_before() -> (Database, Client) {
+    of_the_release(BEFORE).await
+}
+
+async fn of_the_release(last: i64) -> (Database, Client) {
     let db = Database::new().await;
     meddle(&db, "drop schema engine cascade").await;
-    let known = MIGRATIONS.iter().filter(|m| m.version <= BEFORE).cloned();
+    let known = MIGRATIONS.iter().filter(|m| m.version <= last).cloned();
     let mut migrator = Migrator {
         migrations: Cow::Owned(known.collect()),
         ..Migrator::DEFAULT
@@ -97,7 +104,7 @@ async fn an_upgrade_loses_nothing_and_keeps_priorities_and_order() {
     let second = enqueue(&db, "second", "").await;
     let urgent = enqueue(&db, "urgent", ", priority => -5").await;
     let keyed = enqueue(&db, "keyed", ", partition_key => 'tenant'").await;
-    let scheduled = enqueue(&db, "scheduled", ", delay => '1 second'").await;
+    let scheduled = enqueue(&db, "scheduled", ", delay => '5 seconds'").await;
     let kept = enqueue(&db, "kept", ", idempotency_key => 'once'").await;
     let retrying = enqueue(&db, "retrying", "").await;
     claim(&db, retrying).await;
@@ -205,5 +212,94 @@ async fn keys_that_were_taken_before_an_upgrade_are_taken_after_it() {
         .cancel(follower, &somebody(), "no longer")
         .await
         .unwrap();
+    assert_eq!(client.verify().await.unwrap(), []);
+}
+
+/// All there can be of history: 600 ended jobs in every state, also with ids of no time and of a far
+/// future, their attempts, logs and groups, and what an operator has set.
+const HISTORY: &str = "
+    create function pg_temp.id(n integer) returns uuid language sql as $$
+        select case n % 50
+            when 0 then md5(n::text)::uuid
+            when 1 then ('0f000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid
+            else engine.uuid_v7()
+        end
+    $$;
+    create temp table made as
+    select pg_temp.id(n) as id, n, (array['completed', 'dead', 'cancelled'])[n % 3 + 1]::engine.job_state as state
+    from generate_series(1, 600) n;
+    insert into engine.job (shard, id, kind, args, queue, priority, run_at, max_attempts, tags)
+    select 0, id, 'test.act', jsonb_build_object('name', n::text), 'default', 0, now(), 8, array['t'] from made;
+    insert into engine.attempt (shard, job_id, attempt, started_at, ended_at, outcome, times)
+    select 0, id, 1, now(), now() - interval '1 hour', 'retry', 3 from made;
+    insert into engine.attempt_log (shard, job_id, attempt, lines, left_out)
+    select 0, id, 2, '[]', n from made;
+    insert into engine.ended (shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts, started_at, outcome)
+    select 0, id, 'test.act', 'default', state, 0, 2, 1, 0, 8, now(), 'x' from made;
+    drop table made;
+    alter table engine.ended set (autovacuum_vacuum_scale_factor = 0.05);
+    grant select on engine.ended to public;
+    comment on column engine.job.tags is 'words of ours'";
+
+/// How the tables that are divided look from outside.
+const LOOKS: &str = "
+    select string_agg(line, e'\\n' order by line) from (
+        select indexdef as line from pg_indexes where schemaname = 'engine' and tablename = any($1)
+        union all
+        select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
+        where conrelid = any(array(select ('engine.' || t)::regclass from unnest($1) t))
+        union all
+        select pg_get_triggerdef(oid) from pg_trigger
+        where tgrelid = any(array(select ('engine.' || t)::regclass from unnest($1) t))
+        union all
+        select table_name || ' ' || grantee || ' ' || privilege_type from information_schema.role_table_grants
+        where table_schema = 'engine' and table_name = any($1)
+        union all
+        select table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || coalesce(column_default, '')
+            || coalesce(col_description(('engine.' || table_name)::regclass, ordinal_position), '')
+        from information_schema.columns
+        where table_schema = 'engine' and table_name = any($1)
+    ) l";
+
+async fn looks(db: &Database) -> String {
+    let looks: String = sqlx::query_scalar(LOOKS)
+        .bind(["job", "ended", "attempt", "attempt_log"])
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
+    // A divided table's index says that it is of this table alone.
+    looks.replace(" ON ONLY ", " ON ")
+}
+
+#[tokio::test]
+async fn history_is_divided_with_all_that_is_in_it() {
+    let (db, client) = of_the_release(UNDIVIDED).await;
+    sqlx::raw_sql(HISTORY).execute(db.pool()).await.unwrap();
+    let (before, looked) = (everything(&db).await, looks(&db).await);
+
+    client.migrate().await.unwrap();
+
+    assert_eq!(everything(&db).await, before);
+    assert_eq!(looks(&db).await, looked);
+    assert_eq!(client.verify().await.unwrap(), []);
+    assert_eq!(
+        number(&db, "select count(*) from engine.ended_other").await,
+        24,
+        "those that are of no era"
+    );
+    let settings = "select count(*) from pg_class where relname ~ '^ended_(past|2)' and reloptions is not null and relkind = 'r'";
+    let eras = number(&db, "select count(*) from engine.era").await;
+    assert_eq!(number(&db, settings).await, eras, "also the next one");
+    let dead: Vec<Uuid> = sqlx::query_scalar("select id from engine.ended where state = 'dead'")
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
+    let worker = run_worker(&client, done(), quick());
+    for id in &dead[..40] {
+        client.retry(*id, &somebody()).await.unwrap();
+        assert_eq!(ended(&client, *id).await.state, State::Completed);
+        assert_eq!(outcomes(&client, *id).await.len(), 3);
+    }
+    worker.stop().await;
     assert_eq!(client.verify().await.unwrap(), []);
 }

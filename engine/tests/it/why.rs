@@ -320,10 +320,7 @@ async fn a_job_that_a_limit_keeps_back_is_told_which_and_who_has_taken_it() {
         };
         assert!(registry.set_policy("test.act", policy));
         let _worker = engine::testing::run_worker(client, registry, quick());
-        until("the kind is known", || async {
-            number(&db, "select count(*) from engine.kind where least(most_running, partition_running) = 1 or partition_order = 'block'").await == 1
-        })
-        .await;
+        until_count(&db, "the kind is known", "select count(*) from engine.kind where least(most_running, partition_running) = 1 or partition_order = 'block'", 1).await;
         let first = queued(&db, act("first").partition_key("k")).await;
         reaches(client, first, State::Running).await;
         let second = queued(&db, act("second").partition_key("k")).await;

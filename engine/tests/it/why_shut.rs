@@ -141,9 +141,12 @@ async fn a_job_that_was_put_off_is_told_what_for_how_often_and_when_it_asks_agai
     let id = queued(&db, calling("it")).await;
     let worker = engine::testing::run_worker(client, done(), quick());
 
-    until("it is put off", || async {
-        number(&db, "select count(*) from engine.put_off").await == 1
-    })
+    until_count(
+        &db,
+        "it is put off",
+        "select count(*) from engine.put_off",
+        1,
+    )
     .await;
     let told = why(client, id).await;
     worker.stop().await;

@@ -9,6 +9,7 @@ pub(crate) mod quarantine;
 pub(crate) mod refresh;
 pub(crate) mod run;
 pub(crate) mod secret;
+pub(crate) mod seed;
 pub(crate) mod sweep;
 pub(crate) mod zone;
 

@@ -45,7 +45,7 @@ async fn a_company_is_made_changed_listed_and_deleted() {
         after: Some(parent.id),
         ..Filter::default()
     };
-    let listed = company::list(pool, &after, 10).await.unwrap();
+    let listed = company::list(pool, &after, 10).await.unwrap().data;
     assert_eq!(
         listed.iter().map(|one| one.id).collect::<Vec<_>>(),
         [part.id]
@@ -58,6 +58,7 @@ async fn a_company_is_made_changed_listed_and_deleted() {
         company::list(pool, &with_account, 10)
             .await
             .unwrap()
+            .data
             .is_empty()
     );
     let gone = company::delete(&mut conn, parent.id).await.unwrap();
@@ -148,10 +149,11 @@ async fn zones_are_listed_by_company_status_and_page() {
     };
     let first = zone::list(&house.env.pool, &filter, 2).await.unwrap();
     let after = zone::Filter {
-        after: Some(first[1].id),
+        after: first.next.map(|next| *next.key()),
         ..filter
     };
-    let rest = zone::list(&house.env.pool, &after, 10).await.unwrap();
+    let rest = zone::list(&house.env.pool, &after, 3).await.unwrap();
+    let first = first.data;
     let offline = zone::Filter {
         status: Some(zone::Status::Expired),
         ..zone::Filter::default()
@@ -159,8 +161,9 @@ async fn zones_are_listed_by_company_status_and_page() {
     let expired = zone::list(&house.env.pool, &offline, 10).await.unwrap();
     let got = zone::get(&house.env.pool, first[0].id).await.unwrap();
 
-    assert_eq!((first.len(), rest.len()), (2, 3));
-    assert!(expired.is_empty());
+    assert_eq!((first.len(), rest.data.len()), (2, 3));
+    assert_eq!(rest.next, None, "full, and the last");
+    assert!(expired.data.is_empty());
     assert_eq!(got.as_ref(), first.first());
     assert_eq!(zone::get(&house.env.pool, 999_999).await.unwrap(), None);
     assert_eq!(house.zones(two).await.len(), 3);

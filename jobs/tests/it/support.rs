@@ -194,8 +194,8 @@ impl House {
                 ..Default::default()
             };
             let page = zone::list(&self.env.pool, &filter, 500).await.unwrap();
-            after = page.last().map(|zone| zone.id);
-            zones.extend(page);
+            after = page.next.map(|next| *next.key());
+            zones.extend(page.data);
             if after.is_none() {
                 return zones;
             }

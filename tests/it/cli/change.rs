@@ -131,7 +131,8 @@ async fn everything(database: &Database) -> String {
     let states: Vec<_> = jobs.iter().map(|job| (job.id, job.state)).collect();
     let companies = jobs::company::list(database.pool(), &Default::default(), 100)
         .await
-        .expect("companies");
+        .expect("companies")
+        .data;
     let (audit, tokens) = (
         client.audit(None, 100).await.expect("audit"),
         client.tokens(None, 500).await.expect("tokens"),

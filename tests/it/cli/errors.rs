@@ -194,3 +194,68 @@ async fn a_reader_that_leaves_early_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[tokio::test]
+async fn wrong_input_is_told_what_was_expected() {
+    let database = database().await;
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let bad = dir.join(format!("{}.toml", uuid::Uuid::now_v7()));
+    std::fs::write(&bad, "[queues.default]\nconcurency = 5\n").expect("settings");
+    let bad = bad.to_str().expect("a path");
+    let id = "expected an id, as 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88";
+    let again = format!("`lockstep check {bad}` looks again");
+    let follow = ["job", "logs", NOBODY, "--follow", "-o", "csv"];
+    let life = [
+        "token",
+        "create",
+        "x",
+        "--scope",
+        "jobs:read",
+        "--valid-for",
+        "0s",
+    ];
+    let table: &[(&[&str], i32, &str)] = &[
+        (&["job", "show", "abc"], 2, id),
+        (&["job", "cancel", "abc"], 2, id),
+        (&["job", "signal", "abc", "go"], 2, id),
+        (&["job", "list", "--parent", "abc"], 2, id),
+        (&["dead", "show", "abc"], 2, id),
+        (&["bulk", "show", "abc"], 2, id),
+        (
+            &["zone", "list", "--company-id", "999"],
+            3,
+            "lockstep company list",
+        ),
+        (&["--config", bad, "job", "list"], 7, &again),
+        (&follow, 2, "add -o jsonl"),
+        (&life, 2, "expected a second to a hundred years"),
+    ];
+    for (words, code, wanted) in table {
+        let (got, out, err) = ended(lockstep(&database, words)).await;
+
+        assert_eq!((got, out.as_str()), (*code, ""), "{words:?}: {err}");
+        assert!(err.contains(wanted), "{words:?}: {err}");
+    }
+    std::fs::remove_file(bad).expect("it is there");
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_bad_args_is_to_be_run_again_with_others() {
+    let database = database().await;
+    let job = NewJob::new("soundtrack.sync_zones", &json!({"company_id": "x"}));
+    let id = job.id().to_string();
+    database.client().enqueue(job).await.expect("enqueue");
+    let sql = "with gone as (delete from engine.pending returning *) \
+         insert into engine.ended (shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts, started_at, outcome, code, error) \
+         select shard, id, kind, queue, 'dead', priority, 1, 1, 0, max_attempts, now(), 'dead', 'bad_args', 'no' from gone";
+    let done = sqlx::raw_sql(sql).execute(database.pool()).await;
+    done.expect("a dead letter");
+
+    let (_, _, next) = ended(lockstep(&database, &["job", "show", &id])).await;
+
+    assert!(
+        next.contains(&format!("lockstep job again {id} --args")),
+        "{next}"
+    );
+    assert!(!next.contains("job retry"), "{next}");
+}

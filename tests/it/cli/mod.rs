@@ -3,6 +3,7 @@
 mod bulk;
 mod change;
 mod connections;
+pub(crate) mod eras;
 mod errors;
 mod filters;
 pub(crate) mod flows;
@@ -10,6 +11,7 @@ mod help;
 mod lists;
 mod logs;
 mod overview;
+mod pages;
 
 use assert_cmd::Command;
 use engine::testing::Database;

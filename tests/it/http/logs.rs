@@ -1,8 +1,10 @@
 //! What handlers said, over HTTP.
 
-use serde_json::json;
+use engine::LogOptions;
+use serde_json::{Value, json};
 
-use super::{Front, text};
+use super::{Front, eventually, text};
+use crate::talk::{Talker, said, talk};
 
 #[tokio::test]
 async fn what_each_attempt_said_is_listed_with_what_was_left_out() {
@@ -42,4 +44,80 @@ async fn what_each_attempt_said_is_listed_with_what_was_left_out() {
     };
     assert_eq!(at(1).duration_since(at(0)).as_millis(), 1_500);
     assert_eq!(missing, 404);
+}
+
+#[tokio::test]
+async fn what_a_handler_says_comes_without_secrets_and_capped_attempt_by_attempt() {
+    let front = Front::start().await;
+    let options = LogOptions {
+        max_lines: 2,
+        ..LogOptions::default()
+    };
+    let talker = Talker::start(&front.database, options).await;
+    let secret = "asking with Bearer canary-4eC39HqLyjWDarjtT1zdp7dc for canary@example.com";
+    let id = said(&front.database, talker, talk(&[secret, "2", "3"], 1)).await;
+
+    let (_, all) = front.get(&format!("/jobs/{id}/logs")).await;
+    let (_, second) = front.get(&format!("/jobs/{id}/logs?attempt=2")).await;
+    let (none, nothing) = front.get(&format!("/jobs/{id}/logs?attempt=9")).await;
+
+    assert!(!all.to_string().contains("canary"), "{all}");
+    let told = |log: &Value| {
+        let lines = log["lines"].as_array().expect("lines");
+        let texts: Vec<_> = lines.iter().map(|line| line["text"].clone()).collect();
+        json!([log["attempt"], log["left_out"], texts[1]])
+    };
+    let logs: Vec<Value> = all["data"]
+        .as_array()
+        .expect("logs")
+        .iter()
+        .map(told)
+        .collect();
+    assert_eq!(json!(logs), json!([[1, 1, "try 1: 3"], [2, 1, "try 2: 3"]]));
+    assert_eq!(second["data"], json!([all["data"][1]]));
+    assert_eq!((none, &nothing["data"]), (200, &json!([])));
+}
+
+#[tokio::test]
+async fn a_running_attempt_is_heard_while_it_runs() {
+    let front = Front::start().await;
+    let talker = Talker::start(&front.database, LogOptions::default()).await;
+    let job = talk(&["begun...", "half way...", "done"], 0);
+    let path = format!("/jobs/{}/logs", job.id());
+    front.client().enqueue(job).await.expect("a job");
+
+    for line in ["try 1: begun...", "try 1: half way..."] {
+        eventually(line, async || {
+            let (_, logs) = front.get(&path).await;
+            let lines = logs["data"][0]["lines"].as_array();
+            lines
+                .and_then(|lines| Some(lines.last()?["text"] == line))
+                .unwrap_or(false)
+        })
+        .await;
+        talker.go_on();
+    }
+    talker.stop().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_cannot_be_is_refused_with_advice() {
+    let front = Front::start().await;
+    let id = front.enqueue(json!({"kind": "demo.a"})).await;
+
+    for attempt in ["0", "-1", "two", "99999999999"] {
+        let (status, problem) = front
+            .get(&format!("/jobs/{id}/logs?attempt={attempt}"))
+            .await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (400, &json!("bad_parameter")),
+            "{problem}"
+        );
+        assert!(text(&problem["detail"]).contains("attempt"), "{problem}");
+    }
+    let token = front.token(&["companies:read"]).await;
+    let request = front.bare(reqwest::Method::GET, &format!("/api/v1/jobs/{id}/logs"));
+    let (status, _) = super::read(super::send(request.bearer_auth(token)).await).await;
+    assert_eq!(status, 403);
 }

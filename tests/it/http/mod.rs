@@ -7,6 +7,7 @@ mod companies;
 mod connections;
 mod document;
 mod dry;
+mod eras;
 mod flows;
 mod health;
 mod input;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Front, text};
+use super::{Front, eventually, text};
 
 #[tokio::test]
 async fn a_filter_says_which_jobs_and_short_parameters_are_terms_of_it() {
@@ -86,11 +86,10 @@ async fn a_dead_letter_has_a_group_and_a_reason() {
         .wait(id.parse().expect("an id"), super::PATIENCE)
         .await
         .expect("its end");
-    let deadline = tokio::time::Instant::now() + super::PATIENCE;
-    while front.get("/dead-letters/groups").await.1["data"] == json!([]) {
-        assert!(tokio::time::Instant::now() < deadline, "no group");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    eventually("it is in a group", async || {
+        front.get("/dead-letters/groups").await.1["data"] != json!([])
+    })
+    .await;
     worker.stop().await;
 
     let (status, groups) = front.get("/dead-letters/groups").await;

@@ -1,4 +1,6 @@
-//! `lockstep db`: reach the database itself.
+//! `lockstep db`: reach the database itself, and what it keeps.
+
+mod eras;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -21,12 +23,23 @@ pub(crate) enum Db {
     #[command(before_help = "Examples:\n  psql \"$(lockstep db url)\"")]
     Url,
     /// Open psql on the database
+    #[command(
+        before_help = "Examples:\n  lockstep db shell\n  lockstep db shell -- -c 'select count(*) from engine.job'"
+    )]
     Shell(Shell),
     /// Write a backup with pg_dump, in its custom format
     #[command(
         before_help = "Examples:\n  lockstep db backup /backups/lockstep.dump\n  pg_restore -d \"$(lockstep db url)\" --clean /backups/lockstep.dump"
     )]
     Backup(Backup),
+    /// List the eras of history: how much each holds, what would stay of it, and when it goes
+    #[command(before_help = "Examples:\n  lockstep db eras\n  lockstep db eras -o json")]
+    Eras,
+    /// Delete now what has expired, as workers do every minute and a half
+    #[command(
+        before_help = "Examples:\n  lockstep db prune --dry-run    say what would go\n  lockstep db prune --yes"
+    )]
+    Prune(Change),
 }
 
 /// What psql is given.
@@ -48,6 +61,14 @@ pub(crate) struct Backup {
 
 /// Does it.
 pub(crate) async fn run(app: &App, db: Db) -> anyhow::Result<Exit> {
+    match db {
+        Db::Eras => eras::list(app).await,
+        Db::Prune(change) => eras::prune(app, &change).await,
+        db => reach(app, db).await,
+    }
+}
+
+async fn reach(app: &App, db: Db) -> anyhow::Result<Exit> {
     let config = app.config()?;
     let database = database::open(&config, Owner::Borrow, &app.out).await?;
     let done = match db {
@@ -62,6 +83,7 @@ pub(crate) async fn run(app: &App, db: Db) -> anyhow::Result<Exit> {
         }
         Db::Shell(shell) => self::shell(&config, &database, &shell).await,
         Db::Backup(backup) => self::backup(app, &config, &database, &backup).await,
+        Db::Eras | Db::Prune(_) => Ok(Exit::Ok),
     };
     database.close().await?;
     done
