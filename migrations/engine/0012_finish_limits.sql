@@ -24,17 +24,8 @@ alter table engine.breaker
     add column alarm text,
     add constraint alarm_known check (alarm in ('warned', 'suspended'));
 
--- Connections that a person should look at. Beside engine.alert, which knows nothing of remotes.
-create view engine.connection_alert as
-select 'connection_failing' as alert, b.connection as subject, b.failing_since as since,
-       format('calls of %s have been failing since %s', b.connection, b.failing_since) as message
-from engine.breaker b
-where b.alarm = 'warned' and b.state <> 'closed'
-union all
-select 'connection_suspended', p.name, p.paused_at,
-       format('%s is suspended until a person resumes it: %s', p.name, p.reason)
-from engine.pause p
-where p.scope = 'connection' and p.paused_by = 'lockstep';
+-- What a person should look at is asked in one statement, by what was counted last: the view read every due job.
+drop view engine.alert;
 
 -- What becomes of one more job for a key that `holder` has: the `twin` rule's business. The key is locked,
 -- and whoever claims or cancels the holder locks its row first and then the key: so that row is never waited

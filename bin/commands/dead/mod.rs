@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bulk::{Many, Verb, act_on_many};
 use super::each;
-use super::job::list::{Part, Terms, dead as only_dead, more};
+use super::job::list::{PATIENCE, Part, Terms, dead as only_dead, more};
 use super::job::{found, not_dead, retry, show};
 use crate::app::{App, Session};
 use crate::cli::Change;
@@ -82,7 +82,10 @@ pub(crate) async fn run(app: &App, dead: Dead) -> anyhow::Result<Exit> {
 
 async fn list(app: &App, session: &Session, list: List) -> anyhow::Result<Exit> {
     let filter = only_dead(list.terms.filter());
-    let page = session.client.jobs(list.part.of(filter)).await?;
+    let page = session
+        .client
+        .search(list.part.of(filter), PATIENCE)
+        .await?;
     more(app, &page, "--before");
     let letters: Vec<Letter> = page.data.into_iter().map(Letter).collect();
     app.out.list(&letters, "No dead letters.")?;

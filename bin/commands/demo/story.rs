@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::{App, Session};
+use crate::commands::job::list::PATIENCE;
 use crate::commands::sync::of_all;
 use crate::output::{Format, clean, instant, long, plural, span_between};
 
@@ -135,7 +136,7 @@ pub(super) async fn newer(session: &Session, than: Uuid) -> anyhow::Result<Optio
         limit: Some(1),
         ..Filter::new().kind(ALL).into()
     };
-    let newest = session.client.jobs(query).await?.data.pop();
+    let newest = session.client.search(query, PATIENCE).await?.data.pop();
     Ok(newest.filter(|job| job.id > than && job.state.is_terminal()))
 }
 

@@ -1,6 +1,7 @@
 //! Which jobs a command means: a filter, or flags that are short for terms of one.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use clap::Args;
 use engine::{Cursor, Filter, JobQuery, Label, Page, State, TextKey};
@@ -8,6 +9,9 @@ use uuid::Uuid;
 
 use crate::app::{App, Session};
 use crate::output::Exit;
+
+/// How long a list searches for jobs that meet a filter.
+pub(in crate::commands) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Terms that jobs and dead letters share.
 #[derive(Debug, Default, Args)]
@@ -88,7 +92,10 @@ pub(super) async fn run(app: &App, session: &Session, list: List) -> anyhow::Res
     if let Some(parent) = list.parent {
         filter = filter.parent(parent);
     }
-    let page = session.client.jobs(list.part.of(filter)).await?;
+    let page = session
+        .client
+        .search(list.part.of(filter), PATIENCE)
+        .await?;
     app.out.list(
         &page.data,
         "No jobs. Make some with `lockstep sync soundtrack` or `lockstep enqueue`.",

@@ -42,7 +42,7 @@ impl Client {
             workers_alive: worker::alive(&mut conn).await?,
             pauses: pauses(&mut conn).await?,
             breakers_open: breakers_open(&mut conn).await?,
-            schedules_late: alert::overdue(&mut conn).await?,
+            schedules_late: late(&mut conn, &depths).await?,
             depths,
         })
     }
@@ -89,6 +89,16 @@ impl Client {
     pub async fn totals(&self) -> Result<Vec<Total>> {
         rollup::totals(&mut *self.pool.acquire().await?).await
     }
+}
+
+/// The schedules that should have run and did not.
+async fn late(conn: &mut PgConnection, depths: &Depths) -> Result<Vec<String>> {
+    Ok(alert::list(conn, depths)
+        .await?
+        .into_iter()
+        .filter(|alert| alert.alert == "schedule_overdue")
+        .map(|alert| alert.subject)
+        .collect())
 }
 
 /// The last hour, with its quiet minutes, and all of it together.

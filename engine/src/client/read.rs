@@ -1,6 +1,6 @@
 //! Read: jobs, attempts, queues, kinds, workers, pauses, alerts, audit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -11,7 +11,8 @@ use crate::log::AttemptLog;
 use crate::retry::Policy;
 use crate::store::{alert, audit, group, kind, list, load, log, pause, read, verify, why, worker};
 use crate::view::{
-    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, ServerView, WorkerPlace, WorkerView,
+    AttemptView, DeadGroup, JobQuery, JobView, Page, QueueView, Searched, ServerView, WorkerPlace,
+    WorkerView,
 };
 use crate::why::WhyView;
 use crate::{Error, Result, State};
@@ -33,8 +34,10 @@ impl Client {
     /// A page of the jobs that meet a filter, newest first: by their end where all are dead or
     /// cancelled, else by their id, which is the time of creation.
     ///
+    /// A page comes within 100 ms: one that few jobs meet may come short and say how far it looked.
+    ///
     /// # Errors
-    /// [`Error::TooBroad`] when it would take too long; [`Error::Invalid`] for a place in another list.
+    /// [`Error::TooBroad`] when the database takes seconds for it; [`Error::Invalid`] for a place in another list.
     pub async fn jobs(&self, query: impl Into<JobQuery>) -> Result<Page<JobView>> {
         let query = query.into();
         let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
@@ -42,6 +45,35 @@ impl Client {
             Box::pin(async move { list::page(conn, &query.filter, query.before, limit).await })
         })
         .await
+    }
+
+    /// As [`Client::jobs`], and searches on until the page is full, the list ends or `patience` is over.
+    ///
+    /// # Errors
+    /// Those of [`Client::jobs`].
+    pub async fn search(
+        &self,
+        query: impl Into<JobQuery>,
+        patience: Duration,
+    ) -> Result<Page<JobView>> {
+        let mut query = query.into();
+        let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
+        let begun = Instant::now();
+        let (mut data, mut rows) = (Vec::new(), 0);
+        loop {
+            query.limit = Some(limit - u16::try_from(data.len()).unwrap_or(limit));
+            let page = self.jobs(query.clone()).await?;
+            data.extend(page.data);
+            rows += page.searched.map_or(0, |searched| searched.rows);
+            if page.searched.is_none() || begun.elapsed() >= patience {
+                return Ok(Page {
+                    data,
+                    next: page.next,
+                    searched: page.searched.map(|searched| Searched { rows, ..searched }),
+                });
+            }
+            query.before = page.next;
+        }
     }
 
     /// A page of the groups of dead letters, the newest letter first. A letter is in its group a few
@@ -134,9 +166,10 @@ impl Client {
         pause::list(&mut *self.pool.acquire().await?, scope).await
     }
 
-    /// What a person should look at now.
+    /// What a person should look at now. Waiting jobs as they were counted last, like [`Client::depths`].
     pub async fn alerts(&self) -> Result<Vec<Alert>> {
-        alert::list(&mut *self.pool.acquire().await?).await
+        let depths = self.depths().await?;
+        alert::list(&mut *self.pool.acquire().await?, &depths).await
     }
 
     /// Looks for anything the engine promises never happens. Reads every job: for doctors, not for

@@ -6,10 +6,20 @@ use sqlx::postgres::PgConnection;
 use super::row::instant_or_none;
 use crate::Result;
 use crate::control::Alert;
+use crate::overview::Depths;
 
-/// All present alerts, oldest first.
-pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
+/// All present alerts, oldest first; of waiting jobs by what was counted.
+pub(crate) async fn list(conn: &mut PgConnection, depths: &Depths) -> Result<Vec<Alert>> {
+    let due = || depths.rows.iter().filter(|row| row.available > 0);
+    let kinds: Vec<_> = due().map(|row| row.kind.as_str()).collect();
+    let jobs: Vec<_> = due().map(|row| row.available).collect();
+    let since: Vec<_> = due()
+        .map(|row| row.oldest_due_at.map(jiff_sqlx::Timestamp::from))
+        .collect();
     let rows = sqlx::query(include_str!("list_alerts.sql"))
+        .bind(kinds)
+        .bind(jobs)
+        .bind(since)
         .fetch_all(conn)
         .await?;
     rows.iter()
@@ -22,14 +32,4 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<Alert>> {
             })
         })
         .collect()
-}
-
-/// The schedules that should have run and did not, by name.
-pub(crate) async fn overdue(conn: &mut PgConnection) -> Result<Vec<String>> {
-    // The other rules of the view are left out by the planner.
-    Ok(sqlx::query_scalar(
-        "select subject from engine.alert where alert = 'schedule_overdue' order by subject",
-    )
-    .fetch_all(conn)
-    .await?)
 }

@@ -1,11 +1,15 @@
 //! Lists: which jobs a filter means, page by page, and what a page may cost.
 
+use std::time::Duration;
+
 use engine::testing::Database;
 use engine::{Client, Error, Failure, Filter, JobQuery, NewJob, Outcome, State, When};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::*;
+
+const LONG: Duration = Duration::from_secs(60);
 
 /// The names of the jobs that meet a filter, in the list's order.
 async fn named(client: &Client, filter: &str) -> Vec<String> {
@@ -128,6 +132,26 @@ async fn every_term_finds_its_jobs_and_no_others() {
     let by_id = named(db.client(), &format!("id:{parent},{parent}")).await;
     assert_eq!(by_id, ["parent"]);
     assert_eq!(named(db.client(), "").await.len(), ids.len());
+}
+
+#[tokio::test]
+async fn a_search_goes_on_until_it_has_found_what_there_is() {
+    let db = Database::new().await;
+    let rare = act("rare").tag("rare");
+    db.client().enqueue(rare.clone()).await.unwrap();
+    let common: Vec<_> = (0..12_000).map(|n| act(&n.to_string())).collect();
+    db.client().enqueue_all(&common).await.unwrap();
+    let query = Filter::parse("tag:rare").unwrap();
+
+    let found = db.client().search(query.clone(), LONG).await.unwrap();
+    let hasty = db.client().search(query, Duration::ZERO).await.unwrap();
+
+    assert_eq!(found.data.len(), 1);
+    assert_eq!(found.data.first().map(|job| job.id), Some(rare.id()));
+    assert!(found.next.is_none() && found.searched.is_none());
+    // Where it stopped is known, if it did.
+    assert_eq!(hasty.searched.is_some(), hasty.next.is_some());
+    assert_eq!(hasty.data.is_empty(), hasty.searched.is_some());
 }
 
 #[tokio::test]

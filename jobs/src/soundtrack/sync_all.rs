@@ -14,6 +14,8 @@ use crate::{Env, Error, store};
 
 /// Failed companies that the result names. All of them are in the list of dead jobs.
 const NAMED_FAILURES: usize = 20;
+/// How long they are searched for among the others.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Syncs every company that has an account. One company's failure stops no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +121,7 @@ async fn add_parts(cx: &Cx<Env>, batch: &Batch, totals: &mut Totals) -> Result<(
             limit: u16::try_from(NAMED_FAILURES).ok(),
             ..Filter::new().parent(cx.job_id()).state(state).into()
         };
-        for job in cx.client().jobs(query).await?.data {
+        for job in cx.client().search(query, PATIENCE).await?.data {
             totals.name_failure(&job);
         }
     }

@@ -2,9 +2,9 @@
 
 use sqlx::{Postgres, QueryBuilder};
 
+use super::bind_instant;
 use super::drive::Branch;
 use super::step::Meant;
-use super::{WALK, bind_instant};
 use crate::cursor::Cursor;
 use crate::filter::{Compare, Filter, SpanKey, Test, TextKey};
 use crate::store::SHARD;
@@ -17,12 +17,12 @@ const RUNNING: &str = "d.id, null::timestamptz as at, d.kind, d.queue, 'running'
 const ENDED: &str = "d.id, d.ended_at as at, d.kind, d.queue, d.state, d.priority, d.ended_at as run_at, d.attempt, d.failed, \
      d.crashes, d.ended_at, d.code, d.error, d.fingerprint";
 
-/// Adds the walk of one branch.
+/// Adds the walk of one branch: behind a place, of so many rows.
 pub(super) fn push(
     query: &mut QueryBuilder<Postgres>,
     branch: &Branch,
     meant: Meant<'_>,
-    before: Option<Cursor>,
+    (before, rows): (Option<Cursor>, i64),
 ) {
     let filter = meant.filter;
     let mut of = "d";
@@ -53,7 +53,7 @@ pub(super) fn push(
                 " and d.state = '{}' and d.state <> 'completed'",
                 state.as_str()
             ));
-            return by_end(query, meant, before);
+            return by_end(query, meant, (before, rows));
         }
         Branch::Group(fingerprint) => {
             query.push(format!(
@@ -62,7 +62,7 @@ pub(super) fn push(
             query.push_bind(SHARD);
             query.push(" and d.state = 'dead' and d.fingerprint = ");
             query.push_bind(fingerprint.clone());
-            return by_end(query, meant, before);
+            return by_end(query, meant, (before, rows));
         }
         Branch::Job(_) | Branch::Parent(_) | Branch::Batch(_) | Branch::Key(_) | Branch::All => {
             of = "job";
@@ -72,7 +72,7 @@ pub(super) fn push(
     if let Some(before) = before {
         query.push(format!(" and {of}.id < ")).push_bind(before.key);
     }
-    query.push(format!(" order by {of}.id desc limit {WALK}"));
+    query.push(format!(" order by {of}.id desc limit {rows}"));
 }
 
 /// Jobs of `engine.job`, each with its place.
@@ -130,7 +130,11 @@ fn select_pending(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     }
 }
 
-fn by_end(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>, before: Option<Cursor>) {
+fn by_end(
+    query: &mut QueryBuilder<Postgres>,
+    meant: Meant<'_>,
+    (before, rows): (Option<Cursor>, i64),
+) {
     for term in meant.filter.terms().iter().filter(|term| !term.negated) {
         if let Test::Span(SpanKey::Ended, compare, span) = &term.test {
             query.push(format!(" and d.ended_at {} ", since(*compare)));
@@ -145,7 +149,7 @@ fn by_end(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>, before: Option<C
         bind_instant(query, before.at);
         query.push(", ").push_bind(before.key).push(")");
     }
-    query.push(format!(" order by d.ended_at desc, d.id desc limit {WALK}"));
+    query.push(format!(" order by d.ended_at desc, d.id desc limit {rows}"));
 }
 
 /// Longer ago is an earlier instant.

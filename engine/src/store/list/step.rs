@@ -12,11 +12,13 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::drive::{Drive, Order};
-use super::{bind_instant, walk};
+use super::{Reach, bind_instant, walk};
 use crate::Result;
 use crate::cursor::Cursor;
 use crate::filter::{Filter, Labels};
 
+/// Rows a step looks at.
+const STRIDE: i64 = 10_000;
 /// Probes only: a plan that was made for other tables must not scan these.
 const WALKING: &str = "set local jit = off; set local enable_seqscan = off; set local enable_bitmapscan = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off";
@@ -72,7 +74,11 @@ pub(crate) async fn step(
     let drive = Drive::of(meant.filter);
     let from = before.or_else(|| first(meant, &drive));
     sqlx::raw_sql(WALKING).execute(&mut *conn).await?;
-    let walk = walk(&mut *conn, meant, &drive, from, wanted).await?;
+    let reach = Reach {
+        hits: wanted,
+        rows: STRIDE,
+    };
+    let walk = walk(&mut *conn, meant, &drive, from, reach).await?;
     sqlx::raw_sql(WALKED).execute(&mut *conn).await?;
     let is_full = walk.hits.len() >= wanted;
     Ok(Step {

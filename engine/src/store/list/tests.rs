@@ -9,7 +9,7 @@ use crate::{NewJob, Seed};
 async fn full() -> Database {
     let db = Database::new().await;
     let seed = Seed {
-        finished: 24_000,
+        finished: 24_500,
         dead: 500,
         future: 500,
         ..Seed::default()
@@ -44,8 +44,8 @@ async fn a_search_stops_after_its_time_and_looks_on_from_there() {
         assert_eq!(page.data, []);
     };
 
-    // 25,000 jobs, the oldest of which is the one.
-    assert_eq!(searched, [10_000, 10_000]);
+    // 25,500 jobs, the oldest of which is the one.
+    assert_eq!(searched, [1_000; 25]);
     assert_eq!(found.len(), 1);
 }
 
@@ -94,7 +94,11 @@ async fn plan(db: &Database, meant: Meant<'_>) -> String {
     let drive = Drive::of(filter);
     page(&mut tx, filter, None, 1).await.unwrap();
     let mut explained = QueryBuilder::<Postgres>::new("explain ");
-    push_statement(&mut explained, meant, &drive, None, 51);
+    let reach = Reach {
+        hits: 51,
+        rows: GLANCE,
+    };
+    push_statement(&mut explained, meant, &drive, None, reach);
     let rows = explained.build().fetch_all(&mut *tx).await.unwrap();
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     // Each era has an index of its own, called after the divided table's.
