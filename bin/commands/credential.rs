@@ -115,7 +115,6 @@ pub(super) fn read_secret(file: Option<&Path>) -> anyhow::Result<SecretString> {
     };
     // Overwritten once it is sealed, as all secrets are.
     let read = read.map(|_| SecretString::from(text.trim_end_matches(['\r', '\n'])));
-    let mut text = text;
     secrecy::zeroize::Zeroize::zeroize(&mut text);
     read.map_err(|error| {
         Fault::new(Exit::Usage, "cannot read the secret")

@@ -3,7 +3,6 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::Client;
 use jobs::connection::ops;
