@@ -168,6 +168,9 @@ fn connection(section: Section<'_>, mut one: Connection, reach: &Reach) -> Conne
             }
         }
         Service::Supabase => {
+            one.refill = section
+                .get("refill")
+                .and_then(|field| field.number(0.2..=10_000.0));
             if section.get("base_url").is_none() {
                 section.missing(
                     "base_url",

@@ -22,6 +22,20 @@ pub enum Error {
     /// A value cannot be accepted as it is; the text says what to change.
     #[error("{0}")]
     Invalid(String),
+    /// The booking site has not told of such a profile.
+    #[error("no profile {0}")]
+    UnknownProfile(uuid::Uuid),
+    /// There is no such review.
+    #[error("no review {0}")]
+    UnknownReview(i64),
+    /// The review was decided before.
+    #[error("review {0} is decided already")]
+    ReviewDecided(i64),
+    /// The remote showed nothing, and nothing shows that there is nothing.
+    #[error(
+        "cannot be sure to have seen {0}: rows may be hidden from the key, or the remote is being loaded"
+    )]
+    Unproven(&'static str),
     /// This process was started without what the kind needs.
     #[error("{system} is not configured in this process")]
     NotConfigured {
@@ -166,6 +180,10 @@ impl Error {
             Error::NoAccount { .. } => "no_account",
             Error::AccountTaken => "account_taken",
             Error::Invalid(_) => "invalid",
+            Error::UnknownProfile(_) => "unknown_profile",
+            Error::UnknownReview(_) => "unknown_review",
+            Error::ReviewDecided(_) => "review_decided",
+            Error::Unproven(_) => "unproven",
             Error::NotConfigured { .. } => "not_configured",
             Error::UnknownConnection(_) => "unknown_connection",
             Error::NoSecret { .. } => "no_secret",

@@ -15,6 +15,7 @@ pub mod connection;
 mod env;
 mod error;
 mod flow;
+pub mod packages;
 mod plan;
 mod register;
 pub mod run;

@@ -45,6 +45,9 @@ impl From<&Error> for Failure {
             | Error::NoAccount { .. }
             | Error::AccountTaken
             | Error::Invalid(_)
+            | Error::UnknownProfile(_)
+            | Error::UnknownReview(_)
+            | Error::ReviewDecided(_)
             | Error::NotConfigured { .. }
             | Error::UnknownConnection(_)
             | Error::NoSecret { .. }
@@ -58,6 +61,7 @@ impl From<&Error> for Failure {
             Error::TooManyBad { .. }
             | Error::RunLost(_)
             | Error::Stopped
+            | Error::Unproven(_)
             | Error::NoKey
             | Error::KeyMissing { .. }
             | Error::KeyWrong { .. }

@@ -96,7 +96,14 @@ fn of_supabase(
     config.refusal = refusal;
     config.page_size = declared.page_size.unwrap_or(config.page_size);
     let http = http(all, declared, &[&declared.base_url], HttpConfig::default())?;
-    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, SUPABASE);
+    let refill = declared.refill.unwrap_or(SUPABASE.refill_per_s);
+    let bucket = BucketConfig {
+        // As many at once as come back in two and a half seconds.
+        capacity: ((refill * 2.5) as u32).max(1),
+        refill_per_s: refill,
+        refill_ceiling_per_s: refill,
+    };
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, bucket);
     Ok(supabase::Client::new(
         config,
         http,

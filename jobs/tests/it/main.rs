@@ -5,6 +5,7 @@
 mod company;
 mod connection;
 mod migrate;
+mod packages;
 mod scale;
 mod soundtrack;
 mod support;
