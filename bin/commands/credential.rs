@@ -39,6 +39,7 @@ pub(crate) enum Credential {
     )]
     RotateKey(RotateKey),
     /// Make a key and show the line for a key file, this once
+    #[command(before_help = "Examples:\n  lockstep credential new-key 2026-12")]
     NewKey(NewKey),
 }
 
