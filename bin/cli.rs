@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, breaker, budget, bulk, check, company, completions, db, dead, demo, doctor,
-    enqueue, job, kind, migrate, partition, queue, rollup, schedule, serve, sync, token, version,
-    worker, zone,
+    audit, bench, breaker, budget, bulk, check, company, completions, connection, credential, db,
+    dead, demo, doctor, enqueue, job, kind, migrate, partition, queue, rollup, schedule, serve,
+    sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -126,6 +126,12 @@ pub(crate) enum Command {
     /// Look at the breakers of connections, open and close them
     #[command(subcommand)]
     Breaker(breaker::Breaker),
+    /// Look at the remote accounts, try, pause and resume them
+    #[command(subcommand)]
+    Connection(connection::Connection),
+    /// Set secrets of connections and change the keys that seal them
+    #[command(subcommand)]
+    Credential(credential::Credential),
     /// Look at ordered partitions that a dead job holds up, and let them go on
     #[command(subcommand)]
     Partition(partition::Partition),

@@ -8,6 +8,8 @@ pub(crate) mod bulk;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
+pub(crate) mod connection;
+pub(crate) mod credential;
 pub(crate) mod db;
 pub(crate) mod dead;
 pub(crate) mod demo;
@@ -63,6 +65,8 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
         Command::Budget(it) => Box::pin(budget::run(app, it)).await,
         Command::Breaker(it) => Box::pin(breaker::run(app, it)).await,
+        Command::Connection(it) => Box::pin(connection::run(app, it)).await,
+        Command::Credential(it) => Box::pin(credential::run(app, it)).await,
         Command::Partition(it) => Box::pin(partition::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,

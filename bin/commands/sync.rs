@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::soundtrack::{Summary, Totals, sync_all_of, sync_of};
+use jobs::connection::{CredentialStatus, State as Standing, View, ops};
+use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,7 +18,6 @@ use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
 use crate::output::{Exit, Fault, Format, Progress, plural, short};
-use crate::secrets::Pace;
 use crate::signals;
 
 /// How often a wait looks.
@@ -72,10 +72,10 @@ pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
 }
 
 async fn test_connection(app: &App) -> anyhow::Result<Exit> {
-    let config = app.config()?;
-    let client = crate::secrets::soundtrack(&config.soundtrack, &app.env, Pace::Process)?
-        .ok_or_else(no_token)?;
-    let probe = client.test_connection().await?;
+    let session = app.connect().await?;
+    let probe = probe(&session).await;
+    session.close().await?;
+    let probe = probe?;
     let more = if probe.more_accounts { "at least " } else { "" };
     let accounts = plural(probe.accounts_visible as usize, "account");
     let tokens = probe
@@ -99,13 +99,27 @@ async fn test_connection(app: &App) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+async fn probe(session: &Session) -> anyhow::Result<connectors::soundtrack::Probe> {
+    let client = session.env.connections.soundtrack(CONNECTION).await;
+    let client = client.map_err(|error| match error {
+        jobs::Error::NoSecret { .. } => no_token().into(),
+        other => anyhow::Error::from(other),
+    })?;
+    Ok(client.test_connection().await?)
+}
+
 fn no_token() -> Fault {
     Fault::new(Exit::Forbidden, "there is no Soundtrack token")
         .why("Soundtrack answers nobody without one")
         .fix(format!(
-            "export {}=…, or name a file: [soundtrack] token_file",
+            "export {}=…, or seal it in the database: lockstep credential set {CONNECTION}",
             crate::config::DEFAULT_TOKEN_ENV
         ))
+}
+
+async fn has_token(session: &Session) -> anyhow::Result<bool> {
+    let view = ops::show(&session.env.connections, CONNECTION).await?;
+    Ok(view.credential != CredentialStatus::Missing)
 }
 
 async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::Result<Exit> {
@@ -124,7 +138,7 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         return Ok(Exit::Ok);
     }
     let is_manned = session.client.workers_alive().await? > 0;
-    if !is_manned && session.env.soundtrack.is_none() {
+    if !is_manned && !has_token(session).await? {
         return Err(no_token().into());
     }
     let who = app.env.user();
@@ -196,6 +210,9 @@ pub(super) async fn wait(
         if job.state.is_terminal() {
             break Ok(job);
         }
+        if let Some(view) = ops::held(&session.env.connections, CONNECTION).await? {
+            break Err(held(&view));
+        }
         let parts = session.client.batches(id).await?;
         let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
             (sum.0 + part.total, sum.1 + part.pending, sum.2 + part.dead)
@@ -219,12 +236,28 @@ pub(super) async fn wait(
         }
     };
     progress.finish();
-    ended.map_err(|fault| {
-        fault
+    ended.map_err(|fault| match fault.fix {
+        Some(_) => fault.into(),
+        None => fault
             .why("its job is kept and goes on wherever a worker is")
             .fix(format!("lockstep job show {id}"))
-            .into()
+            .into(),
     })
+}
+
+/// A wait that only a person can end is not worth waiting for.
+fn held(view: &View) -> Fault {
+    let name = &view.name;
+    let (exit, what, verb) = match view.state {
+        Standing::NeedsReauthorisation => {
+            (Exit::Forbidden, "needs another credential", "reauthorise")
+        }
+        _ => (Exit::Conflict, "is paused", "resume"),
+    };
+    let why = view.reason.as_deref().unwrap_or("nobody said why");
+    Fault::new(exit, format!("the sync waits: {name} {what}"))
+        .why(format!("{why}; its job is kept"))
+        .fix(format!("lockstep connection {verb} {name}"))
 }
 
 /// The success and error lines.

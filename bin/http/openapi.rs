@@ -25,6 +25,7 @@ use super::{FrontState, api};
         (name = "jobs", description = "Enqueue, read and act on jobs."),
         (name = "dead letters", description = "Jobs given up for good, kept for people."),
         (name = "operations", description = "Queues, kinds, partitions, schedules, budgets, breakers, workers, alerts, audit."),
+        (name = "connections", description = "Remote accounts, their credentials and the keys that seal them."),
         (name = "companies", description = "Companies, their zones, and syncs."),
         (name = "tokens", description = "API tokens."),
         (name = "health", description = "For orchestrators and tools; no token is needed."),

@@ -264,10 +264,11 @@ impl From<jobs::Error> for Problem {
         match error {
             E::Engine(error) => error.into(),
             E::Database(error) => engine::Error::Database(error).into(),
-            E::UnknownCompany(_) => Problem::new(NOT_FOUND, detail),
+            E::UnknownCompany(_) | E::UnknownConnection(_) => Problem::new(NOT_FOUND, detail),
             E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } => {
                 Problem::new(CONFLICT, detail)
             }
+            error if error.is_of_credential() => Problem::new(CONFLICT, detail),
             E::Invalid(text) => {
                 let (field, message) = text.split_once(": ").unwrap_or(("", &text));
                 Problem::invalid(vec![Flaw::new(format!("/{field}"), message)])

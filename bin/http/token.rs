@@ -34,6 +34,15 @@ pub const SCOPES: &[(&str, &str)] = &[
     ("schedules:write", "run, pause and resume schedules"),
     ("companies:read", "read companies and zones"),
     ("companies:write", "create and change companies"),
+    (
+        "connections:read",
+        "read connections and where their credentials come from",
+    ),
+    ("connections:write", "try, pause and resume connections"),
+    (
+        "credentials:write",
+        "give connections other credentials and change keys",
+    ),
     ("sync:run", "start syncs and wait for them"),
     (
         "tokens:admin",

@@ -36,6 +36,13 @@ impl FleetBudget {
         }
     }
 
+    /// The same for a remote that tells nothing of its limit: the budget begins full.
+    #[must_use]
+    pub fn without_readings(mut self) -> FleetBudget {
+        self.rule.start = Start::Full;
+        self
+    }
+
     async fn reserve(&self, cost: u32, patience: Duration) -> engine::Result<Reserved> {
         self.declared
             .get_or_try_init(|| self.client.declare_budget(&self.rule))

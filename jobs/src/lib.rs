@@ -2,7 +2,7 @@
 //!
 //! A kind is an address: `soundtrack.sync_zones` is [`soundtrack::SyncZones`] in
 //! `src/soundtrack/sync_zones.rs`. [`register`] adds every kind to a registry; [`migrate`] brings the
-//! schema `sync` up to date; [`company`], [`zone`] and [`run`] read and write what is synced.
+//! schema `sync` up to date; [`connection`] has the remotes' credentials and clients; [`company`], [`zone`] and [`run`] read and write what is synced.
 //!
 //! A pull is page-atomic: each page commits with its cursor under the attempt's fence, so a killed
 //! worker's successor goes on at the page. What a walk did not find is marked as gone only when the
@@ -11,12 +11,15 @@
 
 mod budget;
 pub mod company;
+pub mod connection;
 mod env;
 mod error;
 mod flow;
+pub mod packages;
 mod plan;
 mod register;
 pub mod run;
+pub mod seal;
 pub mod soundtrack;
 mod store;
 mod verdict;

@@ -3,6 +3,7 @@
 use engine::Registry;
 
 use crate::Env;
+use crate::packages::{self, SyncChunk, SyncProfile};
 use crate::soundtrack::{SyncAll, SyncZones};
 
 /// Adds every kind to `registry`.
@@ -10,4 +11,7 @@ pub fn register(registry: Registry, env: &Env) -> Registry {
     registry
         .with::<SyncZones>(env.clone())
         .with::<SyncAll>(env.clone())
+        .with::<SyncProfile>(env.clone())
+        .with::<SyncChunk>(env.clone())
+        .with::<packages::SyncAll>(env.clone())
 }

@@ -15,6 +15,9 @@
 //! | Unknown | dead | a write may have worked: look before it is sent again |
 //! | Ok, OkPartial | tries again | not a fault, so an error that says so is a bug |
 //!
+//! A connection whose renewed token is not accepted is parked (`src/connection/keeper.rs`): its jobs wait for a
+//! person, whatever the verdict, and lose no attempt.
+//!
 //! For the breaker of the connection, Ok and OkPartial are good news; Retry, AuthExpired, AuthRevoked and
 //! Unknown are bad news; the rest is none: the remote works.
 
@@ -31,6 +34,8 @@ const THROTTLED: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Until the other job of the same company has likely ended.
 const BUSY: Duration = Duration::from_secs(2);
+/// Until every process has heard that the connection is parked.
+const PARKED: Duration = Duration::from_secs(2);
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Failure {
@@ -40,14 +45,28 @@ impl From<&Error> for Failure {
             | Error::NoAccount { .. }
             | Error::AccountTaken
             | Error::Invalid(_)
+            | Error::UnknownProfile(_)
+            | Error::UnknownReview(_)
+            | Error::ReviewDecided(_)
             | Error::NotConfigured { .. }
+            | Error::UnknownConnection(_)
+            | Error::NoSecret { .. }
+            | Error::GivenElsewhere { .. }
             | Error::Migrate(_) => Again::Never,
+            // By then the pause is in force, and puts the job off without asking it.
+            Error::Parked { .. } => Again::Uncounted(PARKED),
             Error::Busy { .. } => Again::Uncounted(BUSY),
             // A wait passes through here too.
             Error::Engine(error) => error.again(),
-            Error::TooManyBad { .. } | Error::RunLost(_) | Error::Stopped | Error::Database(_) => {
-                Again::Backoff
-            }
+            Error::TooManyBad { .. }
+            | Error::RunLost(_)
+            | Error::Stopped
+            | Error::Unproven(_)
+            | Error::NoKey
+            | Error::KeyMissing { .. }
+            | Error::KeyWrong { .. }
+            | Error::Unsealable { .. }
+            | Error::Database(_) => Again::Backoff,
         };
         Failure::from_error(error.code(), error).again(again)
     }
@@ -102,6 +121,7 @@ pub(crate) fn code(error: &connectors::Error) -> &'static str {
         Remote::RemoteFailed { .. } => "remote_failed",
         Remote::Throttled { .. } => "throttled",
         Remote::AuthExpired { .. } => "auth_expired",
+        Remote::CredentialUnavailable { .. } => "credential_unavailable",
         Remote::AuthRevoked { .. } => "auth_revoked",
         Remote::Forbidden { .. } => "forbidden",
         Remote::Gone { .. } => "gone",

@@ -10,6 +10,8 @@ mod bulk_view;
 mod change;
 mod check;
 mod company;
+mod connection;
+mod credential;
 mod dead;
 mod enqueue;
 mod era;
@@ -161,6 +163,15 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(breaker::open))
         .routes(routes!(breaker::close))
         .routes(routes!(breaker::resume))
+        .routes(routes!(connection::list))
+        .routes(routes!(connection::show))
+        .routes(routes!(connection::test))
+        .routes(routes!(connection::pause))
+        .routes(routes!(connection::resume))
+        .routes(routes!(connection::reauthorise))
+        .routes(routes!(credential::status))
+        .routes(routes!(credential::set))
+        .routes(routes!(credential::rotate_key))
         .routes(routes!(budget::list))
         .routes(routes!(budget::show, budget::set))
         .routes(routes!(era::list))

@@ -75,7 +75,7 @@ async fn fetch<S: Stream>(
             if error.verdict() == Verdict::PageInvalid && progress.cursor.is_some() {
                 *progress = open::restart(cx, progress).await?;
             }
-            Err(error.into())
+            Err(cx.env().connections.judge(S::CONNECTION, error).await)
         }
     }
 }

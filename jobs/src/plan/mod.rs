@@ -3,5 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod classify;
 pub(crate) mod fingerprint;
+pub(crate) mod matching;
 pub(crate) mod quarantine;
+pub(crate) mod refresh;
 pub(crate) mod sweep;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::{Backoff, Cx, Job, Outcome, Policy};
 use serde::{Deserialize, Serialize};
 
+use super::CONNECTION;
 use super::stream::Zones;
 use crate::flow::pull::pull;
 use crate::run::{Run, Status};
@@ -76,10 +77,7 @@ impl Job for SyncZones {
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
         let company = company::syncable(&cx.env().pool, self.company_id).await?;
-        let client = cx.env().soundtrack.clone();
-        let client = client.ok_or(Error::NotConfigured {
-            system: "soundtrack",
-        })?;
+        let client = cx.env().connections.soundtrack(CONNECTION).await?;
         let account_id = company.soundtrack_account_id.unwrap_or_default();
         let stream = Zones { client, account_id };
         let name = company.name;

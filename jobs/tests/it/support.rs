@@ -1,6 +1,5 @@
 //! What the tests share: a database, a simulator and a worker, by the domain's words.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::Token;
@@ -10,6 +9,7 @@ use connectors::soundtrack::{Client, Config};
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Backoff, Enqueued, JobView, QueueOptions, Registry, State, WorkerOptions};
 use jobs::company::NewCompany;
+use jobs::connection::Connections;
 use jobs::run::Run;
 use jobs::soundtrack::{Summary, enqueue_sync};
 use jobs::zone::{self, Zone};
@@ -88,7 +88,7 @@ impl House {
         let client = client(&remote.url(), remote.token(), plan.page_size, plan.bucket);
         let env = jobs::Env {
             pool: database.pool().clone(),
-            soundtrack: Some(Arc::new(client)),
+            connections: Connections::of_soundtrack(client),
         };
         House {
             database,

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod change;
+mod connections;
 pub(crate) mod eras;
 mod errors;
 mod filters;
