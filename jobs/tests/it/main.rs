@@ -5,6 +5,8 @@
 mod company;
 mod connection;
 mod migrate;
+mod record;
 mod scale;
 mod soundtrack;
 mod support;
+mod zoho;
