@@ -24,8 +24,7 @@ pub(crate) async fn set_secret(
         target: name.to_owned(),
         detail: json!({"field": field, "version": version}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(version)
 }
 
@@ -46,8 +45,7 @@ pub(crate) async fn reauthorise(
         target: name.to_owned(),
         detail: json!({"credential": if secret.is_some() { "new" } else { "as it was" }}),
     };
-    asked.tell(&mut tx, told).await?;
-    asked.conclude(tx).await?;
+    asked.conclude(tx, Some(told)).await?;
     Ok(needed)
 }
 
@@ -63,15 +61,11 @@ pub(crate) async fn rotate_some(
 ) -> Result<(i64, Option<(String, String)>), jobs::Error> {
     let mut tx = client.pool().begin().await?;
     let (done, next) = credential::rotate_some(all, &mut tx, behind).await?;
-    if done > 0 {
-        let key = all.key_id().unwrap_or_default().to_owned();
-        let told = Told {
-            action: "credential.rotate_key",
-            target: key,
-            detail: json!({"values": done}),
-        };
-        asked.tell(&mut tx, told).await?;
-    }
-    asked.conclude(tx).await?;
+    let told = (done > 0).then(|| Told {
+        action: "credential.rotate_key",
+        target: all.key_id().unwrap_or_default().to_owned(),
+        detail: json!({"values": done}),
+    });
+    asked.conclude(tx, told).await?;
     Ok((done, next))
 }
