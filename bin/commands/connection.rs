@@ -19,9 +19,13 @@ use crate::output::{Exit, Format, Row, instant_or_dash};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Connection {
     /// List the connections with their credentials
-    #[command(visible_alias = "ls")]
+    #[command(
+        visible_alias = "ls",
+        before_help = "Examples:\n  lockstep connection list\n  lockstep connection list -o json"
+    )]
     List,
     /// Show one connection
+    #[command(before_help = "Examples:\n  lockstep connection show zoho/10234695")]
     Show(Name),
     /// Try a connection: credential, rights, clock, price, one record; changes nothing at the remote
     #[command(before_help = "Examples:\n  lockstep connection test zoho/10234695")]
@@ -32,10 +36,13 @@ pub(crate) enum Connection {
     )]
     Pause(Turn),
     /// Run its jobs again
+    #[command(
+        before_help = "Examples:\n  lockstep connection resume zoho/10234695 --reason 'the stock is counted'"
+    )]
     Resume(Turn),
     /// Give a connection another credential, or another chance with the one it has, and resume it
     #[command(
-        before_help = "Examples:\n  lockstep connection reauthorise zoho/10234695 --from-stdin < token\n  lockstep connection reauthorise zoho/10234695 --reason 'the vendor restored the grant'"
+        before_help = "Examples:\n  lockstep connection reauthorise zoho/10234695 --file /run/secrets/zoho-refresh-token\n  lockstep connection reauthorise zoho/10234695 --reason 'the vendor restored the grant'"
     )]
     Reauthorise(Reauthorise),
 }

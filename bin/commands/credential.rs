@@ -25,10 +25,13 @@ const LONGEST: u64 = 4_098;
 pub(crate) enum Credential {
     /// Seal a secret of a connection in the database
     #[command(
-        before_help = "Examples:\n  lockstep credential set zoho/10234695 refresh_token --from-stdin < token\n  lockstep credential set soundtrack/default token --file /run/secrets/soundtrack"
+        before_help = "Examples:\n  lockstep credential set zoho/10234695 refresh_token --file /run/secrets/zoho-refresh-token\n  lockstep credential set soundtrack/default token --file /run/secrets/soundtrack"
     )]
     Set(Set),
     /// See which secrets there are, where they come from and which keys seal them
+    #[command(
+        before_help = "Examples:\n  lockstep credential status\n  lockstep credential status zoho/10234695 -o json"
+    )]
     Status(Status),
     /// Seal everything by the newest key, while workers go on
     #[command(
@@ -112,7 +115,6 @@ pub(super) fn read_secret(file: Option<&Path>) -> anyhow::Result<SecretString> {
     };
     // Overwritten once it is sealed, as all secrets are.
     let read = read.map(|_| SecretString::from(text.trim_end_matches(['\r', '\n'])));
-    let mut text = text;
     secrecy::zeroize::Zeroize::zeroize(&mut text);
     read.map_err(|error| {
         Fault::new(Exit::Usage, "cannot read the secret")

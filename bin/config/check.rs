@@ -106,7 +106,7 @@ pub(super) fn document(
         ),
         (
             "soundtrack",
-            "connections are declared by name: `[connections.\"soundtrack/default\"]`",
+            "it is now `[connections.\"soundtrack/default\"]`, with the same settings",
         ),
     ]);
     config

@@ -56,7 +56,7 @@ fn what_a_credential_must_not_do_is_refused_each_with_its_place() {
     for (text, word) in [
         (
             "[soundtrack]\ntoken_file = \"x\"",
-            "unknown setting `soundtrack`",
+            "it is now `[connections.\"soundtrack/default\"]`, with the same settings",
         ),
         ("[connections.shop]\n", "names no connection"),
         ("[connections.\"zoho/shop\"]\n", "names no connection"),

@@ -219,7 +219,7 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
             fix("change it there, or take that setting out of workers.toml first"),
         ),
         jobs::Error::Parked { connection } => (
-            Exit::Conflict,
+            Exit::Forbidden,
             Some(format!("lockstep connection reauthorise {connection}")),
         ),
         jobs::Error::NoKey => (

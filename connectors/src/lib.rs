@@ -22,5 +22,5 @@ pub mod soundtrack;
 pub mod supabase;
 pub mod zoho;
 
-pub use auth::{Access, Credential, Token};
+pub use auth::{Access, Credential, Refusal, Token};
 pub use error::{Error, RecordError, Verdict};

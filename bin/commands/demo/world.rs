@@ -36,8 +36,8 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
     let truth = simulator.truth();
     let mut accounts = truth.accounts.iter().map(|account| account.id.clone());
     let mut trouble = |kind: FaultKind| accounts.next().map(|id| Fault::new(kind).on_account(id));
-    // A token that this account does not take: no retry can help.
-    let refused = trouble(FaultKind::Unauthenticated);
+    // An account that the token may not see: no retry can help.
+    let refused = trouble(FaultKind::Forbidden);
     // Once read as "0 zones, 0 errors".
     let message = "Internal server error".to_owned();
     let broken = trouble(FaultKind::NullData { message });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::connection::{CredentialStatus, ops};
+use jobs::connection::{CredentialStatus, State as Standing, View, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -244,6 +244,9 @@ pub(in crate::commands) async fn wait(
         if job.state.is_terminal() {
             break Ok(job);
         }
+        if let Some(view) = ops::held(&session.env.connections, CONNECTION).await? {
+            break Err(held(&view));
+        }
         let parts = session.client.batches(id).await?;
         let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
             (sum.0 + part.total, sum.1 + part.pending, sum.2 + part.dead)
@@ -267,12 +270,28 @@ pub(in crate::commands) async fn wait(
         }
     };
     progress.finish();
-    ended.map_err(|fault| {
-        fault
+    ended.map_err(|fault| match fault.fix {
+        Some(_) => fault.into(),
+        None => fault
             .why("its job is kept and goes on wherever a worker is")
             .fix(format!("lockstep job show {id}"))
-            .into()
+            .into(),
     })
+}
+
+/// A wait that only a person can end is not worth waiting for.
+fn held(view: &View) -> Fault {
+    let name = &view.name;
+    let (exit, what, verb) = match view.state {
+        Standing::NeedsReauthorisation => {
+            (Exit::Forbidden, "needs another credential", "reauthorise")
+        }
+        _ => (Exit::Conflict, "is paused", "resume"),
+    };
+    let why = view.reason.as_deref().unwrap_or("nobody said why");
+    Fault::new(exit, format!("the sync waits: {name} {what}"))
+        .why(format!("{why}; its job is kept"))
+        .fix(format!("lockstep connection {verb} {name}"))
 }
 
 /// The success and error lines.

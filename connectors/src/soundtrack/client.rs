@@ -16,7 +16,7 @@ use super::zone::Zone;
 use crate::budget::{Budget, Cost, Wait};
 use crate::http::{Http, RawReply, Request};
 use crate::page::Next;
-use crate::{Error, Token};
+use crate::{Error, Refusal, Token};
 
 /// The vendor's own app asks for no more (sheet section 3); the maximum is not documented.
 const LARGEST_PAGE: u16 = 100;
@@ -32,6 +32,7 @@ pub struct Client {
     budget: Arc<dyn Budget>,
     url: Url,
     token: Token,
+    refusal: Refusal,
     page_size: u16,
     patience: Duration,
     /// The last price of each sort of call: the cost depends on the document, not on the data.
@@ -71,6 +72,7 @@ impl Client {
         }
         let Config {
             token,
+            refusal,
             page_size,
             patience,
             ..
@@ -80,6 +82,7 @@ impl Client {
             budget: Arc::new(budget),
             url,
             token,
+            refusal,
             page_size,
             patience,
             prices: Arc::default(),
@@ -198,9 +201,14 @@ impl Client {
                     available,
                 })
             }
-            outcome => {
+            Err(error) => {
                 permit.settle(reading);
-                outcome.map(|()| raw)
+                self.refusal.of(&error).await;
+                Err(error)
+            }
+            Ok(()) => {
+                permit.settle(reading);
+                Ok(raw)
             }
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use connectors::budget::{BucketConfig, Window};
 use connectors::http::{Http, HttpConfig};
 use connectors::reach::Service;
-use connectors::{Token, soundtrack, supabase, zoho};
+use connectors::{Refusal, Token, soundtrack, supabase, zoho};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::keeper::Keeper;
-use super::{Connections, Declared, Remote, credential, fields_of};
+use super::{Connections, Declared, Remote, credential, fields_of, park};
 use crate::{Error, FleetBudget};
 
 /// A token endpoint that does not answer by then is asked again by another.
@@ -31,7 +31,12 @@ const SUPABASE: BucketConfig = BucketConfig {
     refill_ceiling_per_s: 20.0,
 };
 
-pub(super) async fn build(all: &Connections, declared: &Declared) -> Result<Remote, Error> {
+/// `generation` is that of the secrets in the database.
+pub(super) async fn build(
+    all: &Connections,
+    declared: &Declared,
+    generation: i64,
+) -> Result<Remote, Error> {
     let secrets = credential::open_all(all, declared).await?;
     for rule in fields_of(declared.service) {
         if !secrets.contains_key(rule.name) {
@@ -46,21 +51,29 @@ pub(super) async fn build(all: &Connections, declared: &Declared) -> Result<Remo
         }
     }
     let secret = |field: &str| -> &SecretString { &secrets[field] };
+    let refusal = park::of_static(all.engine()?, &declared.name, generation);
     Ok(match declared.service {
-        Service::Soundtrack => {
-            Remote::Soundtrack(Arc::new(of_soundtrack(all, declared, secret("token"))?))
-        }
-        Service::Supabase => Remote::Supabase(Arc::new(of_supabase(all, declared, secret("key"))?)),
-        Service::Zoho => Remote::Zoho(Arc::new(of_zoho(all, declared, &secrets)?)),
+        Service::Soundtrack => Remote::Soundtrack(Arc::new(of_soundtrack(
+            all,
+            declared,
+            (secret("token"), refusal),
+        )?)),
+        Service::Supabase => Remote::Supabase(Arc::new(of_supabase(
+            all,
+            declared,
+            (secret("key"), refusal),
+        )?)),
+        Service::Zoho => Remote::Zoho(Arc::new(of_zoho(all, declared, (&secrets, generation))?)),
     })
 }
 
 fn of_soundtrack(
     all: &Connections,
     declared: &Declared,
-    token: &SecretString,
+    (token, refusal): (&SecretString, Refusal),
 ) -> Result<soundtrack::Client, Error> {
     let mut config = soundtrack::Config::new(Token::basic(token.expose_secret())?);
+    config.refusal = refusal;
     config.base_url.clone_from(&declared.base_url);
     config.page_size = declared.page_size.unwrap_or(config.page_size);
     let mut bucket = BucketConfig::default();
@@ -76,10 +89,11 @@ fn of_soundtrack(
 fn of_supabase(
     all: &Connections,
     declared: &Declared,
-    key: &SecretString,
+    (key, refusal): (&SecretString, Refusal),
 ) -> Result<supabase::Client, Error> {
     let key = supabase::Key::new(key.expose_secret())?;
     let mut config = supabase::Config::new(&declared.base_url, key);
+    config.refusal = refusal;
     config.page_size = declared.page_size.unwrap_or(config.page_size);
     let http = http(all, declared, &[&declared.base_url], HttpConfig::default())?;
     let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, SUPABASE);
@@ -93,15 +107,10 @@ fn of_supabase(
 fn of_zoho(
     all: &Connections,
     declared: &Declared,
-    secrets: &HashMap<&'static str, SecretString>,
+    (secrets, generation): (&HashMap<&'static str, SecretString>, i64),
 ) -> Result<zoho::Client, Error> {
     let centre = declared.centre.unwrap_or(zoho::DataCentre::Us);
-    let vendors = declared.base_url == centre.api_domain();
-    let accounts_url = match vendors {
-        true => centre.accounts_url(),
-        // A simulator or a relay stands for both hosts.
-        false => declared.base_url.clone(),
-    };
+    let accounts_url = accounts_url(centre, &declared.base_url);
     let mut config = zoho::Config::new(centre, declared.account());
     config.api_domain.clone_from(&declared.base_url);
     config.page_size = declared.page_size.unwrap_or(config.page_size);
@@ -119,7 +128,7 @@ fn of_zoho(
         client_secret: secrets["client_secret"].clone(),
         refresh_token: secrets["refresh_token"].clone(),
     };
-    let keeper = Keeper::new(all, declared, accounts, grant)?;
+    let keeper = Keeper::new(all, declared, accounts, (grant, generation))?;
     let http = http(all, declared, &hosts, HttpConfig::default())?;
     let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, ZOHO);
     Ok(zoho::Client::new(
@@ -128,6 +137,14 @@ fn of_zoho(
         keeper,
         budget.without_readings(),
     )?)
+}
+
+/// A simulator or a relay stands for both hosts of a data centre.
+fn accounts_url(centre: zoho::DataCentre, base_url: &str) -> String {
+    match base_url == centre.api_domain() {
+        true => centre.accounts_url(),
+        false => base_url.to_owned(),
+    }
 }
 
 /// A transport that reaches these addresses' hosts and no other.
@@ -148,4 +165,35 @@ fn http(
         allowed_hosts,
         ..config
     })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use connectors::reach::Reach;
+
+    use super::*;
+
+    #[test]
+    fn each_data_centre_has_its_own_two_hosts_and_they_may_be_called() {
+        let reach = Reach::default();
+        let mut hosts = std::collections::BTreeSet::new();
+        for centre in zoho::DataCentre::ALL {
+            let api = centre.api_domain();
+            let accounts = accounts_url(centre, &api);
+
+            for address in [&api, &accounts] {
+                hosts.insert(reach.check(Service::Zoho, address).unwrap());
+            }
+            assert_ne!(api, accounts);
+        }
+
+        assert_eq!(hosts.len(), 2 * zoho::DataCentre::ALL.len());
+    }
+
+    #[test]
+    fn a_relay_stands_for_both_hosts() {
+        let relay = "https://zoho.example.com";
+
+        assert_eq!(accounts_url(zoho::DataCentre::Eu, relay), relay);
+    }
 }

@@ -16,6 +16,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::park::{self, Refused};
 use super::{Connections, Declared, credential};
 use crate::plan::refresh::{LOOK_AGAIN, Move, next};
 use crate::seal::{Keyring, Place};
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const AGAIN: Duration = Duration::from_secs(2);
 /// A stored token is looked at again so often, so that a revocation is heard of.
 const BELIEVED: Duration = Duration::from_secs(30);
+const REFUSED: &str = "refused_after_renewal";
+const WHY_REFUSED: &str =
+    "a token that was just renewed is not accepted: the grant is revoked or lacks a right";
 pub(super) const FIELD: &str = "access_token";
 
 /// Cheap to clone; clones are the same.
@@ -40,6 +44,8 @@ pub(super) struct Inner {
     pub(super) name: String,
     pub(super) accounts: Accounts,
     pub(super) grant: Grant,
+    /// Of the secrets in the database that the grant is made of.
+    generation: i64,
     /// Held while a token is looked for: of one process, one looks.
     kept: Mutex<Option<Kept>>,
 }
@@ -55,7 +61,7 @@ impl Keeper {
         all: &Connections,
         declared: &Declared,
         accounts: Accounts,
-        grant: Grant,
+        (grant, generation): (Grant, i64),
     ) -> Result<Keeper, Error> {
         // Not the connections themselves, which hold the client that holds this.
         Ok(Keeper(Arc::new(Inner {
@@ -65,6 +71,7 @@ impl Keeper {
             name: declared.name.clone(),
             accounts,
             grant,
+            generation,
             kept: Mutex::default(),
         })))
     }
@@ -95,13 +102,10 @@ impl Credential for Keeper {
     fn refused(&self, newest: &Access) -> Refusing<'_> {
         let (keeper, version) = (self.clone(), newest.version);
         Box::pin(async move {
-            let parked = tokio::spawn(async move {
-                let why = "a token that was just renewed is not accepted: the grant is revoked or lacks a right";
-                keeper.0.park(version, "refused_after_renewal", why).await
-            });
-            if let Ok(Err(error)) = parked.await {
-                tracing::warn!(%error, "could not park the connection");
-            }
+            let refused = keeper.0.refused(version, REFUSED, WHY_REFUSED.to_owned());
+            park::park_and_tell(keeper.0.engine.clone(), refused).await;
+            // What comes after a person has looked begins with a token of its own.
+            keeper.0.kept.lock().await.take();
         })
     }
 }
@@ -134,8 +138,16 @@ impl Inner {
                 Move::Later(span) => return Err(self.later(span)),
                 Move::GiveUp => {
                     let why = "three answers of the token endpoint in a row were lost with the process that had asked";
-                    self.park(loaded.standing.version, "answers_lost", why)
-                        .await?;
+                    let version = loaded.standing.version;
+                    let refused = self.refused(version, "answers_lost", why.to_owned());
+                    park::park(&self.engine, refused).await?;
+                    return Err(self.parked());
+                }
+                Move::Refused => {
+                    let version = loaded.standing.version;
+                    let refused = self.refused(version, REFUSED, WHY_REFUSED.to_owned());
+                    park::park(&self.engine, refused).await?;
+                    kept.take();
                     return Err(self.parked());
                 }
                 Move::Stopped => return Err(self.parked()),
@@ -183,6 +195,16 @@ impl Inner {
             connection: &self.name,
             field: FIELD,
             version,
+        }
+    }
+
+    pub(super) fn refused(&self, version: i64, code: &'static str, why: String) -> Refused {
+        Refused {
+            connection: self.name.clone(),
+            generation: self.generation,
+            version,
+            code,
+            why,
         }
     }
 

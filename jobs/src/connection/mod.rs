@@ -9,6 +9,7 @@ pub mod credential;
 mod declared;
 mod keeper;
 pub mod ops;
+mod park;
 mod renew;
 mod view;
 
@@ -207,7 +208,7 @@ impl Connections {
     /// The client, unless the connection is parked. Parked anew if somebody resumed it alone.
     async fn client(&self, name: &str) -> Result<Remote, Error> {
         if self.0.engine.is_some() && self.is_stopped(name).await {
-            ops::pause_parked(self.engine()?, name).await?;
+            park::pause(self.engine()?, name).await?;
             return Err(Error::Parked {
                 connection: name.to_owned(),
             });
@@ -225,11 +226,14 @@ impl Connections {
             });
         }
         let declared = self.find(name)?.clone();
-        let (wanted, pool) = (name.to_owned(), self.pool()?);
-        let generation = store::in_transaction(pool, move |tx| {
+        let (wanted, is_new) = (declared.clone(), !clients.contains_key(name));
+        let generation = store::in_transaction(self.pool()?, move |tx| {
             Box::pin(async move {
-                store::connection::touch(tx, &wanted).await?;
-                store::secret::generation(tx, &wanted).await
+                if is_new {
+                    store::connection::declare(tx, &wanted).await?;
+                }
+                store::connection::touch(tx, &wanted.name).await?;
+                store::secret::generation(tx, &wanted.name).await
             })
         })
         .await?;
@@ -238,7 +242,7 @@ impl Connections {
         {
             return Ok(built.client.clone());
         }
-        let client = clients::build(self, &declared).await?;
+        let client = clients::build(self, &declared, generation).await?;
         let built = Built {
             generation,
             client: client.clone(),

@@ -1,7 +1,7 @@
 //! What people do with connections: look, try, pause, resume, give another credential.
 
 use connectors::check::Finding;
-use engine::{Actor, Client, Pause, PauseScope};
+use engine::{Actor, Pause, PauseScope};
 use secrecy::SecretString;
 use sqlx::postgres::PgConnection;
 
@@ -29,6 +29,16 @@ pub async fn show(all: &Connections, name: &str) -> Result<View, Error> {
     found
         .next()
         .ok_or_else(|| Error::UnknownConnection(name.to_owned()))
+}
+
+/// How it stands, if its jobs wait for a person.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn held(all: &Connections, name: &str) -> Result<Option<View>, Error> {
+    let found = views(all, Some(name)).await?;
+    let is_held = |one: &View| matches!(one.state, State::Paused | State::NeedsReauthorisation);
+    Ok(found.into_iter().find(is_held))
 }
 
 /// Tries it: five questions, each with its answer. Changes nothing at the remote; a token may be renewed for it.
@@ -117,17 +127,6 @@ pub fn renewed_field(declared: &Declared) -> &'static str {
     let fields = fields_of(declared.service);
     let renewed = fields.iter().find(|rule| rule.is_renewed);
     renewed.map_or("token", |rule| rule.name)
-}
-
-/// Pauses a connection that needs another credential, so that its jobs are put off and an alert is up. Done
-/// twice, it is done once.
-pub(crate) async fn pause_parked(engine: &Client, name: &str) -> Result<(), Error> {
-    let by = Actor::new(US, "service");
-    let why = format!("it needs another credential: lockstep connection reauthorise {name}");
-    engine
-        .pause(PauseScope::Connection, name, &by, Some(&why))
-        .await?;
-    Ok(())
 }
 
 async fn views(all: &Connections, name: Option<&str>) -> Result<Vec<View>, Error> {

@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use connectors::zoho::Minted;
-use engine::{Actor, Client};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::keeper::{AGAIN, FIELD, Inner};
-use super::{credential, ops};
+use super::{credential, park};
 use crate::plan::refresh::pause_after;
 use crate::store::refresh::{Fetched, Lease, Loaded};
 use crate::{Error, store, verdict};
@@ -100,7 +98,8 @@ impl Inner {
             error,
             Remote::AuthRevoked { .. } | Remote::Misconfigured { .. }
         ) {
-            self.park(lease.version, code, &error.to_string()).await?;
+            let refused = self.refused(lease.version, code, error.to_string());
+            park::park(&self.engine, refused).await?;
             return Err(self.parked());
         }
         let (pause, counts) = match &error {
@@ -113,35 +112,5 @@ impl Inner {
         })
         .await?;
         Err(error.into())
-    }
-
-    /// Stops the connection with the token of that version, and says so once.
-    pub(super) async fn park(&self, version: i64, code: &str, why: &str) -> Result<(), Error> {
-        let (name, code, why) = (self.name.clone(), code.to_owned(), why.to_owned());
-        let is_new = store::in_transaction(self.engine.pool(), move |tx| {
-            Box::pin(async move {
-                if !store::refresh::revoke(tx, &name, version, &code).await? {
-                    return Ok(false);
-                }
-                let is_new = store::connection::stop(tx, &name, &why).await?;
-                if is_new {
-                    let by = Actor::new(ops::US, "service");
-                    let detail = Some(json!({"code": code, "reason": why}));
-                    Client::record_audit_in(tx, &by, "connection.park", &name, detail).await?;
-                }
-                Ok(is_new)
-            })
-        })
-        .await?;
-        ops::pause_parked(&self.engine, &self.name).await?;
-        if is_new {
-            tracing::error!(
-                connection = self.name,
-                "{} needs another credential: lockstep connection reauthorise {}",
-                self.name,
-                self.name
-            );
-        }
-        Ok(())
     }
 }

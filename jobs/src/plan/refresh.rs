@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(crate) const MOST_LOST: i16 = 3;
 /// Of the ten tokens in ten minutes, those that are left for people who try a connection by hand.
 pub(crate) const MOST_SENT: usize = 8;
+/// A token that is refused before it is so old was never good: another would be refused as well.
+const YOUNG_S: f64 = 30.0;
 /// A look at the row while another process renews.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -25,6 +27,8 @@ pub(crate) struct Standing {
     /// Until the token runs out, and until it is renewed; negative when that was.
     pub(crate) left_s: Option<f64>,
     pub(crate) fresh_s: Option<f64>,
+    /// Since it was renewed.
+    pub(crate) age_s: Option<f64>,
     /// Somebody renews it now.
     pub(crate) is_leased: bool,
     /// The last holder may have called.
@@ -50,6 +54,8 @@ pub(crate) enum Move {
     Later(Duration),
     /// Too many answers were lost.
     GiveUp,
+    /// The remote does not take what it has just given.
+    Refused,
     /// A person must give another credential.
     Stopped,
 }
@@ -69,6 +75,10 @@ pub(crate) fn next(row: &Standing, stale: Option<i64>) -> Move {
     let or_lend = |other| if serves { Move::Lend } else { other };
     if row.is_leased {
         return or_lend(Move::Wait);
+    }
+    let is_fresh = row.fresh_s.is_some_and(|span| span > 0.0);
+    if !is_other && is_fresh && row.age_s.is_some_and(|age| age < YOUNG_S) {
+        return Move::Refused;
     }
     if row.was_sent && row.lost + 1 >= MOST_LOST {
         return Move::GiveUp;
@@ -102,6 +112,7 @@ mod tests {
             version: 4,
             left_s: Some(3_000.0),
             fresh_s: Some(2_700.0),
+            age_s: Some(600.0),
             is_leased: false,
             was_sent: false,
             lost: 0,
@@ -148,6 +159,10 @@ mod tests {
             recent_s: 90.0,
             ..row
         };
+        let young = |row| Standing {
+            age_s: Some(3.0),
+            ..row
+        };
         let stopped = Standing {
             is_stopped: true,
             ..fresh()
@@ -173,6 +188,12 @@ mod tests {
             (lost(1, expired()), None, Move::Take),
             (lost(2, expired()), None, Move::GiveUp),
             (leased(lost(2, expired())), None, Move::Wait),
+            (young(fresh()), None, Move::Lend),
+            (young(fresh()), Some(3), Move::Lend),
+            (young(fresh()), Some(4), Move::Refused),
+            (young(expired()), None, Move::Take),
+            (young(expired()), Some(4), Move::Take),
+            (leased(young(fresh())), Some(4), Move::Wait),
             (stopped, None, Move::Stopped),
         ];
         for (row, stale, expected) in table {

@@ -43,6 +43,15 @@ pub(crate) async fn touch(conn: &mut PgConnection, name: &str) -> Result<(), Err
     Ok(())
 }
 
+/// Locks the row against whoever stops the connection or gives another secret.
+pub(crate) async fn lock(conn: &mut PgConnection, name: &str) -> Result<(), Error> {
+    sqlx::query("select from sync.connection where name = $1 for update")
+        .bind(name)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Whether a person must give another credential first.
 pub(crate) async fn is_stopped(conn: &mut PgConnection, name: &str) -> Result<bool, Error> {
     let stopped: Option<bool> =

@@ -4,6 +4,7 @@ select
     r.version, r.api_domain, r.failures, r.lost,
     extract(epoch from r.expires_at - now())::float8 as left_s,
     extract(epoch from r.renew_at - now())::float8 as fresh_s,
+    extract(epoch from now() - r.refreshed_at)::float8 as age_s,
     coalesce(r.lease_until > now(), false) as is_leased,
     r.intent = 'sent' as was_sent,
     coalesce(greatest(0, extract(epoch from r.retry_at - now())), 0)::float8 as retry_s,

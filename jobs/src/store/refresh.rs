@@ -62,6 +62,7 @@ pub(crate) async fn load(conn: &mut PgConnection, name: &str) -> Result<Option<L
             version: row.try_get("version")?,
             left_s: row.try_get("left_s")?,
             fresh_s: row.try_get("fresh_s")?,
+            age_s: row.try_get("age_s")?,
             is_leased: row.try_get("is_leased")?,
             was_sent: row.try_get("was_sent")?,
             lost: row.try_get("lost")?,

@@ -199,10 +199,6 @@ async fn a_dry_run_and_a_refusal_change_nothing_and_each_change_is_on_the_trail(
         json(world.say(&["credential", "status", "supabase/shop", "-o", "json"])).await;
     assert_eq!(status["secrets"][0]["version"], 1);
 
-    let (code, out, _) = ended(world.say(&["connection", "test", "supabase/shop"])).await;
-    assert_eq!(code, 9);
-    assert!(out.starts_with("failed  auth"), "{out}");
-    assert!(out.contains("lockstep connection reauthorise"), "{out}");
     for verb in ["pause", "resume"] {
         let words = ["connection", verb, "supabase/shop", "--dry-run"];
         assert_eq!(ended(world.say(&words)).await.0, 0);
@@ -215,6 +211,10 @@ async fn a_dry_run_and_a_refusal_change_nothing_and_each_change_is_on_the_trail(
         ];
         assert_eq!(ended(world.say(&words)).await.0, 0);
     }
+    let (code, out, _) = ended(world.say(&["connection", "test", "supabase/shop"])).await;
+    assert_eq!(code, 9);
+    assert!(out.starts_with("failed  auth"), "{out}");
+    assert!(out.contains("lockstep connection reauthorise"), "{out}");
     let mut again = world.say(&["connection", "reauthorise", "supabase/shop", "--from-stdin"]);
     again.write_stdin(world.supabase.config().secret_key.clone());
     let (code, out, err) = ended(again).await;
@@ -234,8 +234,11 @@ async fn a_dry_run_and_a_refusal_change_nothing_and_each_change_is_on_the_trail(
     let mut acts: Vec<&str> = trail.iter().map(|row| row.action.as_str()).collect();
     acts.sort_unstable();
     let expected = [
+        "connection.park",
+        "connection.pause",
         "connection.pause",
         "connection.reauthorise",
+        "connection.resume",
         "connection.resume",
         "credential.set",
     ];

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use ::jobs::Env;
 use ::jobs::connection::Connections;
+use connectors::reach::Reach;
 use engine::testing::Database;
 use engine::{Actor, Client};
 use lockstep::http::{self, FrontOptions, FrontState};
@@ -61,7 +62,10 @@ impl Front {
     }
 
     async fn start_with(options: FrontOptions) -> Front {
-        Front::start_over(options, |_| Connections::none()).await
+        Front::start_over(options, |client| {
+            Connections::new(client.clone(), Vec::new(), Reach::default(), None)
+        })
+        .await
     }
 
     /// One with connections of its own.

@@ -3,6 +3,7 @@
 mod keys;
 mod parked;
 mod refresh;
+mod refused;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,26 @@ use jobs::seal::Keyring;
 use secrecy::SecretString;
 use sim::zoho::{Config, Simulator};
 
+use crate::support::PATIENCE;
+
 pub(crate) const OLD: &str = "old:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 pub(crate) const NEW: &str = "new:f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 pub(crate) const ZOHO: &str = "zoho/10234695";
 
 pub(crate) fn ring(lines: &[&str]) -> Keyring {
     Keyring::parse(&lines.join("\n")).unwrap()
+}
+
+/// Looks until it is so.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "waited {PATIENCE:?} until {what}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 /// The simulator's organisation, its secrets in the database.

@@ -5,7 +5,7 @@ use engine::{Actor, Cx, Job, NewJob, Outcome, Registry, State};
 use jobs::connection::{Connections, ops};
 use serde::{Deserialize, Serialize};
 
-use super::{House, OLD, ZOHO};
+use super::{House, OLD, ZOHO, until};
 use crate::support::{PATIENCE, options};
 
 /// Reads one page, as any pull does.
@@ -26,17 +26,6 @@ impl Job for ReadPage {
     }
 }
 
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "waited until {what}"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_401_parks_the_connection_raises_one_alert_and_costs_no_job_an_attempt() {
     let house = House::new().await;
@@ -48,6 +37,9 @@ async fn a_second_401_parks_the_connection_raises_one_alert_and_costs_no_job_an_
         .items_page(None, None)
         .await
         .unwrap();
+    house
+        .sql("update sync.credential set refreshed_at = now() - interval '10 minutes'")
+        .await;
     let not_authorised = serde_json::json!({"code": 57, "message": "You are not authorized to perform this operation"});
     house
         .zoho
@@ -212,4 +204,60 @@ async fn a_missing_secret_and_a_host_that_is_not_allowed_are_told_before_anythin
 
     assert!(error.to_string().contains("allowed_hosts"), "{error}");
     assert_eq!(house.zoho.stats().calls, 0);
+}
+
+#[tokio::test]
+async fn a_token_answer_that_names_another_host_sends_the_token_nowhere() {
+    let house = House::new().await;
+    let all = house.authorised().await;
+    let client = all.zoho(ZOHO).await.unwrap();
+    client.items_page(None, None).await.unwrap();
+    house
+        .sql("update sync.credential set api_domain = 'https://www.zohoapis.example.com'")
+        .await;
+    let calls = house.zoho.stats().calls;
+
+    // The other process has the row's word for it, not its own memory.
+    let other = house.connections(&[OLD]).zoho(ZOHO).await.unwrap();
+    let error = other.items_page(None, None).await.unwrap_err();
+
+    assert!(
+        matches!(error, connectors::Error::Misconfigured { .. }),
+        "{error}"
+    );
+    assert_eq!(house.zoho.stats().calls, calls);
+}
+
+#[tokio::test]
+async fn a_credential_is_missing_valid_expiring_expired_or_revoked() {
+    let house = House::new().await;
+    let all = house.connections(&[OLD]);
+    let credential = async || ops::show(&all, ZOHO).await.unwrap().credential.as_str();
+    all.declare().await.unwrap();
+    assert_eq!(credential().await, "missing");
+    house.authorised().await;
+    assert_eq!(credential().await, "valid", "as far as anybody knows");
+    let client = all.zoho(ZOHO).await.unwrap();
+    client.items_page(None, None).await.unwrap();
+    let margin = "extract(epoch from expires_at - renew_at)::integer";
+    assert_eq!(
+        house.row(margin).await,
+        "300",
+        "five minutes before its end"
+    );
+
+    for (change, expected) in [
+        ("renew_at = now() + interval '1 second'", "valid"),
+        ("renew_at = now() - interval '1 second'", "expiring"),
+        ("expires_at = now() - interval '1 second'", "expired"),
+        ("is_revoked = true", "revoked"),
+    ] {
+        let sql = format!("update sync.credential set {change}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(house.database.pool())
+            .await
+            .unwrap();
+
+        assert_eq!(credential().await, expected, "{change}");
+    }
 }

@@ -3,19 +3,17 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::Client;
 use jobs::connection::ops;
 use sim::wire::{Fault, Kind};
 use sim::zoho::Config;
 
-use super::{House, OLD, ZOHO, connections, ring};
+use super::{House, OLD, ZOHO, connections, ring, until};
 
 const DATABASE: &str = "JOBS_TEST_CONNECTION_DATABASE";
 const REMOTE: &str = "JOBS_TEST_CONNECTION_REMOTE";
 const WORKERS: &str = "JOBS_TEST_CONNECTION_WORKERS";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Not a test by itself: a process of the tests below. Each of its workers waits until all of the fleet may
 /// begin, reads a page, and says so in the table `read`.
@@ -122,15 +120,10 @@ impl House {
             .unwrap()
     }
 
-    async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !holds().await {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "waited {PATIENCE:?} until {what}"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    /// The token is old enough to have been good once.
+    async fn age(&self) {
+        self.sql("update sync.credential set refreshed_at = now() - interval '10 minutes'")
+            .await;
     }
 
     /// Lets whoever is about to make this change of the row stand still in mid-statement, as long as the
@@ -167,8 +160,7 @@ impl House {
             .execute(&mut *tx)
             .await
             .unwrap();
-        self.until("its statement is over", async || !self.is_halted().await)
-            .await;
+        until("its statement is over", async || !self.is_halted().await).await;
         tx.rollback().await.unwrap();
         self.sql("drop trigger halt on sync.credential; drop function halt")
             .await;
@@ -182,7 +174,7 @@ impl House {
     /// A process of its own reads a page.
     async fn another_reads(&self) -> Process {
         let process = Process::start(self, 1);
-        self.until("a page is read", async || {
+        until("a page is read", async || {
             self.count("select count(*) from read").await > 0
         })
         .await;
@@ -222,18 +214,16 @@ async fn fifty_workers_of_four_processes_with_one_expired_token_ask_for_one() {
     let _fleet: Vec<Process> = [13, 13, 12, 12]
         .map(|workers| Process::start(&house, workers))
         .into();
-    house
-        .until("all are ready", async || {
-            house.count("select count(*) from ready").await == 4
-        })
-        .await;
+    until("all are ready", async || {
+        house.count("select count(*) from ready").await == 4
+    })
+    .await;
 
     gate.rollback().await.unwrap();
-    house
-        .until("all have read", async || {
-            house.count("select count(*) from read").await == 50
-        })
-        .await;
+    until("all have read", async || {
+        house.count("select count(*) from read").await == 50
+    })
+    .await;
 
     assert!(
         house.faults().await.iter().all(Option::is_none),
@@ -268,6 +258,7 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
         .await
         .unwrap();
     // Nothing here knows: each of them has it refused.
+    house.age().await;
     house.zoho.expire_access_tokens();
     let before = house.mints();
     house
@@ -281,18 +272,16 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
     let _fleet: Vec<Process> = [13, 13, 12, 12]
         .map(|workers| Process::start(&house, workers))
         .into();
-    house
-        .until("all are ready", async || {
-            house.count("select count(*) from ready").await == 4
-        })
-        .await;
+    until("all are ready", async || {
+        house.count("select count(*) from ready").await == 4
+    })
+    .await;
 
     gate.rollback().await.unwrap();
-    house
-        .until("all have read", async || {
-            house.count("select count(*) from read").await == 50
-        })
-        .await;
+    until("all have read", async || {
+        house.count("select count(*) from read").await == 50
+    })
+    .await;
 
     assert!(
         house.faults().await.iter().all(Option::is_none),
@@ -307,11 +296,10 @@ async fn a_process_killed_before_it_asks_costs_no_token() {
     let house = House::fleet().await;
     let halt = house.halt_at("sent").await;
     let mut victim = Process::start(&house, 3);
-    house
-        .until("it has the lease and is about to ask", async || {
-            house.is_halted().await
-        })
-        .await;
+    until("it has the lease and is about to ask", async || {
+        house.is_halted().await
+    })
+    .await;
     assert_eq!(house.row("intent").await, "planned");
 
     victim.kill();
@@ -334,11 +322,10 @@ async fn a_process_killed_before_the_answer_is_followed_by_one_that_asks_again()
             .times(1),
     );
     let mut victim = Process::start(&house, 3);
-    house
-        .until("the remote has the call", async || {
-            house.zoho.stats().calls > 0
-        })
-        .await;
+    until("the remote has the call", async || {
+        house.zoho.stats().calls > 0
+    })
+    .await;
     assert_eq!(house.row("intent").await, "sent");
 
     victim.kill();
@@ -358,11 +345,10 @@ async fn a_process_killed_between_answer_and_store_is_followed_by_one_that_asks_
     let house = House::fleet().await;
     let halt = house.halt_at("idle").await;
     let mut victim = Process::start(&house, 3);
-    house
-        .until("it has the answer and stores it", async || {
-            house.is_halted().await
-        })
-        .await;
+    until("it has the answer and stores it", async || {
+        house.is_halted().await
+    })
+    .await;
     assert_eq!(
         (house.mints(), house.row("intent").await),
         (1, "sent".to_owned())
@@ -390,22 +376,20 @@ async fn three_answers_lost_in_a_row_park_the_connection_instead_of_asking_for_e
     for lost in 1..=3 {
         let halt = house.halt_at("idle").await;
         let mut victim = Process::start(&house, 1);
-        house
-            .until("it has the answer and stores it", async || {
-                house.is_halted().await
-            })
-            .await;
+        until("it has the answer and stores it", async || {
+            house.is_halted().await
+        })
+        .await;
         victim.kill();
         house.bury(halt).await;
         assert_eq!(house.mints(), lost);
     }
 
     let _fleet: Vec<Process> = (0..3).map(|_| Process::start(&house, 4)).collect();
-    house
-        .until("all were told", async || {
-            house.count("select count(*) from read").await == 12
-        })
-        .await;
+    until("all were told", async || {
+        house.count("select count(*) from read").await == 12
+    })
+    .await;
 
     assert!(house.faults().await.iter().all(Option::is_some));
     assert_eq!(house.mints(), 3);
@@ -453,6 +437,7 @@ async fn the_tenth_token_in_ten_minutes_is_never_asked_for() {
     let client = all.zoho(ZOHO).await.unwrap();
     let mut refused = 0;
     for _ in 0..12 {
+        house.age().await;
         house.zoho.expire_access_tokens();
         if let Err(error) = client.items_page(None, None).await {
             assert!(
