@@ -46,7 +46,7 @@ pub(super) async fn end_walk<S: Stream>(
         };
         let again = after.at_new_walk(clean_walks);
         page::save(tx, &before, &again, &keys).await?;
-        return Ok(Step::More(again));
+        return Ok(Step::More(Box::new(again)));
     }
     let mut orphaned = 0;
     if verdict == Verdict::Sweep {

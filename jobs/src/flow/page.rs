@@ -48,7 +48,7 @@ pub(super) async fn apply<S: Stream>(
                 Next::More(cursor) if named.is_news => {
                     after.cursor = Some(cursor);
                     save(tx, &before, &after, &named.keys).await?;
-                    return Ok(Step::More(after));
+                    return Ok(Step::More(Box::new(after)));
                 }
                 Next::More(_) | Next::Unclear => after.walk_is_clean = false,
                 Next::Drifted => after.walk_has_drifted = true,

@@ -22,7 +22,7 @@ pub(crate) type Conclude = Arc<dyn Fn(&Run, &[Named]) -> Result<Outcome, Error> 
 
 /// What a page's transaction leads to.
 pub(super) enum Step {
-    More(Progress),
+    More(Box<Progress>),
     /// The run has ended and the job is settled with it.
     Ended(Outcome),
 }
@@ -54,7 +54,7 @@ async fn walk<S: Stream>(
     loop {
         let page = fetch(cx, stream, progress).await?;
         match page::apply(cx, stream, progress.clone(), page, conclude.clone()).await? {
-            Step::More(after) => *progress = after,
+            Step::More(after) => *progress = *after,
             Step::Ended(outcome) => return Ok(outcome),
         }
         if began.elapsed() > SLICE {
