@@ -271,8 +271,6 @@ impl From<jobs::Error> for Problem {
             E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } | E::Decided(_) => {
                 Problem::new(CONFLICT, detail)
             }
-            E::NotConfigured { .. } => Problem::new(CONFLICT, detail),
-            // The remote is at fault, and its words hold nothing of anybody's.
             E::Remote(_) => Problem::new(REMOTE, causes(&error)),
             error if error.is_of_credential() => Problem::new(CONFLICT, detail),
             E::Invalid(text) => {

@@ -146,7 +146,10 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         ),
     };
     if sync.change.dry_run && sync.plan {
-        return show_plan(app, session, one.map(|company| company.id)).await;
+        return match &one {
+            Some(company) => plan::of_companies(app, session, &[company.id]).await,
+            None => plan::of_companies(app, session, &with_account(session).await?).await,
+        };
     }
     if dry(app, &sync.change, &what)? {
         return Ok(Exit::Ok);
@@ -191,26 +194,6 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         worker.await??;
     }
     tell(app, &waited?, one.is_some())
-}
-
-/// One company's failure stops no other here either.
-async fn show_plan(app: &App, session: &Session, one: Option<i64>) -> anyhow::Result<Exit> {
-    let ids = match one {
-        Some(id) => vec![id],
-        None => with_account(session).await?,
-    };
-    let mut exit = Exit::Ok;
-    for id in ids {
-        match jobs::soundtrack::preview(&session.env, id).await {
-            Ok(preview) => plan::show(app, &preview)?,
-            Err(error) if one.is_none() => {
-                app.out.note(&format!("✗ Company {id}: {error}"));
-                exit = Exit::Partial;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(exit)
 }
 
 async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {

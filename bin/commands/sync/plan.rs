@@ -3,11 +3,31 @@
 use jobs::{Preview, RecordChange};
 use serde_json::{Value, json};
 
-use crate::app::App;
-use crate::output::Format;
+use crate::app::{App, Session};
+use crate::output::{Exit, Format};
 
 /// Differences that a table shows; json has up to a thousand.
 const SHOWN: usize = 50;
+
+/// What a sync of companies would do. One's failure stops no other.
+pub(super) async fn of_companies(
+    app: &App,
+    session: &Session,
+    ids: &[i64],
+) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Ok;
+    for id in ids {
+        match jobs::soundtrack::preview(&session.env, *id).await {
+            Ok(preview) => show(app, &preview)?,
+            Err(error) if ids.len() > 1 => {
+                app.out.note(&format!("✗ Company {id}: {error}"));
+                exit = Exit::Partial;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(exit)
+}
 
 /// Shows it.
 pub(super) fn show(app: &App, preview: &Preview) -> anyhow::Result<()> {
