@@ -5,6 +5,7 @@
 //! when a future is dropped: HTTP requests run in tasks of their own, commands in `main`.
 
 mod connection;
+mod decision;
 
 use engine::{Actor, Batch, Client, Enqueued, Error, NewJob, Pruned, Retention};
 use jobs::company::{self, Company, NewCompany, Patch};
@@ -13,6 +14,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 pub(crate) use connection::{reauthorise, rotate_some, set_secret};
+pub(crate) use decision::{Decision, decide_sweep, ignore_record, retry_record};
 
 /// How often a transaction that lost against another is begun before that is the caller's error.
 const MOST_TRIES: u32 = 5;

@@ -32,8 +32,14 @@ pub const SCOPES: &[(&str, &str)] = &[
         "pause and resume queues and kinds, change budgets and breakers",
     ),
     ("schedules:write", "run, pause and resume schedules"),
-    ("companies:read", "read companies and zones"),
-    ("companies:write", "create and change companies"),
+    (
+        "companies:read",
+        "read companies, zones, products and what syncs left to people",
+    ),
+    (
+        "companies:write",
+        "create and change companies, decide on what syncs left to people",
+    ),
     (
         "connections:read",
         "read connections and where their credentials come from",

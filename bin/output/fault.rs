@@ -246,6 +246,14 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
                 "give the right key; if the row is spoilt, delete it from sync.secret and give the {field} of {connection} again"
             )),
         ),
+        jobs::Error::NoSuch { what, .. } => (
+            Exit::NotFound,
+            fix(match what.contains("sweep") {
+                true => "lockstep sweep list --all",
+                false => "lockstep quarantine list",
+            }),
+        ),
+        jobs::Error::Decided(_) => (Exit::Conflict, None),
         jobs::Error::Migrate(_) => (
             Exit::Conflict,
             fix("use the binary that made this database, or a newer one"),

@@ -116,16 +116,30 @@ pub enum Error {
         fetched: u64,
     },
     /// Another job walks the same listing now.
-    #[error("job {job_id} syncs company {company_id} now")]
+    #[error("job {job_id} syncs {partition} now")]
     Busy {
-        /// The company.
-        company_id: i64,
+        /// The company or the connection.
+        partition: String,
         /// Who has the run.
         job_id: uuid::Uuid,
     },
     /// The run was taken over by another job, or has moved on without this attempt.
     #[error("run {0} is not this attempt's any more")]
     RunLost(i64),
+    /// The attempt has walked long enough and goes on as another one.
+    #[error("goes on at the next page")]
+    SliceOver,
+    /// A decision cannot be carried out, since what was decided on is no more as it was.
+    #[error("{0}")]
+    Decided(String),
+    /// There is no such thing.
+    #[error("no {what} {id}")]
+    NoSuch {
+        /// What is meant: `held sweep`.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
     /// The attempt was told to stop between two pages.
     #[error("stopped between two pages")]
     Stopped,
@@ -197,6 +211,9 @@ impl Error {
             Error::TooManyBad { .. } => "too_many_bad_records",
             Error::Busy { .. } => "busy",
             Error::RunLost(_) => "run_lost",
+            Error::SliceOver => "slice_over",
+            Error::Decided(_) => "decided",
+            Error::NoSuch { .. } => "no_such",
             Error::Stopped => "stopped",
             Error::Engine(error) => error.code(),
             Error::Migrate(_) => "migrate",

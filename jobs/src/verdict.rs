@@ -32,7 +32,7 @@ use crate::Error;
 const THROTTLED: Duration = Duration::from_secs(10);
 /// A wait of nothing would be a loop over the queue.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// Until the other job of the same company has likely ended.
+/// Until the other job of the same partition has likely ended.
 const BUSY: Duration = Duration::from_secs(2);
 /// Until every process has heard that the connection is parked.
 const PARKED: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ impl From<&Error> for Failure {
             | Error::UnknownProfile(_)
             | Error::UnknownReview(_)
             | Error::ReviewDecided(_)
+            | Error::Decided(_)
+            | Error::NoSuch { .. }
             | Error::NotConfigured { .. }
             | Error::UnknownConnection(_)
             | Error::NoSecret { .. }
@@ -56,6 +58,7 @@ impl From<&Error> for Failure {
             // By then the pause is in force, and puts the job off without asking it.
             Error::Parked { .. } => Again::Uncounted(PARKED),
             Error::Busy { .. } => Again::Uncounted(BUSY),
+            Error::SliceOver => Again::Uncounted(SHORTEST),
             // A wait passes through here too.
             Error::Engine(error) => error.again(),
             Error::TooManyBad { .. }
@@ -278,9 +281,10 @@ mod tests {
                 "too_many_bad_records",
                 Again::Backoff,
             ),
+            (Error::SliceOver, "slice_over", Again::Uncounted(SHORTEST)),
             (
                 Error::Busy {
-                    company_id: 7,
+                    partition: "company 7".into(),
                     job_id,
                 },
                 "busy",

@@ -24,6 +24,8 @@ const ZOHO: BucketConfig = BucketConfig {
     refill_per_s: zoho::CALLS_A_MINUTE as f64 / 120.0,
     refill_ceiling_per_s: zoho::CALLS_A_MINUTE as f64 / 120.0,
 };
+/// Of the smallest plan (sheet section 4): larger ones are for people to say.
+const CALLS_A_DAY: u32 = 1_000;
 /// Supabase tells no limit. This spares a small project's database.
 const SUPABASE: BucketConfig = BucketConfig {
     capacity: 50,
@@ -138,6 +140,7 @@ fn of_zoho(
     let keeper = Keeper::new(all, declared, accounts, (grant, generation))?;
     let http = http(all, declared, &hosts, HttpConfig::default())?;
     let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, ZOHO);
+    let budget = budget.with_calls_a_day(CALLS_A_DAY);
     Ok(zoho::Client::new(
         config,
         http,

@@ -6,6 +6,8 @@ mod company;
 mod connection;
 mod migrate;
 mod packages;
+mod record;
 mod scale;
 mod soundtrack;
 mod support;
+mod zoho;

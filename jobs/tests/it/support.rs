@@ -10,7 +10,7 @@ use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Backoff, Enqueued, JobView, QueueOptions, Registry, State, WorkerOptions};
 use jobs::company::NewCompany;
 use jobs::connection::Connections;
-use jobs::run::Run;
+use jobs::run::{Partition, Run};
 use jobs::soundtrack::{Summary, enqueue_sync};
 use jobs::zone::{self, Zone};
 use sim::soundtrack::{Change, Simulator, Switches, WorldSize};
@@ -209,7 +209,7 @@ impl House {
     }
 
     pub(crate) async fn latest_run(&self, company_id: i64) -> Run {
-        jobs::run::latest(&self.env.pool, company_id)
+        jobs::run::latest(&self.env.pool, &Partition::Company(company_id))
             .await
             .unwrap()
             .expect("a run")
@@ -218,7 +218,9 @@ impl House {
     /// Ends once the company's newest run has applied so many pages.
     pub(crate) async fn pages_applied(&self, company_id: i64, pages: i32) {
         self.until("pages are applied", async || {
-            let run = jobs::run::latest(&self.env.pool, company_id).await.unwrap();
+            let run = jobs::run::latest(&self.env.pool, &Partition::Company(company_id))
+                .await
+                .unwrap();
             run.is_some_and(|run| run.pages >= pages)
         })
         .await;

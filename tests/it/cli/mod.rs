@@ -12,6 +12,7 @@ mod lists;
 mod logs;
 mod overview;
 mod pages;
+mod products;
 
 use assert_cmd::Command;
 use engine::testing::Database;

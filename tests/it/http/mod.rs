@@ -18,6 +18,7 @@ mod numbers;
 mod operations;
 mod overview;
 mod pages;
+mod products;
 mod rates;
 mod reading;
 mod sync;

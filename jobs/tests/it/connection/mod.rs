@@ -85,18 +85,43 @@ impl House {
         connections(self.database.client(), &self.zoho.api_domain(), keys)
     }
 
+    pub(crate) fn connections_with(&self, keys: &[&str], page_size: u16) -> Connections {
+        let declared = Declared {
+            page_size: Some(page_size),
+            ..declared(&self.zoho.api_domain())
+        };
+        let reach = Reach {
+            loopback: true,
+            ..Reach::default()
+        };
+        let client = self.database.client().clone();
+        Connections::new(client, vec![declared], reach, Some(ring(keys)))
+    }
+
     /// Connections whose secrets were given.
     pub(crate) async fn authorised(&self) -> Connections {
         let all = self.connections(&[OLD]);
+        self.authorise(&all).await;
+        all
+    }
+
+    /// The same, with a page of so many items.
+    pub(crate) async fn authorised_with(&self, page_size: u16) -> Connections {
+        let all = self.connections_with(&[OLD], page_size);
+        all.declare().await.unwrap();
+        self.authorise(&all).await;
+        all
+    }
+
+    async fn authorise(&self, all: &Connections) {
         let config = self.zoho.config();
         for (field, value) in [
             ("client_id", &config.client_id),
             ("client_secret", &config.client_secret),
             ("refresh_token", &config.refresh_token),
         ] {
-            self.set(&all, field, value).await.unwrap();
+            self.set(all, field, value).await.unwrap();
         }
-        all
     }
 
     pub(crate) async fn set(

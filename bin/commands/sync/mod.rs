@@ -1,5 +1,8 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+mod plan;
+mod zoho;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -28,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) enum Sync {
     /// Sync the music zones of every company, or of one
     Soundtrack(Soundtrack),
+    /// Sync the products of every Zoho organisation, of one, or some of its items
+    Zoho(zoho::Zoho),
 }
 
 /// Which, and whether to wait.
@@ -55,13 +60,19 @@ pub(crate) struct Soundtrack {
     /// How long to wait
     #[arg(long, value_parser = duration, default_value = "10m")]
     timeout: Duration,
+    /// With --dry-run: ask Soundtrack, and tell every difference, field by field
+    #[arg(long, requires = "dry_run")]
+    plan: bool,
     #[command(flatten)]
     change: Change,
 }
 
 /// Does it.
 pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
-    let Sync::Soundtrack(soundtrack) = sync;
+    let soundtrack = match sync {
+        Sync::Soundtrack(it) => it,
+        Sync::Zoho(it) => return zoho::run(app, it).await,
+    };
     if soundtrack.test_connection {
         return test_connection(app).await;
     }
@@ -131,9 +142,15 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         Some(company) => format!("sync the zones of {}", company.name),
         None => format!(
             "sync the zones of {}",
-            plural(with_account(session).await?, "company")
+            plural(with_account(session).await?.len(), "company")
         ),
     };
+    if sync.change.dry_run && sync.plan {
+        return match &one {
+            Some(company) => plan::of_companies(app, session, &[company.id]).await,
+            None => plan::of_companies(app, session, &with_account(session).await?).await,
+        };
+    }
     if dry(app, &sync.change, &what)? {
         return Ok(Exit::Ok);
     }
@@ -179,24 +196,24 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     tell(app, &waited?, one.is_some())
 }
 
-async fn with_account(session: &Session) -> anyhow::Result<usize> {
+async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {
     let mut filter = Filter {
         has_account: Some(true),
         after: None,
     };
-    let mut count = 0;
+    let mut ids = Vec::new();
     loop {
         let page = company::list(&session.env.pool, &filter, 500).await?;
-        count += page.data.len();
+        ids.extend(page.data.iter().map(|company| company.id));
         filter.after = page.next.map(|next| *next.key());
         if filter.after.is_none() {
-            return Ok(count);
+            return Ok(ids);
         }
     }
 }
 
 /// Watches until the job has ended.
-pub(super) async fn wait(
+pub(in crate::commands) async fn wait(
     app: &App,
     session: &Session,
     id: Uuid,
@@ -310,7 +327,7 @@ fn of_company(summary: &Summary) -> String {
 }
 
 /// The whole sync in one line.
-pub(super) fn of_all(totals: &Totals) -> String {
+pub(in crate::commands) fn of_all(totals: &Totals) -> String {
     let skipped = match totals.skipped {
         0 => String::new(),
         n => format!(" ({n} without an account skipped)"),
