@@ -339,7 +339,7 @@ mod tests {
             (405, "method_not_allowed"),
             (413, "too_large"),
             (418, "bad_request"),
-            (502, "internal"),
+            (501, "internal"),
         ];
 
         for (status, code) in table {

@@ -94,6 +94,7 @@ async fn r7_a_token_that_runs_out_on_the_way_is_renewed_once() {
     house.synced().await;
     let before = house.inner.mints();
 
+    house.a_while_later().await;
     house.vendor().expire_access_tokens();
     let summary = house.synced().await;
 

@@ -94,6 +94,16 @@ impl House {
         serde_json::from_value(job.result.unwrap()).unwrap()
     }
 
+    /// The token is no longer one that was renewed just now: one like that is not renewed again at once.
+    pub(crate) async fn a_while_later(&self) {
+        sqlx::query(
+            "update sync.credential set refreshed_at = refreshed_at - interval '10 minutes'",
+        )
+        .execute(&self.env.pool)
+        .await
+        .unwrap();
+    }
+
     pub(crate) async fn synced(&self) -> Summary {
         self.done(sync_of(ZOHO, false, "test")).await
     }
