@@ -72,8 +72,9 @@ impl House {
 
     pub(crate) async fn end_of(&self, id: uuid::Uuid) -> JobView {
         let state = self.engine().wait(id, PATIENCE).await.unwrap();
-        assert!(state.is_terminal(), "job is {state} after {PATIENCE:?}");
-        self.engine().job(id).await.unwrap().unwrap()
+        let job = self.engine().job(id).await.unwrap().unwrap();
+        assert!(state.is_terminal(), "after {PATIENCE:?}: {job:?}");
+        job
     }
 
     pub(crate) async fn run(&self, job: NewJob) -> JobView {
