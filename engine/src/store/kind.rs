@@ -13,10 +13,12 @@ use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
 /// Rows that a statement locks at most.
 const PUT_AT_ONCE: i64 = 10_000;
 
-/// Writes the policies; rows that are already so are not rewritten.
+/// Writes the policies; rows that are already so are not rewritten. Jobs in the queue are put under limits that
+/// have changed, which reads all of them.
 pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<()> {
+    let mut changed = false;
     for (name, policy) in kinds {
-        sqlx::query(include_str!("register_kind.sql"))
+        let limits_changed: Option<bool> = sqlx::query_scalar(include_str!("register_kind.sql"))
             .bind(name)
             .bind(&policy.queue)
             .bind(policy.priority)
@@ -31,10 +33,11 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .bind(policy.retention.completed.map(kept_ms))
             .bind(policy.retention.cancelled.map(kept_ms))
             .bind(policy.retention.dead.map(kept_ms))
-            .execute(&mut *conn)
+            .fetch_optional(&mut *conn)
             .await?;
+        changed |= limits_changed.unwrap_or(false);
     }
-    while partition::put_in_place(conn, PUT_AT_ONCE).await? {}
+    while changed && partition::put_in_place(conn, PUT_AT_ONCE).await? {}
     Ok(())
 }
 

@@ -32,8 +32,7 @@ pub(crate) async fn skip(conn: &mut PgConnection, key: &str) -> Result<Option<Uu
 
 /// Puts jobs under the limits and the order that their kind did not have when they were enqueued, or had not
 /// told the enqueue in time, and sets those free whose kind has none any more; true when there may be
-/// more. Without it no claim would ever find them: each looks where such jobs stand. Costs nothing
-/// while no kind has limits.
+/// more. Without it no claim would ever find them: each looks where such jobs stand. Reads all that is pending.
 pub(crate) async fn put_in_place(conn: &mut PgConnection, limit: i64) -> Result<bool> {
     let put = sqlx::query(
         "with astray as materialized ( \

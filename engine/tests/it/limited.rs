@@ -94,3 +94,35 @@ async fn jobs_follow_the_limits_of_their_kind_as_they_come_and_go() {
         worker.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_worker_whose_limits_are_known_starts_without_reading_what_is_pending() {
+    let db = Database::new().await;
+    let limits = || {
+        registry(Limits {
+            running: Some(1),
+            ..Limits::default()
+        })
+    };
+    let first = run_worker(db.client(), limits(), quick());
+    until("it has registered", || async { workers(&db).await == 1 }).await;
+    first.stop().await;
+    let mut lock = db.pool().begin().await.unwrap();
+    sqlx::query("lock table engine.pending in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+
+    let second = run_worker(db.client(), limits(), quick());
+    until("another has registered", || async {
+        workers(&db).await == 2
+    })
+    .await;
+
+    lock.rollback().await.unwrap();
+    second.stop().await;
+}
+
+async fn workers(db: &Database) -> i64 {
+    number(db, "select count(*) from engine.worker").await
+}
