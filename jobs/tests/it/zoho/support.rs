@@ -66,14 +66,19 @@ impl House {
         run_worker(self.engine(), self.registry(), options)
     }
 
+    /// With the attempts said here: the worker may not have made the kind's known yet.
     pub(crate) async fn enqueue(&self, job: NewJob) -> uuid::Uuid {
+        let job = job.max_attempts(self.max_attempts);
         self.engine().enqueue(job).await.unwrap().id
     }
 
     pub(crate) async fn end_of(&self, id: uuid::Uuid) -> JobView {
         let state = self.engine().wait(id, PATIENCE).await.unwrap();
         let job = self.engine().job(id).await.unwrap().unwrap();
-        assert!(state.is_terminal(), "after {PATIENCE:?}: {job:?}");
+        if !state.is_terminal() {
+            let why = self.engine().why(id).await.unwrap();
+            panic!("after {PATIENCE:?}: {why:?}, {job:?}");
+        }
         job
     }
 
@@ -103,6 +108,13 @@ impl House {
         .execute(&self.env.pool)
         .await
         .unwrap();
+    }
+
+    /// As a person does who knows that the remote is well again.
+    pub(crate) async fn close_breaker(&self) {
+        let actor = engine::Actor::new("test", "test");
+        let closed = self.engine().close_breaker(ZOHO, None, &actor).await;
+        closed.unwrap();
     }
 
     pub(crate) async fn synced(&self) -> Summary {
