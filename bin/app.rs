@@ -11,7 +11,7 @@ use crate::cli::{Change, Global};
 use crate::config::{Config, Environment, Flags};
 use crate::database::{self, Opened, Owner};
 use crate::output::{Exit, Fault, Output};
-use crate::secrets::{self, Pace};
+use crate::secrets;
 
 /// A database that has not answered by then will not.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -118,10 +118,10 @@ impl Session {
             .with_context(unreachable)?
             .with_breaker_rules(config.breaker.clone())
             .with_logs(app.logs.clone());
-        let soundtrack = secrets::soundtrack(&config.soundtrack, &app.env, Pace::Fleet(&client))?;
+        let connections = secrets::connections(&config, &app.env, &client)?;
         let env = jobs::Env {
             pool: client.pool().clone(),
-            soundtrack,
+            connections,
         };
         let registry = config.apply_to(jobs::register(Registry::new(), &env));
         Ok(Session {
@@ -211,7 +211,7 @@ pub(crate) fn known_kinds() -> Registry {
         Registry::new(),
         &jobs::Env {
             pool,
-            soundtrack: None,
+            connections: jobs::connection::Connections::none(),
         },
     )
 }

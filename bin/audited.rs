@@ -4,11 +4,17 @@
 //! Await what is here to its end. sqlx may hand a connection with an open transaction back to the pool
 //! when a future is dropped: HTTP requests run in tasks of their own, commands in `main`.
 
+mod connection;
+mod decision;
+
 use engine::{Actor, Batch, Client, Enqueued, Error, NewJob, Pruned, Retention};
 use jobs::company::{self, Company, NewCompany, Patch};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
+
+pub(crate) use connection::{reauthorise, rotate_some, set_secret};
+pub(crate) use decision::{Decision, decide_sweep, ignore_record, retry_record};
 
 /// How often a transaction that lost against another is begun before that is the caller's error.
 const MOST_TRIES: u32 = 5;

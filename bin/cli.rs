@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, breaker, budget, bulk, check, company, completions, db, dead, demo, doctor,
-    enqueue, job, kind, migrate, partition, queue, rollup, schedule, serve, sync, token, version,
-    worker, zone,
+    audit, bench, breaker, budget, bulk, check, company, completions, connection, credential, db,
+    dead, demo, doctor, enqueue, job, kind, migrate, partition, product, quarantine, queue, record,
+    rollup, schedule, serve, sweep, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -126,6 +126,12 @@ pub(crate) enum Command {
     /// Look at the breakers of connections, open and close them
     #[command(subcommand)]
     Breaker(breaker::Breaker),
+    /// Look at the remote accounts, try, pause and resume them
+    #[command(subcommand)]
+    Connection(connection::Connection),
+    /// Set secrets of connections and change the keys that seal them
+    #[command(subcommand)]
+    Credential(credential::Credential),
     /// Look at ordered partitions that a dead job holds up, and let them go on
     #[command(subcommand)]
     Partition(partition::Partition),
@@ -138,6 +144,18 @@ pub(crate) enum Command {
     /// Look at the music zones of companies
     #[command(subcommand)]
     Zone(zone::Zone),
+    /// Look at the products of Zoho's organisations
+    #[command(subcommand)]
+    Product(product::Products),
+    /// See why a value of a synced record is what it is
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Look at records that could not be read, try them again or let them be
+    #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
+    /// Look at what syncs would mark as gone if they might, and decide
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
     /// Sync now, and wait for the result
     #[command(subcommand)]
     Sync(sync::Sync),

@@ -1,103 +1,101 @@
-//! Secrets of remotes: read from where the settings say they are, handed to the connector, kept
-//! nowhere else.
+//! Secrets: read from where the settings say they are, handed to the connections, kept nowhere else.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use connectors::budget::{BucketConfig, SharedBucket};
-use connectors::http::{Http, HttpConfig};
-use connectors::soundtrack;
+use connectors::reach::Service;
+use connectors::zoho::DataCentre;
+use jobs::connection::{Connections, Declared, Given};
+use jobs::seal::Keyring;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{Environment, Soundtrack, TokenSource};
+use crate::config::{Config, Connection, DEFAULT_TOKEN_ENV, Environment, SecretSource};
 use crate::output::{Exit, Fault};
 
-/// The Soundtrack token, if one was given.
-pub(crate) fn soundtrack_token(
-    source: &TokenSource,
+/// The connections that the settings declare, over the engine's database.
+pub(crate) fn connections(
+    config: &Config,
     env: &Environment,
-) -> anyhow::Result<Option<SecretString>> {
-    match source {
-        TokenSource::Env(name) => Ok(env.secret(name)),
-        TokenSource::File(path) => read(path).map(Some),
+    engine: &engine::Client,
+) -> anyhow::Result<Connections> {
+    let settings = &config.connections;
+    let declared = settings.declared.iter().map(|one| declared(one, env));
+    Ok(Connections::new(
+        engine.clone(),
+        declared.collect::<anyhow::Result<Vec<_>>>()?,
+        settings.reach.clone(),
+        keys(&settings.keys, env)?,
+    ))
+}
+
+/// The keys that seal credentials, if any were given.
+pub(crate) fn keys(source: &SecretSource, env: &Environment) -> anyhow::Result<Option<Keyring>> {
+    let (text, place) = match source {
+        SecretSource::Env(name) => (env.secret(name), format!("variable {name}")),
+        SecretSource::File(path) => (
+            Some(read(path, "the keys for credentials")?),
+            path.display().to_string(),
+        ),
+    };
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let keys = Keyring::parse(text.expose_secret()).map_err(|why| {
+        Fault::new(
+            Exit::BadConfig,
+            format!("cannot read the keys for credentials in {place}"),
+        )
+        .why(why)
+        .fix("write one key a line, the newest first; make one: lockstep credential new-key")
+    })?;
+    Ok(Some(keys))
+}
+
+/// A connection with what is given of its secrets outside the database.
+fn declared(one: &Connection, env: &Environment) -> anyhow::Result<Declared> {
+    let mut given = std::collections::BTreeMap::new();
+    for (field, source) in &one.sources {
+        let (secret, origin) = match source {
+            SecretSource::Env(name) => (env.secret(name), format!("variable {name}")),
+            SecretSource::File(path) => {
+                let what = format!("the {field} of {}", one.name);
+                (Some(read(path, &what)?), path.display().to_string())
+            }
+        };
+        // The variable that is asked for when nobody said a thing, and is not set: the database has it.
+        let is_silent = matches!(source, SecretSource::Env(name) if name == DEFAULT_TOKEN_ENV);
+        if secret.is_some() || !is_silent {
+            given.insert(*field, Given { origin, secret });
+        }
+    }
+    Ok(Declared {
+        name: one.name.clone(),
+        service: one.service,
+        base_url: one.base_url.clone().unwrap_or_else(|| vendors(one)),
+        centre: one.centre,
+        page_size: one.page_size,
+        refill: one.refill,
+        given,
+    })
+}
+
+/// The vendor's own address. Projects of Supabase have each their own, which the settings must name.
+fn vendors(one: &Connection) -> String {
+    match one.service {
+        Service::Soundtrack => connectors::soundtrack::BASE_URL.to_owned(),
+        Service::Supabase => String::new(),
+        Service::Zoho => one.centre.unwrap_or(DataCentre::Us).api_domain(),
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<SecretString> {
+fn read(path: &Path, what: &str) -> anyhow::Result<SecretString> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Fault::new(
             Exit::BadConfig,
-            format!("cannot read the Soundtrack token in {}", path.display()),
+            format!("cannot read {what} in {}", path.display()),
         )
         .why(error.to_string())
-        .fix("correct `token_file`, or let this user read the file")
+        .fix("correct the path in workers.toml, or let this user read the file")
     })?;
     // Editors end files with a line end; tokens never hold one.
     Ok(SecretString::from(text.trim()))
-}
-
-/// Who counts the tokens of a remote's rate limit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Pace<'a> {
-    /// This process alone, for commands that need no database.
-    Process,
-    /// All processes together.
-    Fleet(&'a engine::Client),
-}
-
-/// The Soundtrack client; none without a token.
-pub(crate) fn soundtrack(
-    settings: &Soundtrack,
-    env: &Environment,
-    pace: Pace<'_>,
-) -> anyhow::Result<Option<Arc<soundtrack::Client>>> {
-    match soundtrack_token(&settings.token, env)? {
-        Some(token) => client(settings, &token, pace).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The Soundtrack client for a token.
-pub(crate) fn client(
-    settings: &Soundtrack,
-    token: &SecretString,
-    pace: Pace<'_>,
-) -> anyhow::Result<Arc<soundtrack::Client>> {
-    let bad = |error: connectors::Error| {
-        Fault::new(Exit::BadConfig, "the Soundtrack settings cannot be used").why(error.to_string())
-    };
-    let token = connectors::Token::basic(token.expose_secret()).map_err(bad)?;
-    let mut config = soundtrack::Config::new(token);
-    if let Some(url) = &settings.base_url {
-        config.base_url.clone_from(url);
-    }
-    if let Some(size) = settings.page_size {
-        config.page_size = u16::try_from(size).unwrap_or(u16::MAX);
-    }
-    let mut bucket = BucketConfig::default();
-    if let Some(refill) = settings.refill {
-        bucket.refill_per_s = refill;
-        bucket.refill_ceiling_per_s = bucket.refill_ceiling_per_s.max(refill);
-    }
-    let http = HttpConfig {
-        allowed_hosts: host(&config.base_url).into_iter().collect(),
-        ..HttpConfig::default()
-    };
-    let http = Http::new(http).map_err(bad)?;
-    let client = match pace {
-        Pace::Process => soundtrack::Client::new(config, http, SharedBucket::new(bucket)),
-        Pace::Fleet(engine) => {
-            let key = jobs::soundtrack::CONNECTION;
-            let budget = jobs::FleetBudget::new(engine.clone(), key, bucket);
-            soundtrack::Client::new(config, http, budget)
-        }
-    };
-    Ok(Arc::new(client.map_err(bad)?))
-}
-
-/// The only host the token may go to.
-fn host(url: &str) -> Option<String> {
-    let uri: axum::http::Uri = url.parse().ok()?;
-    uri.host()
-        .map(|host| host.trim_matches(['[', ']']).to_owned())
 }

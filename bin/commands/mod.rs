@@ -8,6 +8,8 @@ pub(crate) mod bulk;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
+pub(crate) mod connection;
+pub(crate) mod credential;
 pub(crate) mod db;
 pub(crate) mod dead;
 pub(crate) mod demo;
@@ -19,10 +21,14 @@ pub(crate) mod migrate;
 pub(crate) mod overview;
 pub(crate) mod partition;
 mod pause;
+pub(crate) mod product;
+pub(crate) mod quarantine;
 pub(crate) mod queue;
+pub(crate) mod record;
 pub(crate) mod rollup;
 pub(crate) mod schedule;
 pub(crate) mod serve;
+pub(crate) mod sweep;
 pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod version;
@@ -63,10 +69,16 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Kind(it) => Box::pin(kind::run(app, it)).await,
         Command::Budget(it) => Box::pin(budget::run(app, it)).await,
         Command::Breaker(it) => Box::pin(breaker::run(app, it)).await,
+        Command::Connection(it) => Box::pin(connection::run(app, it)).await,
+        Command::Credential(it) => Box::pin(credential::run(app, it)).await,
         Command::Partition(it) => Box::pin(partition::run(app, it)).await,
         Command::Schedule(it) => Box::pin(schedule::run(app, it)).await,
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,
+        Command::Product(it) => Box::pin(product::run(app, it)).await,
+        Command::Record(it) => Box::pin(record::run(app, it)).await,
+        Command::Quarantine(it) => Box::pin(quarantine::run(app, it)).await,
+        Command::Sweep(it) => Box::pin(sweep::run(app, it)).await,
         Command::Sync(it) => Box::pin(sync::run(app, it)).await,
         Command::Worker(it) => Box::pin(worker::run(app, it)).await,
         Command::Db(it) => Box::pin(db::run(app, it)).await,

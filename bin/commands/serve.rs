@@ -109,8 +109,15 @@ async fn open(app: &App, no_migrate: bool) -> anyhow::Result<Session> {
     } else {
         session.migrate().await?;
     }
-    if session.env.soundtrack.is_none() {
-        tracing::warn!("there is no Soundtrack token: its jobs will fail until one is given");
+    session.env.connections.declare().await?;
+    for one in jobs::connection::ops::list(&session.env.connections).await? {
+        if one.credential == jobs::connection::CredentialStatus::Missing {
+            let name = one.name;
+            tracing::warn!(
+                connection = name,
+                "{name} has no credential: its jobs will fail until one is given"
+            );
+        }
     }
     Ok(session)
 }

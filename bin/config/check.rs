@@ -6,10 +6,11 @@ use engine::{Registry, WorkerOptions};
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::connections::{connections, credentials};
 use super::duration::show;
 use super::logs::logs;
 use super::problem::{Problem, Problems, Severity};
-use super::remotes::{breaker, http, soundtrack};
+use super::remotes::{breaker, http};
 use super::retention;
 use super::section::Section;
 use super::{Config, Database, Private, SECOND};
@@ -72,8 +73,11 @@ pub(super) fn document(
             "the address of a server you have is `[database] url`",
         )]);
     }
-    if let Some(section) = root.section("soundtrack") {
-        config.soundtrack = soundtrack(section, config.soundtrack);
+    if let Some(section) = root.section("credentials") {
+        config.connections.keys = credentials(section, config.connections.keys);
+    }
+    if let Some(section) = root.section("connections") {
+        config.connections = connections(&section, config.connections);
     }
     if let Some(section) = root.section("breaker") {
         config.breaker = breaker(section);
@@ -95,10 +99,16 @@ pub(super) fn document(
     policy::warn_of_idle_queues(&root, &config);
     complete_queues(&mut config);
     config.schedules = schedules::schedules(&root, registry, &config.worker.queues);
-    root.finish(&[(
-        "schedules",
-        "every schedule is a table of its own: `[[schedule]]`",
-    )]);
+    root.finish(&[
+        (
+            "schedules",
+            "every schedule is a table of its own: `[[schedule]]`",
+        ),
+        (
+            "soundtrack",
+            "it is now `[connections.\"soundtrack/default\"]`, with the same settings",
+        ),
+    ]);
     config
 }
 

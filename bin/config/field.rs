@@ -125,6 +125,14 @@ impl<'d> Field<'d> {
         text
     }
 
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let DeValue::Boolean(yes) = self.value else {
+            self.wrong_type("true or false", "true");
+            return None;
+        };
+        Some(*yes)
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;

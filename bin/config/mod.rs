@@ -2,6 +2,7 @@
 //! checked once; nothing else reads a setting.
 
 mod check;
+mod connections;
 mod duration;
 mod env;
 mod field;
@@ -27,6 +28,7 @@ use toml::de::DeTable;
 
 use crate::http::{Cidr, FrontOptions};
 
+pub(crate) use connections::{Connection, Connections, SecretSource};
 pub(crate) use duration::parse_duration;
 pub(crate) use env::Environment;
 use problem::Problems;
@@ -36,6 +38,8 @@ pub(crate) use problem::{Report, Severity};
 pub(crate) const DEFAULT_FILE: &str = "workers.toml";
 /// The variable that holds the Soundtrack token unless the file names another.
 pub(crate) const DEFAULT_TOKEN_ENV: &str = "LOCKSTEP_SOUNDTRACK_TOKEN";
+/// The variable that holds the keys for credentials unless the file names a file.
+pub(crate) const DEFAULT_KEY_ENV: &str = "LOCKSTEP_CREDENTIALS_KEY";
 
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
@@ -46,8 +50,8 @@ pub(crate) struct Config {
     pub(crate) database: Option<Database>,
     /// The private Postgres.
     pub(crate) postgres: Private,
-    /// The Soundtrack API.
-    pub(crate) soundtrack: Soundtrack,
+    /// The remote accounts.
+    pub(crate) connections: Connections,
     /// When a connection's breaker opens, and for how long.
     pub(crate) breaker: BreakerRules,
     /// What is kept of what handlers say.
@@ -88,28 +92,6 @@ pub(crate) struct Private {
     pub(crate) data_dir: Option<PathBuf>,
     /// As whom it runs when we are root.
     pub(crate) run_as: Option<String>,
-}
-
-/// How the Soundtrack API is reached.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Soundtrack {
-    /// The GraphQL endpoint; none is the vendor's.
-    pub(crate) base_url: Option<String>,
-    /// Where the token is.
-    pub(crate) token: TokenSource,
-    /// Zones a page.
-    pub(crate) page_size: Option<u32>,
-    /// Tokens that come back to the vendor's bucket each second, as a first guess.
-    pub(crate) refill: Option<f64>,
-}
-
-/// Where a secret is: never in the file itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TokenSource {
-    /// In this environment variable.
-    Env(String),
-    /// In this file, alone.
-    File(PathBuf),
 }
 
 /// Where the HTTP front listens, and how often it answers whom.
@@ -241,12 +223,7 @@ pub(super) fn defaults(registry: &Registry) -> Config {
         path: None,
         database: None,
         postgres: Private::default(),
-        soundtrack: Soundtrack {
-            base_url: None,
-            token: TokenSource::Env(DEFAULT_TOKEN_ENV.to_owned()),
-            page_size: None,
-            refill: None,
-        },
+        connections: Connections::default(),
         breaker: BreakerRules::default(),
         logs: LogOptions::default(),
         http: Http {

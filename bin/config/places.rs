@@ -2,7 +2,9 @@
 
 use super::check::database_url;
 use super::remotes::parse_address;
-use super::{Config, DEFAULT_TOKEN_ENV, Database, Environment, Error, TokenSource};
+use super::{
+    Config, DEFAULT_KEY_ENV, DEFAULT_TOKEN_ENV, Database, Environment, Error, SecretSource,
+};
 
 pub(super) fn apply_environment(config: &mut Config, env: &Environment) -> Result<(), Error> {
     if let Some((url, variable)) = env.database_url() {
@@ -15,11 +17,8 @@ pub(super) fn apply_environment(config: &mut Config, env: &Environment) -> Resul
     if let Some(dir) = env.get("LOCKSTEP_DATA_DIR") {
         config.postgres.data_dir = Some(dir.into());
     }
-    if let Some(url) = env.get("LOCKSTEP_SOUNDTRACK_BASE_URL") {
-        config.soundtrack.base_url = Some(url.to_owned());
-    }
     listen(config, env)?;
-    config.soundtrack.token = token(config.soundtrack.token.clone(), env);
+    connections(config, env)?;
     if config.worker.label == "worker" {
         let host = env.host().map_or_else(host_name, str::to_owned);
         config.worker.label = format!("{host}:{}", std::process::id());
@@ -53,18 +52,47 @@ fn listen(config: &mut Config, env: &Environment) -> Result<(), Error> {
     Ok(())
 }
 
+/// Simulators are called when a variable says so, for tests that have no file.
+fn connections(config: &mut Config, env: &Environment) -> Result<(), Error> {
+    if env.get(DEFAULT_KEY_ENV).is_some() {
+        config.connections.keys = SecretSource::Env(DEFAULT_KEY_ENV.to_owned());
+    }
+    match env.get("LOCKSTEP_CONNECTIONS_LOOPBACK") {
+        None => {}
+        Some("true") => config.connections.reach.loopback = true,
+        Some("false") => config.connections.reach.loopback = false,
+        Some(_) => {
+            let problem = "expected true or false".to_owned();
+            return Err(bad("LOCKSTEP_CONNECTIONS_LOOPBACK", problem));
+        }
+    }
+    let reach = config.connections.reach.clone();
+    let Some(soundtrack) = config.connections.soundtrack() else {
+        return Ok(());
+    };
+    if let Some(url) = env.get("LOCKSTEP_SOUNDTRACK_BASE_URL") {
+        let checked = reach.check(soundtrack.service, url);
+        checked.map_err(|problem| bad("LOCKSTEP_SOUNDTRACK_BASE_URL", problem))?;
+        soundtrack.base_url = Some(url.to_owned());
+    }
+    if let Some(configured) = soundtrack.sources.remove("token") {
+        soundtrack.sources.insert("token", token(configured, env));
+    }
+    Ok(())
+}
+
 /// The usual variable wins when it is set; then systemd's credential, when nothing was configured.
-fn token(configured: TokenSource, env: &Environment) -> TokenSource {
-    let usual = TokenSource::Env(DEFAULT_TOKEN_ENV.to_owned());
+fn token(configured: SecretSource, env: &Environment) -> SecretSource {
+    let usual = SecretSource::Env(DEFAULT_TOKEN_ENV.to_owned());
     if env.get(DEFAULT_TOKEN_ENV).is_some() {
         return usual;
     }
     if let Some(file) = env.get("LOCKSTEP_SOUNDTRACK_TOKEN_FILE") {
-        return TokenSource::File(file.into());
+        return SecretSource::File(file.into());
     }
     let credential = env.credentials().map(|dir| dir.join("soundtrack_token"));
     match credential {
-        Some(file) if configured == usual && file.is_file() => TokenSource::File(file),
+        Some(file) if configured == usual && file.is_file() => SecretSource::File(file),
         _ => configured,
     }
 }

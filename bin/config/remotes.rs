@@ -1,51 +1,16 @@
-//! `[soundtrack]`, `[breaker]` and `[http]`: whom we call, when not, and where we are called.
+//! `[breaker]` and `[http]`: when remotes are not called, and where we are.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use engine::BreakerRules;
 
 use super::field::Field;
 use super::section::Section;
-use super::{DAY, Http, SECOND, Soundtrack, TokenSource};
+use super::{DAY, Http, SECOND};
 use crate::http::Cidr;
 
 /// Above a million a second, no limit at all is what is meant.
 const MOST_PER_MINUTE: i64 = 60_000_000;
-
-pub(super) fn soundtrack(section: Section<'_>, usual: Soundtrack) -> Soundtrack {
-    for key in ["token", "api_token", "api_key", "secret", "password"] {
-        if let Some(field) = section.get(key) {
-            field.hide();
-            let help = format!(
-                "put it in the environment variable {}, or in a file of its own and name \
-                 the file: `token_file = \"/run/secrets/soundtrack\"`",
-                super::DEFAULT_TOKEN_ENV
-            );
-            field.refuse(
-                "a secret does not belong in this file".into(),
-                "remove it",
-                Some(help),
-            );
-        }
-    }
-    let base_url = section.get("base_url").and_then(|field| endpoint(&field));
-    let token = token_source(&section).unwrap_or(usual.token);
-    let page_size = section
-        .get("page_size")
-        .and_then(|field| field.integer(1..=100));
-    let refill = section
-        .get("refill")
-        .and_then(|field| field.number(0.2..=10_000.0));
-    section.finish(&[]);
-    let page_size = page_size.and_then(|size| u32::try_from(size).ok());
-    Soundtrack {
-        base_url,
-        token,
-        page_size,
-        refill,
-    }
-}
 
 /// `[breaker]`: when a connection counts as down.
 pub(super) fn breaker(section: Section<'_>) -> BreakerRules {
@@ -80,56 +45,6 @@ pub(super) fn breaker(section: Section<'_>) -> BreakerRules {
     };
     section.finish(&[]);
     rules
-}
-
-fn token_source(section: &Section<'_>) -> Option<TokenSource> {
-    let env = section.get("token_env");
-    let file = section.get("token_file");
-    if let (Some(_), Some(field)) = (&env, &file) {
-        let label = "`token_env` is set too";
-        field.refuse(
-            "the token can be in one place only".into(),
-            label,
-            Some("remove one of the two".into()),
-        );
-    }
-    if let Some(path) = file.and_then(|field| field.text().map(PathBuf::from)) {
-        return Some(TokenSource::File(path));
-    }
-    let field = env?;
-    let name = field.text()?;
-    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    if !name.chars().all(is_name)
-        || name.starts_with(|c: char| c.is_ascii_digit())
-        || name.is_empty()
-    {
-        // It may well be the token itself.
-        field.hide();
-        let help = format!("write it as `token_env = \"{}\"`", super::DEFAULT_TOKEN_ENV);
-        field.refuse(
-            "this cannot name a variable".into(),
-            "expected A-Z, 0-9 and _",
-            Some(help),
-        );
-        return None;
-    }
-    Some(TokenSource::Env(name.to_owned()))
-}
-
-/// The token goes to whatever stands here, so plain HTTP is for this machine only.
-fn endpoint(field: &Field<'_>) -> Option<String> {
-    let url = field.text()?;
-    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    if url.starts_with("https://") || local.iter().any(|start| url.starts_with(start)) {
-        return Some(url.to_owned());
-    }
-    let help = "write it as `https://api.soundtrackyourbrand.com/v2`; plain http works on this machine only";
-    field.refuse(
-        format!("`{url}` is not an endpoint the token may go to"),
-        "expected https://",
-        Some(help.into()),
-    );
-    None
 }
 
 pub(super) fn http(section: Section<'_>, usual: Http) -> Http {

@@ -77,7 +77,7 @@ mod tests {
         let pool = sqlx::PgPool::connect_lazy("postgres://nowhere/none").expect("a url");
         let env = jobs::Env {
             pool: pool.clone(),
-            soundtrack: None,
+            connections: jobs::connection::Connections::none(),
         };
         let options = FrontOptions {
             concurrency,

@@ -25,7 +25,9 @@ use super::{FrontState, api};
         (name = "jobs", description = "Enqueue, read and act on jobs."),
         (name = "dead letters", description = "Jobs given up for good, kept for people."),
         (name = "operations", description = "Queues, kinds, partitions, schedules, budgets, breakers, workers, alerts, audit."),
+        (name = "connections", description = "Remote accounts, their credentials and the keys that seal them."),
         (name = "companies", description = "Companies, their zones, and syncs."),
+        (name = "syncs", description = "Products, why records are as they are, and what syncs leave to people."),
         (name = "tokens", description = "API tokens."),
         (name = "health", description = "For orchestrators and tools; no token is needed."),
     )

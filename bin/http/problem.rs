@@ -52,6 +52,7 @@ sorts! {
     RATE_LIMITED = "rate_limited" 429 "Too many requests" "Try again after the time in Retry-After; RateLimit tells where you stand.";
     INTERNAL = "internal" 500 "Something of ours failed" "Look for the request id in the log.";
     UNAVAILABLE = "unavailable" 503 "The database is away" "Try again after the time in Retry-After.";
+    REMOTE = "remote" 502 "The remote did not answer as it should" "Try the connection: lockstep connection test.";
     OVERLOADED = "overloaded" 503 "Too many requests are in work" "Try again after the time in Retry-After.";
     TIMED_OUT = "timed_out" 504 "The answer took too long" "A change may still take effect: look before you send it again.";
 }
@@ -264,10 +265,14 @@ impl From<jobs::Error> for Problem {
         match error {
             E::Engine(error) => error.into(),
             E::Database(error) => engine::Error::Database(error).into(),
-            E::UnknownCompany(_) => Problem::new(NOT_FOUND, detail),
-            E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } => {
+            E::UnknownCompany(_) | E::UnknownConnection(_) | E::NoSuch { .. } => {
+                Problem::new(NOT_FOUND, detail)
+            }
+            E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } | E::Decided(_) => {
                 Problem::new(CONFLICT, detail)
             }
+            E::Remote(_) => Problem::new(REMOTE, causes(&error)),
+            error if error.is_of_credential() => Problem::new(CONFLICT, detail),
             E::Invalid(text) => {
                 let (field, message) = text.split_once(": ").unwrap_or(("", &text));
                 Problem::invalid(vec![Flaw::new(format!("/{field}"), message)])
@@ -334,7 +339,7 @@ mod tests {
             (405, "method_not_allowed"),
             (413, "too_large"),
             (418, "bad_request"),
-            (502, "internal"),
+            (501, "internal"),
         ];
 
         for (status, code) in table {

@@ -32,8 +32,23 @@ pub const SCOPES: &[(&str, &str)] = &[
         "pause and resume queues and kinds, change budgets and breakers",
     ),
     ("schedules:write", "run, pause and resume schedules"),
-    ("companies:read", "read companies and zones"),
-    ("companies:write", "create and change companies"),
+    (
+        "companies:read",
+        "read companies, zones, products and what syncs left to people",
+    ),
+    (
+        "companies:write",
+        "create and change companies, decide on what syncs left to people",
+    ),
+    (
+        "connections:read",
+        "read connections and where their credentials come from",
+    ),
+    ("connections:write", "try, pause and resume connections"),
+    (
+        "credentials:write",
+        "give connections other credentials and change keys",
+    ),
     ("sync:run", "start syncs and wait for them"),
     (
         "tokens:admin",

@@ -200,8 +200,60 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
         jobs::Error::Invalid(_) => (Exit::Usage, None),
         jobs::Error::NotConfigured { .. } => (
             Exit::Forbidden,
-            fix("give the token: see [soundtrack] in workers.toml"),
+            fix("declare it: see [connections] in workers.toml"),
         ),
+        jobs::Error::UnknownConnection(_) => (
+            Exit::NotFound,
+            fix("lockstep connection list; connections are declared in workers.toml"),
+        ),
+        jobs::Error::NoSecret {
+            connection, field, ..
+        } => (
+            Exit::Forbidden,
+            Some(format!(
+                "lockstep credential set {connection} {field} --from-stdin"
+            )),
+        ),
+        jobs::Error::GivenElsewhere { .. } => (
+            Exit::Conflict,
+            fix("change it there, or take that setting out of workers.toml first"),
+        ),
+        jobs::Error::Parked { connection } => (
+            Exit::Forbidden,
+            Some(format!("lockstep connection reauthorise {connection}")),
+        ),
+        jobs::Error::NoKey => (
+            Exit::BadConfig,
+            fix(
+                "make one with `lockstep credential new-key` and name its file: [credentials] key_file, or LOCKSTEP_CREDENTIALS_KEY",
+            ),
+        ),
+        jobs::Error::KeyMissing { .. } => (
+            Exit::BadConfig,
+            fix(
+                "add that key to [credentials] key_file, below the newer ones; it is needed until `lockstep credential rotate-key` has nothing left",
+            ),
+        ),
+        jobs::Error::KeyWrong { .. } => (
+            Exit::BadConfig,
+            fix("give the key that was used before under that name, or name the new one otherwise"),
+        ),
+        jobs::Error::Unsealable {
+            connection, field, ..
+        } => (
+            Exit::Conflict,
+            Some(format!(
+                "give the right key; if the row is spoilt, delete it from sync.secret and give the {field} of {connection} again"
+            )),
+        ),
+        jobs::Error::NoSuch { what, .. } => (
+            Exit::NotFound,
+            fix(match what.contains("sweep") {
+                true => "lockstep sweep list --all",
+                false => "lockstep quarantine list",
+            }),
+        ),
+        jobs::Error::Decided(_) => (Exit::Conflict, None),
         jobs::Error::Migrate(_) => (
             Exit::Conflict,
             fix("use the binary that made this database, or a newer one"),
@@ -220,9 +272,10 @@ fn of_remote(error: &connectors::Error) -> (Exit, Option<String>) {
         connectors::Error::Forbidden { .. } => {
             (Exit::Forbidden, fix("ask the vendor to let this token in"))
         }
-        connectors::Error::Misconfigured { .. } => {
-            (Exit::BadConfig, fix("correct [soundtrack] in workers.toml"))
-        }
+        connectors::Error::Misconfigured { .. } => (
+            Exit::BadConfig,
+            fix("correct [connections] in workers.toml"),
+        ),
         _ => (Exit::Unreachable, fix("try again later")),
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -87,7 +88,46 @@ pub trait Credential: fmt::Debug + Send + Sync {
     /// The remote did not accept `stale`. Gives a newer one, and asks the remote for it only if
     /// `stale` is still the newest: others may have renewed it meanwhile.
     fn renewed(&self, stale: &Access) -> Accessing<'_>;
+
+    /// Not even `newest`, which was fetched for this very call, was accepted: the grant is no longer good
+    /// for what it is used for, and a person must look. Nothing needs to be done about it.
+    fn refused(&self, newest: &Access) -> Refusing<'_> {
+        let _ = newest;
+        Box::pin(std::future::ready(()))
+    }
 }
+
+/// Who hears that the remote does not take a token or key that cannot be renewed; nobody by default.
+#[derive(Clone, Default)]
+pub struct Refusal(Option<Arc<dyn Fn() -> Refusing<'static> + Send + Sync>>);
+
+impl Refusal {
+    /// Heard by `hear`, before the caller gets its error.
+    pub fn heard_by(hear: impl Fn() -> Refusing<'static> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    /// A right that is missing is no refusal: the credential may be good for all else.
+    pub(crate) async fn of(&self, error: &Error) {
+        if let (Some(hear), Error::AuthRevoked { .. }) = (&self.0, error) {
+            hear().await;
+        }
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heard = if self.0.is_some() {
+            "heard"
+        } else {
+            "not heard"
+        };
+        f.debug_tuple("Refusal").field(&heard).finish()
+    }
+}
+
+/// The answer of [`Credential::refused`].
+pub type Refusing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The answer of a [`Credential`].
 pub type Accessing<'a> = Pin<Box<dyn Future<Output = Result<Access, Error>> + Send + 'a>>;

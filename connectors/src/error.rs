@@ -67,6 +67,9 @@ pub enum Error {
     /// The credential has run out and can be refreshed.
     #[error("the credential has expired, could not {action}")]
     AuthExpired { action: String },
+    /// Whoever keeps the credential could not lend it now. Nothing was sent.
+    #[error("the credential cannot be had now, {reason}, to {action}")]
+    CredentialUnavailable { action: String, reason: String },
     /// The credential is not, or no longer, accepted and cannot be refreshed.
     #[error("the credential is not accepted, could not {action}")]
     AuthRevoked { action: String },
@@ -109,9 +112,10 @@ impl Error {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::RemoteFailed { .. } => {
-                Verdict::Retry
-            }
+            Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::RemoteFailed { .. }
+            | Self::CredentialUnavailable { .. } => Verdict::Retry,
             Self::Throttled { after, .. } => Verdict::Throttled { after: *after },
             Self::AuthExpired { .. } => Verdict::AuthExpired,
             Self::AuthRevoked { .. } => Verdict::AuthRevoked,

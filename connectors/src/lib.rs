@@ -5,19 +5,22 @@
 //!   one table in `jobs` can turn it into an outcome.
 //! - [`budget`] paces calls so that a remote never has to refuse one.
 //! - [`auth`] holds secrets as the remotes want them, and the seam behind which they are renewed.
+//! - [`reach`] says which hosts may be called; [`check`] how a connection is tried, the same for all.
 //! - [`page`] is what every listing gives.
 //! - [`soundtrack`] is Soundtrack Your Brand, API v2; [`zoho`] Zoho Inventory, v1; [`supabase`] the
 //!   CRM of a golf shop over PostgREST.
 
 pub mod auth;
 pub mod budget;
+pub mod check;
 mod error;
 pub mod http;
 pub mod page;
+pub mod reach;
 mod record;
 pub mod soundtrack;
 pub mod supabase;
 pub mod zoho;
 
-pub use auth::{Access, Credential, Token};
+pub use auth::{Access, Credential, Refusal, Token};
 pub use error::{Error, RecordError, Verdict};

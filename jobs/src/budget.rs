@@ -8,12 +8,16 @@ use tokio::sync::OnceCell;
 
 /// The wait while the database cannot say how long it is.
 const OUTAGE: Duration = Duration::from_secs(1);
+const A_DAY_S: f64 = 86_400.0;
 
 /// One credential's tokens, counted over all processes.
 #[derive(Debug)]
 pub struct FleetBudget {
     client: Client,
+    /// What replies tell of.
     rule: BudgetRule,
+    /// A second limit that every call counts against too.
+    beside: Option<BudgetRule>,
     declared: OnceCell<()>,
 }
 
@@ -32,19 +36,50 @@ impl FleetBudget {
         FleetBudget {
             client,
             rule,
+            beside: None,
             declared: OnceCell::new(),
         }
     }
 
+    /// The same, where each call counts as one against so many a day too: a quarter of them at once, the
+    /// rest over the day, so that no twenty-four hours have more. `lockstep budget set KEY` changes it.
+    #[must_use]
+    pub fn with_calls_a_day(mut self, calls: u32) -> FleetBudget {
+        let calls = f64::from(calls);
+        let refill_per_s = calls * 0.75 / A_DAY_S;
+        self.beside = Some(BudgetRule {
+            key: format!("{}/day", self.rule.key),
+            capacity: calls * 0.25,
+            refill_per_s,
+            refill_ceiling_per_s: refill_per_s,
+            start: Start::Full,
+        });
+        self
+    }
+
+    /// The same for a remote that tells nothing of its limit: the budget begins full.
+    #[must_use]
+    pub fn without_readings(mut self) -> FleetBudget {
+        self.rule.start = Start::Full;
+        self
+    }
+
     async fn reserve(&self, cost: u32, patience: Duration) -> engine::Result<Reserved> {
-        self.declared
-            .get_or_try_init(|| self.client.declare_budget(&self.rule))
-            .await?;
-        let draw = Draw {
-            key: self.rule.key.clone(),
-            cost: f64::from(cost),
+        self.declared.get_or_try_init(|| self.declare()).await?;
+        let draw = |rule: &BudgetRule, cost| Draw {
+            key: rule.key.clone(),
+            cost,
         };
-        self.client.reserve(&[draw], patience).await
+        let mut draws = vec![draw(&self.rule, f64::from(cost))];
+        draws.extend(self.beside.iter().map(|rule| draw(rule, 1.0)));
+        self.client.reserve(&draws, patience).await
+    }
+
+    async fn declare(&self) -> engine::Result<()> {
+        for rule in std::iter::once(&self.rule).chain(&self.beside) {
+            self.client.declare_budget(rule).await?;
+        }
+        Ok(())
     }
 }
 

@@ -22,11 +22,87 @@ pub enum Error {
     /// A value cannot be accepted as it is; the text says what to change.
     #[error("{0}")]
     Invalid(String),
+    /// The booking site has not told of such a profile.
+    #[error("no profile {0}")]
+    UnknownProfile(uuid::Uuid),
+    /// There is no such review.
+    #[error("no review {0}")]
+    UnknownReview(i64),
+    /// The review was decided before.
+    #[error("review {0} is decided already")]
+    ReviewDecided(i64),
+    /// The remote showed nothing, and nothing shows that there is nothing.
+    #[error(
+        "cannot be sure to have seen {0}: rows may be hidden from the key, or the remote is being loaded"
+    )]
+    Unproven(&'static str),
     /// This process was started without what the kind needs.
     #[error("{system} is not configured in this process")]
     NotConfigured {
         /// Which remote.
         system: &'static str,
+    },
+    /// The settings declare no such connection.
+    #[error("no connection {0:?} is declared")]
+    UnknownConnection(String),
+    /// A secret of a connection was not given.
+    #[error("{connection} has no {field}{}", .origin.as_ref().map(|origin| format!(": there is nothing in {origin}")).unwrap_or_default())]
+    NoSecret {
+        /// Whose.
+        connection: String,
+        /// Which.
+        field: String,
+        /// The place outside the database where it should be.
+        origin: Option<String>,
+    },
+    /// The settings have this secret elsewhere, so that one in the database would never be used.
+    #[error("the {field} of {connection} comes from {origin}")]
+    GivenElsewhere {
+        /// Whose.
+        connection: String,
+        /// Which.
+        field: String,
+        /// Where it is.
+        origin: String,
+    },
+    /// The connection waits for a person to give another credential.
+    #[error("{connection} needs another credential and is paused until it has one")]
+    Parked {
+        /// Which.
+        connection: String,
+    },
+    /// The process has no key for credentials.
+    #[error("no key for credentials was given to this process")]
+    NoKey,
+    /// A secret is sealed by a key that the process was not given.
+    #[error(
+        "the {field} of {connection} is sealed by key {key:?}, which was not given to this process"
+    )]
+    KeyMissing {
+        /// Whose.
+        connection: String,
+        /// Which.
+        field: String,
+        /// The key's id.
+        key: String,
+    },
+    /// The key is not the one that this database knows by its id. Nothing was written.
+    #[error("key {key:?} is another key than the one that this database knows by that name")]
+    KeyWrong {
+        /// The key's id.
+        key: String,
+    },
+    /// A secret does not open by the key of that id. Nothing was written.
+    #[error(
+        "the {field} of {connection} does not open by key {key:?}: the key is another one, or the row was changed or copied"
+    )]
+    Unsealable {
+        /// Whose.
+        connection: String,
+        /// Which.
+        field: String,
+        /// The key's id.
+        key: String,
     },
     /// The remote's answer, or its lack, was at fault.
     #[error("cannot read from the remote")]
@@ -40,16 +116,30 @@ pub enum Error {
         fetched: u64,
     },
     /// Another job walks the same listing now.
-    #[error("job {job_id} syncs company {company_id} now")]
+    #[error("job {job_id} syncs {partition} now")]
     Busy {
-        /// The company.
-        company_id: i64,
+        /// The company or the connection.
+        partition: String,
         /// Who has the run.
         job_id: uuid::Uuid,
     },
     /// The run was taken over by another job, or has moved on without this attempt.
     #[error("run {0} is not this attempt's any more")]
     RunLost(i64),
+    /// The attempt has walked long enough and goes on as another one.
+    #[error("goes on at the next page")]
+    SliceOver,
+    /// A decision cannot be carried out, since what was decided on is no more as it was.
+    #[error("{0}")]
+    Decided(String),
+    /// There is no such thing.
+    #[error("no {what} {id}")]
+    NoSuch {
+        /// What is meant: `held sweep`.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
     /// The attempt was told to stop between two pages.
     #[error("stopped between two pages")]
     Stopped,
@@ -83,6 +173,20 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether a credential, or a key that seals one, must be given or changed first.
+    pub fn is_of_credential(&self) -> bool {
+        matches!(
+            self,
+            Error::NoSecret { .. }
+                | Error::GivenElsewhere { .. }
+                | Error::Parked { .. }
+                | Error::NoKey
+                | Error::KeyMissing { .. }
+                | Error::KeyWrong { .. }
+                | Error::Unsealable { .. }
+        )
+    }
+
     /// A short stable word for this error, for failures and problem bodies.
     pub fn code(&self) -> &'static str {
         match self {
@@ -90,11 +194,26 @@ impl Error {
             Error::NoAccount { .. } => "no_account",
             Error::AccountTaken => "account_taken",
             Error::Invalid(_) => "invalid",
+            Error::UnknownProfile(_) => "unknown_profile",
+            Error::UnknownReview(_) => "unknown_review",
+            Error::ReviewDecided(_) => "review_decided",
+            Error::Unproven(_) => "unproven",
             Error::NotConfigured { .. } => "not_configured",
+            Error::UnknownConnection(_) => "unknown_connection",
+            Error::NoSecret { .. } => "no_secret",
+            Error::GivenElsewhere { .. } => "given_elsewhere",
+            Error::Parked { .. } => "parked",
+            Error::NoKey => "no_key",
+            Error::KeyMissing { .. } => "key_missing",
+            Error::KeyWrong { .. } => "key_wrong",
+            Error::Unsealable { .. } => "unsealable",
             Error::Remote(error) => crate::verdict::code(error),
             Error::TooManyBad { .. } => "too_many_bad_records",
             Error::Busy { .. } => "busy",
             Error::RunLost(_) => "run_lost",
+            Error::SliceOver => "slice_over",
+            Error::Decided(_) => "decided",
+            Error::NoSuch { .. } => "no_such",
             Error::Stopped => "stopped",
             Error::Engine(error) => error.code(),
             Error::Migrate(_) => "migrate",

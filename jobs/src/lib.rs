@@ -2,7 +2,8 @@
 //!
 //! A kind is an address: `soundtrack.sync_zones` is [`soundtrack::SyncZones`] in
 //! `src/soundtrack/sync_zones.rs`. [`register`] adds every kind to a registry; [`migrate`] brings the
-//! schema `sync` up to date; [`company`], [`zone`] and [`run`] read and write what is synced.
+//! schema `sync` up to date; [`connection`] has the remotes' credentials and clients; [`company`], [`zone`], [`product`] and [`run`] read and
+//! write what is synced; [`quarantine`], [`held`] and [`history`] are what people decide on and ask.
 //!
 //! A pull is page-atomic: each page commits with its cursor under the attempt's fence, so a killed
 //! worker's successor goes on at the page. What a walk did not find is marked as gone only when the
@@ -11,21 +12,31 @@
 
 mod budget;
 pub mod company;
+pub mod connection;
 mod env;
 mod error;
 mod flow;
+pub mod held;
+pub mod history;
+pub mod packages;
 mod plan;
+pub mod product;
+pub mod quarantine;
+pub mod record;
 mod register;
 pub mod run;
+pub mod seal;
 pub mod soundtrack;
 mod store;
 mod verdict;
+pub mod zoho;
 pub mod zone;
 
 pub use budget::FleetBudget;
 pub use env::Env;
 pub use error::Error;
 pub use flow::Counters;
+pub use flow::preview::{Preview, RecordChange};
 pub use register::register;
 
 /// Brings the schema `sync` up to date. Safe to run from many processes at once.

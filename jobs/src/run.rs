@@ -1,9 +1,12 @@
-//! Runs: what each sync of a company did.
+//! Runs: what each sync of a listing did.
 
+use engine::{Cursor, Page};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::PgPool;
 use uuid::Uuid;
+
+pub use crate::flow::{Mode, Partition};
 
 use crate::flow::Counters;
 use crate::{Error, store};
@@ -51,15 +54,21 @@ impl Status {
     }
 }
 
-/// One firing of a sync of one company.
+/// One firing of a sync of one listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
     /// Its id.
     pub id: i64,
     /// What was listed: `soundtrack.zones`.
     pub stream: String,
-    /// Whose.
-    pub company_id: i64,
+    /// The company, where the listing is one company's.
+    pub company_id: Option<i64>,
+    /// The connection, where the listing is a whole connection's.
+    pub connection: Option<String>,
+    /// How much of the listing was asked for.
+    pub mode: Mode,
+    /// What was asked for was modified after it, by the remote's clock.
+    pub since_at: Option<Timestamp>,
     /// The job that has it, or had it last.
     pub job_id: Uuid,
     /// How it stands.
@@ -71,9 +80,9 @@ pub struct Run {
     /// What became of the records.
     #[serde(flatten)]
     pub counters: Counters,
-    /// Zones marked as gone.
+    /// Rows marked as gone.
     pub orphaned: i32,
-    /// Zones that were missing and not marked, since that was held.
+    /// Rows that were missing and not marked, since that was held.
     pub held: i32,
     /// How the sweep ended: `nothing`, `swept`, `held_empty`, `held_large`, `scope_changed` or
     /// `unproven`.
@@ -90,16 +99,24 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
 }
 
-/// The newest runs, of one company or of all, at most `limit`, 500 at the most.
+/// The newest runs, of one partition or of all, at most `limit`, 500 at the most.
 ///
 /// # Errors
 /// [`Error::Database`], as everything here.
-pub async fn list(pool: &PgPool, company_id: Option<i64>, limit: u16) -> Result<Vec<Run>, Error> {
-    let limit = i64::from(limit.clamp(1, LARGEST_PAGE));
-    store::run::list(&mut *pool.acquire().await?, company_id, limit).await
+pub async fn list(
+    pool: &PgPool,
+    partition: Option<&Partition>,
+    before: Option<i64>,
+    limit: u16,
+) -> Result<Page<Run, i64>, Error> {
+    let limit = limit.clamp(1, LARGEST_PAGE);
+    let mut conn = pool.acquire().await?;
+    let rows = store::run::list(&mut conn, partition, before, i64::from(limit) + 1).await?;
+    Ok(Page::of(rows, limit, |run| Cursor::of(run.id)))
 }
 
-/// The newest run of a company.
-pub async fn latest(pool: &PgPool, company_id: i64) -> Result<Option<Run>, Error> {
-    Ok(list(pool, Some(company_id), 1).await?.into_iter().next())
+/// The newest run of a partition.
+pub async fn latest(pool: &PgPool, partition: &Partition) -> Result<Option<Run>, Error> {
+    let newest = list(pool, Some(partition), None, 1).await?;
+    Ok(newest.data.into_iter().next())
 }

@@ -110,17 +110,6 @@ pub async fn get(pool: &PgPool, id: i64) -> Result<Option<Zone>, Error> {
     store::zone::get(&mut *pool.acquire().await?, id).await
 }
 
-/// A zone as an answer has it, ready to be compared and written.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ZoneRecord {
-    pub(crate) key: String,
-    pub(crate) name: String,
-    pub(crate) status: Status,
-    pub(crate) device_name: Option<String>,
-    pub(crate) raw: Value,
-    pub(crate) hash: Vec<u8>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,7 @@ fn sync(database: &Database, simulator: &Simulator, words: &[&str]) -> Command {
     );
     command.env("LOCKSTEP_SOUNDTRACK_BASE_URL", simulator.url());
     command.env("LOCKSTEP_SOUNDTRACK_TOKEN", simulator.token());
+    command.env("LOCKSTEP_CONNECTIONS_LOOPBACK", "true");
     command
 }
 
@@ -60,7 +61,7 @@ async fn without_a_worker_the_command_runs_the_jobs_itself() {
 async fn one_companys_failure_stops_no_other_and_is_told() {
     let (database, simulator) = world().await;
     let first = simulator.truth().accounts[0].id.clone();
-    simulator.inject(Fault::new(FaultKind::Unauthenticated).on_account(first));
+    simulator.inject(Fault::new(FaultKind::Forbidden).on_account(first));
 
     let (code, out, err) = ended(sync(&database, &simulator, &[])).await;
 
@@ -69,7 +70,7 @@ async fn one_companys_failure_stops_no_other_and_is_told() {
         out.starts_with("Synced 10 zones with 1 error: 3 companies"),
         "{out}"
     );
-    assert!(err.contains("✗ Company 1 failed: auth_revoked"), "{err}");
+    assert!(err.contains("✗ Company 1 failed: forbidden"), "{err}");
     assert!(err.contains("lockstep dead list"), "{err}");
 }
 
@@ -101,13 +102,36 @@ async fn one_company_is_synced_by_its_id() {
 async fn a_failed_sync_of_one_company_says_why() {
     let (database, simulator) = world().await;
     let first = simulator.truth().accounts[0].id.clone();
-    simulator.inject(Fault::new(FaultKind::Unauthenticated).on_account(first));
+    simulator.inject(Fault::new(FaultKind::Forbidden).on_account(first));
 
     let (code, out, err) = ended(sync(&database, &simulator, &["--company-id", "1"])).await;
 
     assert_eq!((code, out.as_str()), (10, ""), "{err}");
     assert!(err.contains("the sync failed: its job is dead"), "{err}");
-    assert!(err.contains("the credential is not accepted"), "{err}");
+    assert!(err.contains("the credential is not allowed"), "{err}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_told_at_once_and_its_jobs_are_kept() {
+    let (database, simulator) = world().await;
+    simulator.revoke(simulator.token());
+
+    let (code, out, err) = ended(sync(&database, &simulator, &[])).await;
+    let (again, _, later) = ended(sync(&database, &simulator, &["--test-connection"])).await;
+
+    assert_eq!((code, out.as_str()), (5, ""), "{err}");
+    let said = "the sync waits: soundtrack/default needs another credential";
+    assert!(err.contains(said), "{err}");
+    assert!(
+        err.contains("lockstep connection reauthorise soundtrack/default"),
+        "{err}"
+    );
+    assert_eq!(again, 5, "{later}");
+    let dead: i64 = sqlx::query_scalar("select count(*) from engine.ended where state = 'dead'")
+        .fetch_one(database.pool())
+        .await
+        .expect("a count");
+    assert_eq!(dead, 0);
 }
 
 #[tokio::test]

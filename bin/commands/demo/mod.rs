@@ -13,7 +13,6 @@ use anyhow::Context as _;
 use clap::Args;
 use engine::JobView;
 use postgres::Options;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +24,6 @@ use crate::crew;
 use crate::database::{self, Opened};
 use crate::http::{FrontOptions, FrontState};
 use crate::output::Exit;
-use crate::secrets::Pace;
 use crate::signals;
 use home::Home;
 
@@ -126,15 +124,11 @@ async fn session(
     simulator: &sim::soundtrack::Simulator,
 ) -> anyhow::Result<Session> {
     let mut config = settings()?;
-    config.soundtrack.base_url = Some(simulator.url());
     config.worker.label = "demo".into();
-    config.soundtrack.refill = Some(world::REFILL);
     let mut session = Session::over(app, config, database, 20).await?;
     session.migrate().await?;
-    let token = SecretString::from(simulator.token());
-    let pace = Pace::Fleet(&session.client);
-    let client = crate::secrets::client(&session.config.soundtrack, &token, pace)?;
-    session.env.soundtrack = Some(client);
+    session.env.connections = world::connections(&session, simulator)?;
+    session.env.connections.declare().await?;
     let kinds = jobs::register(engine::Registry::new(), &session.env);
     session.registry = session.config.apply_to(kinds);
     Ok(session)

@@ -1,8 +1,11 @@
 //! The simulated world of the demo: forty companies, and four sorts of trouble that the systems we
 //! replace got wrong.
 
+use connectors::reach::Reach;
 use engine::{Actor, Client};
 use jobs::company::{self, NewCompany};
+use jobs::connection::{Connections, Given};
+use secrecy::SecretString;
 use sim::soundtrack::{Config, Fault, FaultKind, Simulator, Switches, TruthAccount, WorldSize};
 
 use crate::app::Session;
@@ -33,8 +36,8 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
     let truth = simulator.truth();
     let mut accounts = truth.accounts.iter().map(|account| account.id.clone());
     let mut trouble = |kind: FaultKind| accounts.next().map(|id| Fault::new(kind).on_account(id));
-    // A token that this account does not take: no retry can help.
-    let refused = trouble(FaultKind::Unauthenticated);
+    // An account that the token may not see: no retry can help.
+    let refused = trouble(FaultKind::Forbidden);
     // Once read as "0 zones, 0 errors".
     let message = "Internal server error".to_owned();
     let broken = trouble(FaultKind::NullData { message });
@@ -44,6 +47,28 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
         simulator.inject(fault);
     }
     Ok(simulator)
+}
+
+/// The session's connection, before the simulator and with its token. Nothing of the environment is asked.
+pub(super) fn connections(session: &Session, simulator: &Simulator) -> anyhow::Result<Connections> {
+    let mut declared = session
+        .env
+        .connections
+        .find(jobs::soundtrack::CONNECTION)?
+        .clone();
+    declared.base_url = simulator.url();
+    declared.refill = Some(REFILL);
+    let given = Given {
+        origin: "the simulator".into(),
+        secret: Some(SecretString::from(simulator.token())),
+    };
+    declared.given.insert("token", given);
+    let reach = Reach {
+        loopback: true,
+        ..Reach::default()
+    };
+    let client = session.client.clone();
+    Ok(Connections::new(client, vec![declared], reach, None))
 }
 
 /// Writes the companies, unless an earlier demo has; how many there are.

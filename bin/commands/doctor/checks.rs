@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use engine::PauseScope;
+use jobs::connection::{CredentialStatus, State};
 use sqlx::Connection;
 
 use super::finding::Finding;
-use crate::app::{App, Session};
+use crate::app::Session;
 use crate::output::{plural, short};
 
 /// Older than this, due jobs wait for a reason.
@@ -231,22 +232,33 @@ pub(super) async fn alerts(session: &Session, findings: &mut Vec<Finding>) -> an
     Ok(())
 }
 
-pub(super) fn soundtrack(app: &App, session: &Session) -> anyhow::Result<Finding> {
-    let given = crate::secrets::soundtrack_token(&session.config.soundtrack.token, &app.env)?;
-    Ok(match given {
-        Some(_) => Finding::good(
-            "soundtrack",
-            "a token is given; try it with `lockstep sync soundtrack --test-connection`",
-        ),
-        None => Finding::remark(
-            "soundtrack",
-            "no token here",
-            format!(
-                "export {}=…, or [soundtrack] token_file",
-                crate::config::DEFAULT_TOKEN_ENV
+pub(super) async fn connections(
+    session: &Session,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<()> {
+    for one in jobs::connection::ops::list(&session.env.connections).await? {
+        let (name, status) = (&one.name, one.credential.as_str());
+        let finding = match (one.state, one.credential) {
+            (State::NeedsReauthorisation, _) => Finding::bad(
+                "connection",
+                format!("{name} needs another credential"),
+                format!("lockstep connection reauthorise {name}"),
             ),
-        ),
-    })
+            (_, CredentialStatus::Missing) => Finding::remark(
+                "connection",
+                format!("{name} has no credential here"),
+                format!("lockstep credential status {name}"),
+            ),
+            _ => Finding::good(
+                "connection",
+                format!(
+                    "{name} has a credential ({status}); try it with `lockstep connection test {name}`"
+                ),
+            ),
+        };
+        findings.push(finding);
+    }
+    Ok(())
 }
 
 pub(super) async fn verify(session: &Session, findings: &mut Vec<Finding>) -> anyhow::Result<()> {

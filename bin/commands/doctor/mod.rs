@@ -8,7 +8,9 @@ use clap::{Args, Subcommand};
 use crate::app::{App, Session};
 use crate::database::Owner;
 use crate::output::{Exit, Fault, plural};
-use checks::{alerts, clock, database, durability, queues, schedules, soundtrack, verify, workers};
+use checks::{
+    alerts, clock, connections, database, durability, queues, schedules, verify, workers,
+};
 use finding::{Finding, Health, show};
 
 /// What to look at.
@@ -40,7 +42,7 @@ pub(crate) async fn run(app: &App, doctor: Doctor) -> anyhow::Result<Exit> {
             }
             match doctor.deeper {
                 Some(Deeper::Verify) => verify(&session, &mut findings).await,
-                None => examine(app, &session, &mut findings).await,
+                None => examine(&session, &mut findings).await,
             }?;
             session.close().await?;
         }
@@ -64,7 +66,7 @@ pub(crate) async fn run(app: &App, doctor: Doctor) -> anyhow::Result<Exit> {
     Ok(if is_bad { Exit::Findings } else { Exit::Ok })
 }
 
-async fn examine(app: &App, session: &Session, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
+async fn examine(session: &Session, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
     findings.push(database(session).await?);
     let engine = session.client.pending_migrations().await?;
     let sync = jobs::pending_migrations(session.client.pool()).await?;
@@ -82,6 +84,6 @@ async fn examine(app: &App, session: &Session, findings: &mut Vec<Finding>) -> a
     queues(session, findings).await?;
     schedules(session, findings).await?;
     alerts(session, findings).await?;
-    findings.push(soundtrack(app, session)?);
+    connections(session, findings).await?;
     Ok(())
 }

@@ -10,6 +10,8 @@ mod bulk_view;
 mod change;
 mod check;
 mod company;
+mod connection;
+mod credential;
 mod dead;
 mod enqueue;
 mod era;
@@ -21,12 +23,16 @@ mod order;
 mod overview;
 mod partition;
 mod pause;
+mod quarantine;
 mod queue;
+mod record;
 mod schedule;
+mod sweep;
 mod sync;
 mod token;
 mod view;
 mod why;
+mod zoho;
 mod zone;
 
 use std::str::FromStr;
@@ -109,6 +115,7 @@ pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
         .merge(of_jobs())
         .merge(of_operations())
         .merge(of_companies())
+        .merge(of_syncs())
         .routes(routes!(token::list, token::create))
         .routes(routes!(token::revoke))
         .layer(DefaultBodyLimit::max(options.body_limit));
@@ -161,6 +168,15 @@ fn of_operations() -> OpenApiRouter<FrontState> {
         .routes(routes!(breaker::open))
         .routes(routes!(breaker::close))
         .routes(routes!(breaker::resume))
+        .routes(routes!(connection::list))
+        .routes(routes!(connection::show))
+        .routes(routes!(connection::test))
+        .routes(routes!(connection::pause))
+        .routes(routes!(connection::resume))
+        .routes(routes!(connection::reauthorise))
+        .routes(routes!(credential::status))
+        .routes(routes!(credential::set))
+        .routes(routes!(credential::rotate_key))
         .routes(routes!(budget::list))
         .routes(routes!(budget::show, budget::set))
         .routes(routes!(era::list))
@@ -178,6 +194,22 @@ fn of_companies() -> OpenApiRouter<FrontState> {
         .routes(routes!(sync::of_zone))
         .route("/zones/sync-all", post(sync::all))
         .route("/zones/{zone_id}/sync", post(sync::of_zone))
+}
+
+fn of_syncs() -> OpenApiRouter<FrontState> {
+    OpenApiRouter::new()
+        .routes(routes!(zoho::status, zoho::sync))
+        .routes(routes!(record::products))
+        .routes(routes!(record::product))
+        .routes(routes!(record::history))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(quarantine::ignore))
+        .routes(routes!(sweep::list))
+        .routes(routes!(sweep::show))
+        .routes(routes!(sweep::approve))
+        .routes(routes!(sweep::reject))
 }
 
 /// True for the routes that wait for a sync.

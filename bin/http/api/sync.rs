@@ -9,6 +9,8 @@ use axum::http::header::{LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::{Answer, Enqueued, JobView, NewJob};
+use jobs::connection::ops;
+use jobs::soundtrack::CONNECTION;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -169,7 +171,8 @@ impl Asked<'_> {
     async fn answer(&self, what: (&'static str, &str), job: NewJob) -> Result<Response, Problem> {
         let enqueued = self.enqueue(what, job).await?;
         let bound = self.front.options.sync_wait;
-        let wait = if self.prefer.respond_async {
+        let held = self.held().await;
+        let wait = if self.prefer.respond_async || held.is_some() {
             Duration::ZERO
         } else {
             self.prefer.wait.unwrap_or(bound).min(bound)
@@ -184,7 +187,10 @@ impl Asked<'_> {
                 .ok_or(engine::Error::NoJob(enqueued.id))?;
             self.ended(&job)
         } else {
-            let message = format!("Sync goes on as job {}", enqueued.id);
+            let message = match held {
+                Some(why) => format!("Sync waits as job {}: {why}", enqueued.id),
+                None => format!("Sync goes on as job {}", enqueued.id),
+            };
             (
                 StatusCode::ACCEPTED,
                 Json(GoesOn {
@@ -197,6 +203,13 @@ impl Asked<'_> {
         };
         self.address(response.headers_mut(), enqueued.id);
         Ok(response)
+    }
+
+    /// What only a person can end, and no caller should wait for. Unknown is not held.
+    async fn held(&self) -> Option<String> {
+        let held = ops::held(&self.front.env.connections, CONNECTION).await;
+        let view = held.ok().flatten()?;
+        Some(format!("{} is {}", view.name, view.state.as_str()))
     }
 
     async fn enqueue(

@@ -16,7 +16,7 @@ use super::zone::Zone;
 use crate::budget::{Budget, Cost, Wait};
 use crate::http::{Http, RawReply, Request};
 use crate::page::Next;
-use crate::{Error, Token};
+use crate::{Error, Refusal, Token};
 
 /// The vendor's own app asks for no more (sheet section 3); the maximum is not documented.
 const LARGEST_PAGE: u16 = 100;
@@ -32,6 +32,7 @@ pub struct Client {
     budget: Arc<dyn Budget>,
     url: Url,
     token: Token,
+    refusal: Refusal,
     page_size: u16,
     patience: Duration,
     /// The last price of each sort of call: the cost depends on the document, not on the data.
@@ -45,6 +46,8 @@ pub struct Probe {
     pub accounts_visible: u32,
     /// Whether there may be more accounts than those.
     pub more_accounts: bool,
+    /// The first of them.
+    pub account: Option<String>,
     /// `PublicAPIClient` for a Basic token.
     pub viewer_kind: String,
     /// Price of the probe in tokens.
@@ -69,6 +72,7 @@ impl Client {
         }
         let Config {
             token,
+            refusal,
             page_size,
             patience,
             ..
@@ -78,6 +82,7 @@ impl Client {
             budget: Arc::new(budget),
             url,
             token,
+            refusal,
             page_size,
             patience,
             prices: Arc::default(),
@@ -132,6 +137,7 @@ impl Client {
             Ok(Probe {
                 accounts_visible: u32::try_from(page.items.len()).unwrap_or(u32::MAX),
                 more_accounts: page.next != Next::End,
+                account: page.items.first().and_then(|item| item.id.clone()),
                 viewer_kind,
                 cost: cost.map(|cost| cost.cost),
                 tokens_available: cost.map(|cost| cost.available),
@@ -195,9 +201,14 @@ impl Client {
                     available,
                 })
             }
-            outcome => {
+            Err(error) => {
                 permit.settle(reading);
-                outcome.map(|()| raw)
+                self.refusal.of(&error).await;
+                Err(error)
+            }
+            Ok(()) => {
+                permit.settle(reading);
+                Ok(raw)
             }
         }
     }

@@ -29,7 +29,7 @@ pub use self::zone::{
 };
 pub use crate::page::{Item, Next};
 
-use crate::Token;
+use crate::{Refusal, Token};
 
 /// The vendor's one endpoint (sheet section 1).
 pub const BASE_URL: &str = "https://api.soundtrackyourbrand.com/v2";
@@ -41,6 +41,7 @@ pub struct Config {
     pub base_url: String,
     /// The API client's token.
     pub token: Token,
+    pub refusal: Refusal,
     /// Zones and accounts a page, 1 to 100. 100 is what the vendor's own app asks for.
     pub page_size: u16,
     /// How long a call may wait in place for the rate limit; longer waits come back as
@@ -55,6 +56,7 @@ impl Config {
         Self {
             base_url: BASE_URL.to_owned(),
             token,
+            refusal: Refusal::default(),
             page_size: 100,
             patience: Duration::from_secs(2),
         }

@@ -261,6 +261,7 @@ impl Client {
                     }
                     _ => permit.settle(None),
                 }
+                self.config.refusal.of(&error).await;
                 Err(error)
             }
             Ok(()) => {

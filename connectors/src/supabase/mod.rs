@@ -26,6 +26,8 @@ pub use self::hash::stable_hash;
 pub use self::key::Key;
 pub use self::package::Package;
 
+use crate::Refusal;
+
 /// What a [`Client`] needs to know of one project.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -33,6 +35,7 @@ pub struct Config {
     /// [`crate::http::HttpConfig`]'s allowed list.
     pub base_url: String,
     pub key: Key,
+    pub refusal: Refusal,
     /// Rows a page, 1 to 1,000. The gateway may give fewer without a word.
     pub page_size: u16,
     /// The schema of the function that gives packages.
@@ -51,6 +54,7 @@ impl Config {
         Self {
             base_url: base_url.into(),
             key,
+            refusal: Refusal::default(),
             page_size: 500,
             package_schema: "backoffice".to_owned(),
             shop_offset: Offset::constant(7),

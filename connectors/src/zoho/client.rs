@@ -201,6 +201,7 @@ impl Client {
         let newer = self.credential.renewed(&access).await?;
         match self.send(call, &newer, path, query).await {
             Err(Error::AuthExpired { action }) if newer.version != access.version => {
+                self.credential.refused(&newer).await;
                 Err(Error::Forbidden { action })
             }
             other => other,

@@ -257,3 +257,24 @@ async fn a_person_changes_a_budget_for_good_and_it_is_on_record() {
     let none = client.set_budget("none", &change, None, &actor).await;
     assert!(matches!(none, Err(Error::NoSuch { .. })));
 }
+
+#[tokio::test]
+async fn only_the_budget_that_lacks_tokens_makes_a_caller_wait() {
+    let db = Database::new().await;
+    let client = db.client();
+    for (key, refill_per_s) in [("minute", 1.0), ("day", HARDLY)] {
+        client
+            .declare_budget(&rule(key, 10.0, refill_per_s, Start::Full))
+            .await
+            .unwrap();
+    }
+    go(client, "minute", 10.0).await.settle(None);
+
+    let both = [draw("minute", 1.0), draw("day", 1.0)];
+    let answer = client.reserve(&both, NOW).await.unwrap();
+
+    let Reserved::Wait(wait) = answer else {
+        panic!("{answer:?}");
+    };
+    assert!(wait < Duration::from_secs(3), "{wait:?}");
+}

@@ -1,128 +1,136 @@
-//! The loops that every sync shares. A system says what its records are; how they are paged,
-//! counted, kept and resumed is said once, here.
+//! The loops that every sync shares. A connector says how a page is asked for and what a record is, a
+//! [`Table`] where records are kept; how they are paged, compared, counted, kept, swept, explained and
+//! resumed is said once, here.
 
 mod finish;
+mod merge;
 mod open;
 mod page;
+pub(crate) mod preview;
 mod progress;
 pub(crate) mod pull;
+mod record;
 
+use std::fmt;
 use std::future::Future;
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::postgres::PgConnection;
 
 pub use progress::Counters;
 pub(crate) use progress::Progress;
+pub(crate) use record::{Bad, Next, Page, Record, text};
 
 use crate::Error;
-use crate::plan::classify::Class;
-use crate::plan::fingerprint::fingerprint;
+pub(crate) use crate::store::record::Table;
 
-/// One sort of remote thing of one company, listed page by page.
+/// One sort of remote thing, listed page by page.
 pub(crate) trait Stream: Clone + Send + Sync + 'static {
-    /// In `sync.run` and `sync.stream`; the SQL of the stream names it too.
+    /// In `sync.run` and `sync.stream`; SQL that is about the stream names it too.
     const NAME: &'static str;
-    type Record: Send + Sync + 'static;
+    /// Where its records are kept.
+    const TABLE: Table;
 
-    /// Whose breaker hears how the calls end: a rate key of the job.
-    const CONNECTION: &'static str;
+    /// Whose breaker hears how the calls end, a rate key of the job; and whose secrets open the listing.
+    fn connection(&self) -> &str;
+
+    /// Whose listing it is.
+    fn partition(&self) -> Partition;
 
     /// What the listing depends on. Under another scope, a row that is missing proves nothing.
-    fn scope(&self) -> &str;
+    fn scope(&self) -> String;
 
-    /// The identity of a record at the remote.
-    fn key(record: &Self::Record) -> &str;
+    /// How much of the listing is asked for.
+    fn mode(&self) -> Mode {
+        Mode::All
+    }
 
-    /// The page at a cursor; none is the first.
+    /// The page at a cursor; none is the first. With `since`, of what was modified after it.
     fn page(
         &self,
         cursor: Option<String>,
-    ) -> impl Future<Output = Result<Page<Self::Record>, connectors::Error>> + Send;
-
-    /// Compares distinct records with what is stored, writes those that changed, and answers what
-    /// each of them was, in their order.
-    fn merge(
-        tx: &mut PgConnection,
-        company_id: i64,
-        records: &[Self::Record],
-    ) -> impl Future<Output = Result<Vec<Class>, Error>> + Send;
-
-    /// What no page of the run named. `last` are the ids of the last page.
-    fn missing(
-        tx: &mut PgConnection,
-        run_id: i64,
-        last: &[String],
-    ) -> impl Future<Output = Result<Missing, Error>> + Send;
-
-    /// Marks the missing as gone and says how many.
-    fn sweep(
-        tx: &mut PgConnection,
-        run_id: i64,
-        last: &[String],
-    ) -> impl Future<Output = Result<u64, Error>> + Send;
+        since: Option<Timestamp>,
+    ) -> impl Future<Output = Result<Page, connectors::Error>> + Send;
 
     /// After a complete walk: lets rows without a remote id take over one, and says how many did.
     fn adopt(
-        tx: &mut PgConnection,
-        run_id: i64,
-        company_id: i64,
-    ) -> impl Future<Output = Result<u64, Error>> + Send;
+        _tx: &mut PgConnection,
+        _run_id: i64,
+        _partition: &Partition,
+    ) -> impl Future<Output = Result<u64, Error>> + Send {
+        async { Ok(0) }
+    }
 }
 
-/// What is stored beside what a run has named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Missing {
-    /// Rows with a remote id that are not marked as gone.
-    pub(crate) known: u64,
-    /// Those of them that no page of the run named.
-    pub(crate) candidates: u64,
-    /// Rows without a remote id.
-    pub(crate) without_id: u64,
+/// Whose listing it is: what one walk covers, and one sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partition {
+    /// What one company has at the remote.
+    Company(i64),
+    /// All that a connection opens, by its name.
+    Connection(String),
 }
 
-/// One answerful.
-#[derive(Debug)]
-pub(crate) struct Page<R> {
-    pub(crate) records: Vec<R>,
-    pub(crate) bad: Vec<Bad>,
-    pub(crate) next: Next,
-    /// How many records the remote says the whole listing has.
-    pub(crate) total: Option<u64>,
+/// How much of a listing a run asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// All of it. Only such a run may mark what is missing.
+    All,
+    /// What was modified since the last run that saw its end, with an overlap.
+    Changed,
+    /// Records by their ids.
+    Chosen,
 }
 
-/// What comes after a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Next {
-    More(String),
-    End,
-    /// The answer does not say so that it can be believed: the walk ends and proves nothing.
-    Unclear,
-}
-
-/// A record that could not be read.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Bad {
-    /// Its id, when at least that could be read.
-    pub(crate) key: Option<String>,
-    pub(crate) field: String,
-    pub(crate) expected: String,
-    pub(crate) raw: Value,
-}
-
-impl Bad {
-    /// What it is known by in quarantine.
-    pub(crate) fn quarantine_key(&self) -> String {
-        use std::fmt::Write as _;
-        match &self.key {
-            Some(key) => key.clone(),
-            None => fingerprint(&self.raw)
-                .iter()
-                .fold("sha256:".to_owned(), |mut text, byte| {
-                    // Writing to a string cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                }),
+impl Partition {
+    /// As the tables have it.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Partition::Company(id) => format!("company:{id}"),
+            Partition::Connection(name) => name.clone(),
         }
+    }
+
+    pub(crate) fn company_id(&self) -> Option<i64> {
+        match self {
+            Partition::Company(id) => Some(*id),
+            Partition::Connection(_) => None,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> Option<&str> {
+        match self {
+            Partition::Company(_) => None,
+            Partition::Connection(name) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Partition::Company(id) => write!(f, "company {id}"),
+            Partition::Connection(name) => f.write_str(name),
+        }
+    }
+}
+
+impl Mode {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::All => "all",
+            Mode::Changed => "changed",
+            Mode::Chosen => "chosen",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Mode> {
+        [Mode::All, Mode::Changed, Mode::Chosen]
+            .into_iter()
+            .find(|mode| mode.as_str() == word)
     }
 }

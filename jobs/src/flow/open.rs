@@ -1,36 +1,49 @@
 //! Open: start a run, or go on with the one that a dead worker or a failed job left.
 
-use engine::{Cx, State};
+use engine::Cx;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Progress, Stream};
-use crate::store::run::{self, Ending};
-use crate::{Env, Error};
+use super::{Mode, Partition, Progress, Stream};
+use crate::store::run::{self, Ending, Opening};
+use crate::{Env, Error, store};
 
-/// The run of `company_id` that this attempt may write.
+/// Ties at a watermark, remotes that stamp a change before it can be read, and clocks of several machines:
+/// so much is read twice. It costs a comparison.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// The run of the stream's partition that this attempt may write.
 ///
 /// # Errors
-/// [`Error::Busy`] while another job runs that has it.
-pub(super) async fn open<S: Stream>(
-    cx: &Cx<Env>,
-    stream: &S,
-    company_id: i64,
-) -> Result<Progress, Error> {
+/// [`Error::Busy`] while another job has it.
+pub(super) async fn open<S: Stream>(cx: &Cx<Env>, stream: &S) -> Result<Progress, Error> {
     let pool = &cx.env().pool;
+    let partition = stream.partition();
     // Each turn either has a run or closes one that is of no use, so two turns are the usual most.
     for _ in 0..4 {
         let mut conn = pool.acquire().await?;
-        let fresh = run::open(&mut conn, S::NAME, company_id, cx.job_id(), stream.scope()).await?;
-        if let Some(progress) = fresh {
+        let (mode, since) = ask_for(&mut conn, stream, &partition).await?;
+        let scope = stream.scope();
+        let opening = Opening {
+            stream: S::NAME,
+            partition: &partition,
+            job_id: cx.job_id(),
+            scope: &scope,
+            principal: store::secret::generation(&mut conn, stream.connection()).await?,
+            mode,
+            since,
+        };
+        if let Some(progress) = run::open(&mut conn, &opening).await? {
             return Ok(progress);
         }
-        let Some(mut found) = run::under_way(&mut conn, S::NAME, company_id).await? else {
+        let Some(mut found) = run::under_way(&mut conn, S::NAME, &partition).await? else {
             continue;
         };
         drop(conn);
+        let is_same = found.scope == scope && found.mode == mode;
         if found.job_id != cx.job_id() {
-            take_over(cx, &mut found).await?;
+            take_over(cx, &mut found, is_same).await?;
         }
-        if found.scope != stream.scope() {
+        if !is_same || found.principal != opening.principal {
             abandon(cx, &found).await?;
             continue;
         }
@@ -41,18 +54,41 @@ pub(super) async fn open<S: Stream>(
         };
     }
     Err(Error::Busy {
-        company_id,
+        partition: partition.to_string(),
         job_id: cx.job_id(),
     })
 }
 
+/// What was modified is asked for only once everything has been read.
+pub(super) async fn ask_for<S: Stream>(
+    conn: &mut sqlx::PgConnection,
+    stream: &S,
+    partition: &Partition,
+) -> Result<(Mode, Option<Timestamp>), Error> {
+    let mode = stream.mode();
+    if mode != Mode::Changed {
+        return Ok((mode, None));
+    }
+    let watermark = run::watermark(conn, S::NAME, partition, &stream.scope()).await?;
+    let since = watermark.and_then(|at| at.checked_sub(OVERLAP).ok());
+    Ok(match since {
+        Some(since) => (Mode::Changed, Some(since)),
+        None => (Mode::All, None),
+    })
+}
+
 /// The state belongs to the stream and not to a job, so a replayed job goes on where a dead one
-/// stopped. A job that runs keeps it.
-async fn take_over(cx: &Cx<Env>, found: &mut Progress) -> Result<(), Error> {
+/// stopped. A job that runs keeps it, and one that has only been put off keeps it from a job that
+/// would do something else with it.
+async fn take_over(cx: &Cx<Env>, found: &mut Progress, is_same: bool) -> Result<(), Error> {
     let owner = cx.client().job(found.job_id).await?;
-    if owner.is_some_and(|job| job.state == State::Running) {
+    let keeps = owner.is_some_and(|job| match is_same {
+        true => job.state == engine::State::Running,
+        false => !job.state.is_terminal(),
+    });
+    if keeps {
         return Err(Error::Busy {
-            company_id: found.company_id,
+            partition: found.partition.to_string(),
             job_id: found.job_id,
         });
     }
@@ -64,9 +100,9 @@ async fn take_over(cx: &Cx<Env>, found: &mut Progress) -> Result<(), Error> {
     Ok(())
 }
 
-/// The company's account is another one since: what was seen of the old one says nothing.
+/// The listing is another one since: what was seen of the old one says nothing.
 async fn abandon(cx: &Cx<Env>, found: &Progress) -> Result<(), Error> {
-    let reason = "the company's account changed while the run was under way";
+    let reason = "what is listed, or by which credential, changed while the run was under way";
     let ending = Ending::failed("scope_changed", reason);
     let mut conn = cx.env().pool.acquire().await?;
     run::end(&mut conn, found, found, ending).await?;

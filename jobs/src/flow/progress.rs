@@ -1,8 +1,10 @@
 //! Progress: where a run is, and what became of the records so far.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::{Mode, Partition, Stream};
 use crate::plan::classify::Class;
 
 /// Where every fetched record ends: in exactly one of these.
@@ -22,6 +24,10 @@ pub struct Counters {
     pub duplicate: i32,
     /// Records that could not be read.
     pub quarantined: i32,
+    /// Records that could not be read, and that a person has said to ignore.
+    pub ignored: i32,
+    /// Records that were asked for by id and that the remote has no more.
+    pub gone: i32,
 }
 
 impl Counters {
@@ -31,7 +37,8 @@ impl Counters {
     }
 
     pub(super) fn fetched(&self) -> u64 {
-        u64::from((self.synced() + self.duplicate + self.quarantined).unsigned_abs())
+        let bad = self.quarantined + self.ignored;
+        u64::from((self.synced() + self.duplicate + bad + self.gone).unsigned_abs())
     }
 
     pub(super) fn count(&mut self, class: Class) {
@@ -49,11 +56,16 @@ impl Counters {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) id: i64,
-    pub(crate) company_id: i64,
+    pub(crate) partition: Partition,
     pub(crate) job_id: Uuid,
+    pub(crate) mode: Mode,
+    /// Only what was modified after it is asked for.
+    pub(crate) since: Option<Timestamp>,
     pub(crate) scope: String,
-    /// The scope of the last complete walk of this stream and company.
-    pub(crate) known_scope: Option<String>,
+    /// The connection's secrets when the run began.
+    pub(crate) principal: i64,
+    /// The scope and the secrets of the last complete walk of this stream and partition.
+    pub(crate) known: Option<(String, i64)>,
     /// The number of the walk, from 1.
     pub(crate) generation: u16,
     pub(crate) cursor: Option<String>,
@@ -63,6 +75,8 @@ pub(crate) struct Progress {
     pub(crate) walk_total: Option<i64>,
     pub(crate) walk_is_clean: bool,
     pub(crate) walk_has_drifted: bool,
+    /// The remote's clock at the first page of the walk.
+    pub(crate) server_at: Option<Timestamp>,
     pub(crate) clean_walks: u16,
     pub(crate) counters: Counters,
     /// Its cursor is too old to be trusted.
@@ -70,9 +84,39 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Where a run would be at the end of its first walk.
+    pub(super) fn previewed<S: Stream>(
+        stream: &S,
+        mode: Mode,
+        principal: i64,
+        known: Option<(String, i64)>,
+    ) -> Progress {
+        Progress {
+            id: 0,
+            partition: stream.partition(),
+            job_id: Uuid::nil(),
+            mode,
+            since: None,
+            scope: stream.scope(),
+            principal,
+            known,
+            generation: 1,
+            cursor: None,
+            pages: 0,
+            walk_pages: 0,
+            walk_total: None,
+            walk_is_clean: true,
+            walk_has_drifted: false,
+            server_at: None,
+            clean_walks: 0,
+            counters: Counters::default(),
+            is_stale: false,
+        }
+    }
+
     /// The same run at the beginning of another walk, after one that proved nothing. What was seen
-    /// stays seen, so the error is on the safe side: a zone that went meanwhile is noticed a run
-    /// later.
+    /// stays seen, so the error is on the safe side: a record that went meanwhile is noticed a
+    /// run later.
     pub(crate) fn at_new_walk(&self, clean_walks: u16) -> Progress {
         Progress {
             generation: self.generation + 1,
@@ -81,6 +125,7 @@ impl Progress {
             walk_total: None,
             walk_is_clean: true,
             walk_has_drifted: false,
+            server_at: None,
             clean_walks,
             is_stale: false,
             ..self.clone()

@@ -1,34 +1,40 @@
 //! Pull: walk a listing page by page, each page one transaction with its cursor.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connectors::Verdict;
 use engine::{Again, Cx, Failure, Outcome};
+use tokio::time::Instant;
 
 use super::{Page, Progress, Stream, open, page};
+use crate::quarantine::Named;
 use crate::run::Run;
 use crate::store::run::Ending;
 use crate::{Env, Error, store, verdict};
 
-/// Makes the job's outcome of the run that ended.
-pub(crate) type Conclude = Arc<dyn Fn(&Run) -> Result<Outcome, Error> + Send + Sync>;
+/// How long an attempt walks before it gives its slot back and goes on as another: far from any
+/// timeout, so that a listing of any length costs no attempt.
+const SLICE: Duration = Duration::from_secs(60);
+
+/// Makes the job's outcome of the run that ended and of the first records that could not be read.
+pub(crate) type Conclude = Arc<dyn Fn(&Run, &[Named]) -> Result<Outcome, Error> + Send + Sync>;
 
 /// What a page's transaction leads to.
 pub(super) enum Step {
-    More(Progress),
+    More(Box<Progress>),
     /// The run has ended and the job is settled with it.
     Ended(Outcome),
 }
 
-/// Walks the stream of a company to its end. The last page, the sweep, the end of the run and the
+/// Walks a stream to its end. The last page, the sweep, the end of the run and the
 /// end of the job commit together.
 pub(crate) async fn pull<S: Stream>(
     cx: &Cx<Env>,
     stream: &S,
-    company_id: i64,
     conclude: Conclude,
 ) -> Result<Outcome, Error> {
-    let mut progress = open::open(cx, stream, company_id).await?;
+    let mut progress = open::open(cx, stream).await?;
     match walk(cx, stream, &mut progress, conclude).await {
         Ok(outcome) => Ok(outcome),
         Err(error) => {
@@ -44,11 +50,15 @@ async fn walk<S: Stream>(
     progress: &mut Progress,
     conclude: Conclude,
 ) -> Result<Outcome, Error> {
+    let began = Instant::now();
     loop {
         let page = fetch(cx, stream, progress).await?;
-        match page::apply::<S>(cx, progress.clone(), page, conclude.clone()).await? {
-            Step::More(after) => *progress = after,
+        match page::apply(cx, stream, progress.clone(), page, conclude.clone()).await? {
+            Step::More(after) => *progress = *after,
             Step::Ended(outcome) => return Ok(outcome),
+        }
+        if began.elapsed() > SLICE {
+            return Err(Error::SliceOver);
         }
     }
 }
@@ -58,16 +68,16 @@ async fn fetch<S: Stream>(
     cx: &Cx<Env>,
     stream: &S,
     progress: &mut Progress,
-) -> Result<Page<S::Record>, Error> {
+) -> Result<Page, Error> {
     let asked = tokio::select! {
         biased;
         () = cx.stopped() => return Err(Error::Stopped),
-        asked = stream.page(progress.cursor.clone()) => asked,
+        asked = stream.page(progress.cursor.clone(), progress.since) => asked,
     };
     let verdict = asked
         .as_ref()
         .map_or_else(connectors::Error::verdict, |_| Verdict::Ok);
-    tell::<S>(cx, &verdict).await;
+    tell(cx, stream.connection(), &verdict).await;
     match asked {
         Ok(page) => Ok(page),
         Err(error) => {
@@ -75,17 +85,17 @@ async fn fetch<S: Stream>(
             if error.verdict() == Verdict::PageInvalid && progress.cursor.is_some() {
                 *progress = open::restart(cx, progress).await?;
             }
-            Err(error.into())
+            Err(cx.env().connections.judge(stream.connection(), error).await)
         }
     }
 }
 
 /// The breaker is a help: that it cannot be told is no fault of the job.
-async fn tell<S: Stream>(cx: &Cx<Env>, verdict: &Verdict) {
+async fn tell(cx: &Cx<Env>, connection: &str, verdict: &Verdict) {
     let health = verdict::health(verdict);
     let told = cx
         .client()
-        .report_health(S::CONNECTION, cx.job_id(), health)
+        .report_health(connection, cx.job_id(), health)
         .await;
     if let Err(error) = told {
         tracing::debug!(error = %error, "could not tell the breaker how a call ended");
@@ -93,7 +103,7 @@ async fn tell<S: Stream>(cx: &Cx<Env>, verdict: &Verdict) {
 }
 
 /// Ends the run as failed when the job will not go on with it. Until then it stays as it is, for
-/// the next attempt; should this very write fail, the company's next sync goes on with the run.
+/// the next attempt; should this very write fail, the next sync goes on with the run.
 async fn give_up(cx: &Cx<Env>, progress: &Progress, error: &Error) {
     let failure = Failure::from(error);
     let is_final = match failure.again {

@@ -2,6 +2,9 @@
 
 pub(crate) mod adopt;
 pub(crate) mod classify;
+pub(crate) mod difference;
 pub(crate) mod fingerprint;
+pub(crate) mod matching;
 pub(crate) mod quarantine;
+pub(crate) mod refresh;
 pub(crate) mod sweep;

@@ -3,8 +3,7 @@
 //! The ten guards of `research/sync.md` 6.10, as they stand for a listing of one partition:
 //! - G1 the walk reached its end, and nothing in it was unclear: [`Walk::is_clean`].
 //! - G2 the walk had the scope of the last complete one: [`Evidence::is_scope_known`].
-//! - G3 (the credential is the same at start and end) is the scope's business: a page that answers
-//!   for another account than the one asked for is an error of the connector.
+//! - G3 the secrets that opened the listing are the same at its end: [`Evidence::is_principal_same`].
 //! - G4 the distinct ids are as many as the remote says there are, on every page the same number.
 //! - G5 a listing that is empty while rows are known is held.
 //! - G6 more than max(10, 10 %) candidates are held.
@@ -43,7 +42,10 @@ pub(crate) struct Walk {
 pub(crate) struct Evidence {
     /// Walks right before this one, in this run, that were complete and clean.
     pub(crate) clean_walks_before: u16,
+    /// Of the listing, and of the secrets that open it.
     pub(crate) is_scope_known: bool,
+    /// No secret was changed between the first page of the run and its last.
+    pub(crate) is_principal_same: bool,
     /// Rows that are not marked as gone.
     pub(crate) known: u64,
     /// Those of them that no page of this run named.
@@ -63,7 +65,7 @@ pub(crate) enum Verdict {
     HeldEmpty,
     /// Mark nothing: too many would go.
     HeldLarge,
-    /// Mark nothing this time: the listing is of another account than before.
+    /// Mark nothing this time: the listing, or what opens it, is not that of before.
     ScopeChanged,
     /// Mark nothing: the walk does not prove that it saw everything.
     Unproven,
@@ -91,7 +93,7 @@ pub(crate) fn decide(walk: &Walk, evidence: &Evidence) -> Verdict {
     if evidence.candidates == 0 {
         return Verdict::Nothing;
     }
-    if !evidence.is_scope_known {
+    if !evidence.is_scope_known || !evidence.is_principal_same {
         return Verdict::ScopeChanged;
     }
     if walk.distinct == 0 {
@@ -145,163 +147,123 @@ mod tests {
     const EVIDENCE: Evidence = Evidence {
         clean_walks_before: 0,
         is_scope_known: true,
+        is_principal_same: true,
         known: 52,
         candidates: 2,
     };
 
+    fn decided(walk: Walk, evidence: Evidence) -> Verdict {
+        decide(&walk, &evidence)
+    }
+
+    const PAGED: Walk = Walk { pages: 3, ..WALK };
+
     #[test]
-    fn a_sweep_needs_every_guard() {
-        let paged = Walk { pages: 3, ..WALK };
+    fn with_every_guard_met_two_that_are_missing_are_swept() {
+        let unnumbered = Walk {
+            total: None,
+            ..WALK
+        };
+        let none = Evidence {
+            candidates: 0,
+            ..EVIDENCE
+        };
+
+        assert_eq!(decided(WALK, EVIDENCE), Verdict::Sweep);
+        assert_eq!(decided(unnumbered, EVIDENCE), Verdict::Sweep);
+        assert_eq!(decided(WALK, none), Verdict::Nothing);
+    }
+
+    #[test]
+    fn g1_a_walk_that_was_unclear_proves_nothing() {
+        let unclear = Walk {
+            is_clean: false,
+            ..WALK
+        };
+
+        assert_eq!(decided(unclear, EVIDENCE), Verdict::Unproven);
+    }
+
+    #[test]
+    fn g2_a_first_walk_under_another_scope_never_sweeps() {
+        let other = Evidence {
+            is_scope_known: false,
+            ..EVIDENCE
+        };
+
+        assert_eq!(decided(WALK, other), Verdict::ScopeChanged);
+    }
+
+    #[test]
+    fn g3_a_walk_whose_credential_changed_on_the_way_never_sweeps() {
+        let other = Evidence {
+            is_principal_same: false,
+            ..EVIDENCE
+        };
+
+        assert_eq!(decided(WALK, other), Verdict::ScopeChanged);
+    }
+
+    #[test]
+    fn g4_ids_that_are_not_as_many_as_the_remote_says_are_walked_again() {
+        for (distinct, has_drifted) in [(49, false), (51, false), (50, true)] {
+            let walk = Walk {
+                distinct,
+                has_drifted,
+                ..WALK
+            };
+            let third = Walk { number: 3, ..walk };
+
+            assert_eq!(decided(walk, EVIDENCE), Verdict::WalkAgain, "{walk:?}");
+            assert_eq!(decided(third, EVIDENCE), Verdict::Unproven, "{third:?}");
+        }
+    }
+
+    #[test]
+    fn g5_an_empty_listing_is_held_however_few_rows_are_known() {
         let empty = Walk {
             distinct: 0,
             total: Some(0),
             ..WALK
         };
-        let second = Evidence {
+        let two = Evidence {
+            known: 2,
+            ..EVIDENCE
+        };
+
+        assert_eq!(decided(empty, two), Verdict::HeldEmpty);
+    }
+
+    #[test]
+    fn g6_more_than_ten_and_than_a_tenth_are_held() {
+        let table = [
+            (12, 10, Verdict::Sweep),
+            (60, 11, Verdict::HeldLarge),
+            (1_000, 100, Verdict::Sweep),
+            (1_000, 101, Verdict::HeldLarge),
+        ];
+        for (known, candidates, expected) in table {
+            let evidence = Evidence {
+                known,
+                candidates,
+                ..EVIDENCE
+            };
+
+            assert_eq!(decided(WALK, evidence), expected, "{candidates} of {known}");
+        }
+    }
+
+    #[test]
+    fn g7_what_several_pages_missed_is_looked_for_once_more() {
+        let confirmed = Evidence {
             clean_walks_before: 1,
             ..EVIDENCE
         };
-        let table = [
-            ("one page, two missing", WALK, EVIDENCE, Verdict::Sweep),
-            (
-                "no total given",
-                Walk {
-                    total: None,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::Sweep,
-            ),
-            (
-                "nothing missing",
-                WALK,
-                Evidence {
-                    candidates: 0,
-                    ..EVIDENCE
-                },
-                Verdict::Nothing,
-            ),
-            (
-                "G1 unclear",
-                Walk {
-                    is_clean: false,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::Unproven,
-            ),
-            (
-                "G2 another account",
-                WALK,
-                Evidence {
-                    is_scope_known: false,
-                    ..EVIDENCE
-                },
-                Verdict::ScopeChanged,
-            ),
-            (
-                "G4 one too few",
-                Walk {
-                    distinct: 49,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::WalkAgain,
-            ),
-            (
-                "G4 one too many",
-                Walk {
-                    distinct: 51,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::WalkAgain,
-            ),
-            (
-                "G4 two totals",
-                Walk {
-                    has_drifted: true,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::WalkAgain,
-            ),
-            (
-                "G4 for the third time",
-                Walk {
-                    number: 3,
-                    distinct: 49,
-                    ..WALK
-                },
-                EVIDENCE,
-                Verdict::Unproven,
-            ),
-            (
-                "G5 an empty listing",
-                empty,
-                Evidence {
-                    known: 2,
-                    ..EVIDENCE
-                },
-                Verdict::HeldEmpty,
-            ),
-            (
-                "G6 ten of twelve",
-                WALK,
-                Evidence {
-                    known: 12,
-                    candidates: 10,
-                    ..EVIDENCE
-                },
-                Verdict::Sweep,
-            ),
-            (
-                "G6 eleven of sixty",
-                WALK,
-                Evidence {
-                    known: 60,
-                    candidates: 11,
-                    ..EVIDENCE
-                },
-                Verdict::HeldLarge,
-            ),
-            (
-                "G6 a tenth of many",
-                WALK,
-                Evidence {
-                    known: 1_000,
-                    candidates: 100,
-                    ..EVIDENCE
-                },
-                Verdict::Sweep,
-            ),
-            (
-                "G6 more than a tenth",
-                WALK,
-                Evidence {
-                    known: 1_000,
-                    candidates: 101,
-                    ..EVIDENCE
-                },
-                Verdict::HeldLarge,
-            ),
-            ("G7 several pages", paged, EVIDENCE, Verdict::WalkAgain),
-            (
-                "G7 confirmed",
-                Walk { number: 2, ..paged },
-                second,
-                Verdict::Sweep,
-            ),
-            (
-                "G7 never confirmed",
-                Walk { number: 3, ..paged },
-                EVIDENCE,
-                Verdict::Unproven,
-            ),
-        ];
-        for (what, walk, evidence, expected) in table {
-            assert_eq!(decide(&walk, &evidence), expected, "{what}");
-        }
+        let third = Walk { number: 3, ..PAGED };
+
+        assert_eq!(decided(PAGED, EVIDENCE), Verdict::WalkAgain);
+        assert_eq!(decided(PAGED, confirmed), Verdict::Sweep);
+        assert_eq!(decided(third, EVIDENCE), Verdict::Unproven);
     }
 
     #[test]

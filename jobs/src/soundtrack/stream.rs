@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use connectors::soundtrack::{self as remote, Client, Item, ZoneStatus};
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 use sqlx::postgres::PgConnection;
 
-use crate::flow::{Bad, Missing, Next, Page, Stream};
+use crate::flow::{Bad, Next, Page, Partition, Record, Stream, Table, text};
 use crate::plan::adopt::adoptions;
-use crate::plan::classify::{Class, classify};
 use crate::plan::fingerprint::fingerprint;
-use crate::zone::{Status, ZoneRecord};
+use crate::zone::Status;
 use crate::{Error, store};
 
 /// Names are cut to this many characters; identity is the id.
@@ -20,23 +20,31 @@ const LONGEST_NAME: usize = 1_000;
 #[derive(Clone)]
 pub(super) struct Zones {
     pub(super) client: Arc<Client>,
+    pub(super) company_id: i64,
     pub(super) account_id: String,
 }
 
 impl Stream for Zones {
-    const NAME: &'static str = "soundtrack.zones";
-    type Record = ZoneRecord;
-    const CONNECTION: &'static str = super::CONNECTION;
+    const NAME: &'static str = super::STREAM;
+    const TABLE: Table = store::zone::TABLE;
 
-    fn scope(&self) -> &str {
-        &self.account_id
+    fn connection(&self) -> &str {
+        super::CONNECTION
     }
 
-    fn key(record: &ZoneRecord) -> &str {
-        &record.key
+    fn partition(&self) -> Partition {
+        Partition::Company(self.company_id)
     }
 
-    async fn page(&self, cursor: Option<String>) -> Result<Page<ZoneRecord>, connectors::Error> {
+    fn scope(&self) -> String {
+        self.account_id.clone()
+    }
+
+    async fn page(
+        &self,
+        cursor: Option<String>,
+        _since: Option<Timestamp>,
+    ) -> Result<Page, connectors::Error> {
         let page = self
             .client
             .zones_page(&self.account_id, cursor.as_deref())
@@ -57,47 +65,23 @@ impl Stream for Zones {
         Ok(Page {
             records,
             bad,
+            gone: Vec::new(),
             next,
             total: page.total,
+            server_at: None,
         })
     }
 
-    async fn merge(
-        tx: &mut PgConnection,
-        company_id: i64,
-        records: &[ZoneRecord],
-    ) -> Result<Vec<Class>, Error> {
-        let keys: Vec<String> = records.iter().map(|zone| zone.key.clone()).collect();
-        let stored = store::zone::stored(tx, &keys).await?;
-        let (mut classes, mut create, mut update) = (Vec::new(), Vec::new(), Vec::new());
-        for zone in records {
-            let class = classify(stored.get(&zone.key), company_id, &zone.hash);
-            match class {
-                Class::Created => create.push(zone),
-                Class::Updated | Class::Revived => update.push(zone),
-                Class::Unchanged => {}
-            }
-            classes.push(class);
-        }
-        store::zone::create(tx, company_id, &create).await?;
-        store::zone::update(tx, company_id, &update).await?;
-        Ok(classes)
-    }
-
-    async fn missing(
+    async fn adopt(
         tx: &mut PgConnection,
         run_id: i64,
-        last: &[String],
-    ) -> Result<Missing, Error> {
-        store::sweep::count(tx, run_id, last).await
-    }
-
-    async fn sweep(tx: &mut PgConnection, run_id: i64, last: &[String]) -> Result<u64, Error> {
-        store::sweep::orphan(tx, run_id, last).await
-    }
-
-    async fn adopt(tx: &mut PgConnection, run_id: i64, company_id: i64) -> Result<u64, Error> {
+        partition: &Partition,
+    ) -> Result<u64, Error> {
+        let company_id = partition.company_id().unwrap_or_default();
         let without_id = store::zone::without_id(tx, company_id).await?;
+        if without_id.is_empty() {
+            return Ok(0);
+        }
         let names: Vec<String> = without_id
             .iter()
             .map(|row| row.name.trim().to_owned())
@@ -110,24 +94,32 @@ impl Stream for Zones {
     }
 }
 
-fn read(item: Item<remote::Zone>) -> Result<ZoneRecord, Bad> {
+fn read(item: Item<remote::Zone>) -> Result<Record, Bad> {
     // What the connector kept as it came was valid JSON there.
     let raw: Value = serde_json::from_str(item.raw.get()).unwrap_or_default();
+    let key = |id: &str| text(id, LONGEST_NAME);
     match item.decoded {
-        Ok(zone) => Ok(ZoneRecord {
-            status: status(ZoneStatus::of(&zone)),
-            key: text(&zone.id),
-            name: text(&zone.name),
-            device_name: zone.device.map(|device| text(&device.name)),
-            hash: fingerprint(&raw),
-            raw,
-        }),
-        Err(error) => Err(Bad {
-            key: item.id.as_deref().map(text),
-            field: error.field,
-            expected: error.expected.to_owned(),
-            raw,
-        }),
+        Ok(zone) => {
+            let device = zone
+                .device
+                .as_ref()
+                .map(|device| text(&device.name, LONGEST_NAME));
+            let fields = Map::from_iter([
+                ("name".to_owned(), json!(text(&zone.name, LONGEST_NAME))),
+                (
+                    "status".to_owned(),
+                    json!(status(ZoneStatus::of(&zone)).as_str()),
+                ),
+                ("device_name".to_owned(), json!(device)),
+            ]);
+            let hash = fingerprint(&raw);
+            Ok(Record {
+                key: key(&zone.id),
+                fields,
+                kept: Some((raw, hash)),
+            })
+        }
+        Err(error) => Err(Bad::of(item.id.as_deref().map(key), error, raw)),
     }
 }
 
@@ -149,12 +141,4 @@ fn status(status: ZoneStatus) -> Status {
         ZoneStatus::Pending => Status::Pending,
         ZoneStatus::Expired => Status::Expired,
     }
-}
-
-/// Text as Postgres takes it.
-fn text(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '\0' { '\u{fffd}' } else { c })
-        .take(LONGEST_NAME)
-        .collect()
 }

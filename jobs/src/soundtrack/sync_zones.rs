@@ -6,10 +6,12 @@ use std::time::Duration;
 use engine::{Backoff, Cx, Job, Outcome, Policy};
 use serde::{Deserialize, Serialize};
 
+use super::CONNECTION;
 use super::stream::Zones;
+use crate::company::Company;
 use crate::flow::pull::pull;
 use crate::run::{Run, Status};
-use crate::{Counters, Env, Error, company};
+use crate::{Counters, Env, Error, Preview, company, flow};
 
 /// Pages through all zones of a company's account and keeps the company's rows true to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,22 +77,34 @@ impl Job for SyncZones {
     }
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
-        let company = company::syncable(&cx.env().pool, self.company_id).await?;
-        let client = cx.env().soundtrack.clone();
-        let client = client.ok_or(Error::NotConfigured {
-            system: "soundtrack",
-        })?;
-        let account_id = company.soundtrack_account_id.unwrap_or_default();
-        let stream = Zones { client, account_id };
-        let name = company.name;
+        let (company, stream) = zones(cx.env(), self.company_id).await?;
         let conclude =
-            Arc::new(move |run: &Run| Ok(Outcome::done_with(Summary::of(run, name.clone()))?));
-        pull(&cx, &stream, self.company_id, conclude).await
+            Arc::new(move |run: &Run, _: &[_]| Ok(Outcome::done_with(Summary::of(run, &company))?));
+        pull(&cx, &stream, conclude).await
     }
 }
 
+/// What a sync of the company would do now, without doing it.
+///
+/// # Errors
+/// As the sync itself; [`Error::Remote`] above all.
+pub async fn preview(env: &Env, company_id: i64) -> Result<Preview, Error> {
+    let (_, stream) = zones(env, company_id).await?;
+    flow::preview::preview(env, &stream).await
+}
+
+async fn zones(env: &Env, company_id: i64) -> Result<(Company, Zones), Error> {
+    let company = company::syncable(&env.pool, company_id).await?;
+    let stream = Zones {
+        client: env.connections.soundtrack(CONNECTION).await?,
+        company_id,
+        account_id: company.soundtrack_account_id.clone().unwrap_or_default(),
+    };
+    Ok((company, stream))
+}
+
 impl Summary {
-    fn of(run: &Run, company_name: String) -> Summary {
+    fn of(run: &Run, company: &Company) -> Summary {
         let Counters {
             created,
             updated,
@@ -102,7 +116,7 @@ impl Summary {
         } = run.counters;
         tracing::info!(
             run.id,
-            company.id = run.company_id,
+            company.id,
             run.status = run.status.as_str(),
             run.pages,
             created,
@@ -115,23 +129,24 @@ impl Summary {
             held = run.held,
             "run {} of company {} ended as {}",
             run.id,
-            run.company_id,
+            company.id,
             run.status.as_str()
         );
         if run.status == Status::Held {
             tracing::warn!(
                 run.id,
-                company.id = run.company_id,
+                company.id,
                 held = run.held,
-                "run {} of company {} misses {} zones and marked none: look before the next",
+                "run {} of company {} misses {} zones and marked none: lockstep sweep show {}",
                 run.id,
-                run.company_id,
-                run.held
+                company.id,
+                run.held,
+                run.id
             );
         }
         Summary {
-            company_id: run.company_id,
-            company_name,
+            company_id: company.id,
+            company_name: company.name.clone(),
             run_id: run.id,
             status: run.status.as_str().to_owned(),
             sweep: run.sweep.clone().unwrap_or_default(),

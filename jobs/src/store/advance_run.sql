@@ -18,5 +18,8 @@ set
     adopted = $17,
     duplicate = $18,
     quarantined = $19,
+    ignored = $20,
+    gone = $21,
+    server_at = $22,
     touched_at = now()
 where id = $1 and job_id = $2 and status = 'running' and pages = $3 and generation = $4

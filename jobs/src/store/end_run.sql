@@ -16,25 +16,42 @@ with ended as (
         adopted = $17,
         duplicate = $18,
         quarantined = $19,
+        ignored = $20,
+        gone = $21,
+        server_at = $22,
         cursor = null,
         touched_at = now(),
         ended_at = now()
     where id = $1 and job_id = $2 and status = 'running' and pages = $3 and generation = $4
     returning *
 ),
--- What the next walk is compared with, and until when every zone that is not orphaned was seen.
+-- What the next walk is compared with, and until when every row that is not marked was seen.
 walked as (
-    insert into sync.stream (name, company_id, scope, walked_at, run_id)
-    select stream, company_id, scope, walk_started_at, id from ended where $6
-    on conflict (name, company_id) do update
-    set scope = excluded.scope, walked_at = excluded.walked_at, run_id = excluded.run_id
+    insert into sync.stream (name, company_id, connection, scope, principal, walked_at, watermark_at, run_id)
+    select stream, company_id, connection, scope, principal, walk_started_at, server_at, id
+    from ended where $6 and mode = 'all'
+    on conflict (name, partition) do update
+    set
+        scope = excluded.scope,
+        principal = excluded.principal,
+        walked_at = excluded.walked_at,
+        watermark_at = excluded.watermark_at,
+        run_id = excluded.run_id
+),
+-- A walk over what was modified moves the watermark alone, and never back.
+marked as (
+    update sync.stream s
+    set watermark_at = greatest(s.watermark_at, e.server_at)
+    from ended e
+    where $6 and e.mode = 'changed' and s.name = e.stream and s.partition = e.partition and s.scope = e.scope
 ),
 -- After a complete walk, a record that this run did not find bad is good again, or gone.
 resolved as (
     update sync.quarantine q
     set status = 'resolved', resolved_at = now()
     from ended e
-    where $6 and q.stream = e.stream and q.company_id = e.company_id and q.status = 'open' and q.run_id <> e.id
+    where $6 and e.mode = 'all' and q.stream = e.stream and q.partition = e.partition
+        and q.status <> 'resolved' and q.run_id <> e.id
 ),
 forgotten as (
     delete from sync.page p using ended e where p.run_id = e.id

@@ -2,12 +2,22 @@
 //! caller owns the transaction.
 
 pub(crate) mod company;
+pub(crate) mod connection;
+pub(crate) mod held;
+pub(crate) mod history;
 pub(crate) mod migrate;
+pub(crate) mod outcome;
+pub(crate) mod package;
 pub(crate) mod page;
+pub(crate) mod product;
+pub(crate) mod profile;
 pub(crate) mod quarantine;
+pub(crate) mod record;
+pub(crate) mod refresh;
+pub(crate) mod review;
 pub(crate) mod run;
+pub(crate) mod secret;
 pub(crate) mod seed;
-pub(crate) mod sweep;
 pub(crate) mod zone;
 
 use futures::future::BoxFuture;

@@ -1,34 +1,44 @@
 //! Runs: open, move on, end, list.
 
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use super::{instant, instant_or_none};
 use crate::Error;
-use crate::flow::{Counters, Progress};
+use crate::flow::{Counters, Mode, Partition, Progress};
 use crate::run::{Run, Status};
 
-/// Opens a run; none when one of this stream and company is under way.
+/// A run that is to be opened.
+#[derive(Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) partition: &'a Partition,
+    pub(crate) job_id: Uuid,
+    pub(crate) scope: &'a str,
+    pub(crate) principal: i64,
+    pub(crate) mode: Mode,
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// Opens a run; none when one of this stream and partition is under way.
 pub(crate) async fn open(
     conn: &mut PgConnection,
-    stream: &str,
-    company_id: i64,
-    job_id: Uuid,
-    scope: &str,
+    opening: &Opening<'_>,
 ) -> Result<Option<Progress>, Error> {
-    let row = sqlx::query(
-        "insert into sync.run (stream, company_id, job_id, scope) values ($1, $2, $3, $4) \
-         on conflict (stream, company_id) where status = 'running' do nothing \
-         returning *, false as is_stale, \
-             (select s.scope from sync.stream s where s.name = $1 and s.company_id = $2) as known_scope",
-    )
-    .bind(stream)
-    .bind(company_id)
-    .bind(job_id)
-    .bind(scope)
-    .fetch_optional(conn)
-    .await?;
+    let row = sqlx::query(include_str!("open_run.sql"))
+        .bind(opening.stream)
+        .bind(opening.partition.company_id())
+        .bind(opening.partition.connection())
+        .bind(opening.job_id)
+        .bind(opening.scope)
+        .bind(opening.principal)
+        .bind(opening.mode.as_str())
+        .bind(opening.since.map(jiff_sqlx::Timestamp::from))
+        .bind(opening.partition.key())
+        .fetch_optional(conn)
+        .await?;
     Ok(row.as_ref().map(progress).transpose()?)
 }
 
@@ -37,19 +47,54 @@ pub(crate) async fn open(
 pub(crate) async fn under_way(
     conn: &mut PgConnection,
     stream: &str,
-    company_id: i64,
+    partition: &Partition,
 ) -> Result<Option<Progress>, Error> {
     let row = sqlx::query(
-        "select r.*, r.touched_at < now() - interval '15 minutes' as is_stale, s.scope as known_scope \
+        "select r.*, r.touched_at < now() - interval '15 minutes' as is_stale, \
+             s.scope as known_scope, s.principal as known_principal \
          from sync.run r \
-         left join sync.stream s on s.name = r.stream and s.company_id = r.company_id \
-         where r.stream = $1 and r.company_id = $2 and r.status = 'running'",
+         left join sync.stream s on s.name = r.stream and s.partition = r.partition \
+         where r.stream = $1 and r.partition = $2 and r.status = 'running'",
     )
     .bind(stream)
-    .bind(company_id)
+    .bind(partition.key())
     .fetch_optional(conn)
     .await?;
     Ok(row.as_ref().map(progress).transpose()?)
+}
+
+/// Until when every change of a listing has been read, by the remote's clock.
+pub(crate) async fn watermark(
+    conn: &mut PgConnection,
+    stream: &str,
+    partition: &Partition,
+    scope: &str,
+) -> Result<Option<Timestamp>, Error> {
+    let row = sqlx::query(
+        "select watermark_at from sync.stream where name = $1 and partition = $2 and scope = $3",
+    )
+    .bind(stream)
+    .bind(partition.key())
+    .bind(scope)
+    .fetch_optional(conn)
+    .await?;
+    let found = row.map(|row| instant_or_none(&row, "watermark_at"));
+    Ok(found.transpose()?.flatten())
+}
+
+/// The scope and the secrets of the last complete walk.
+pub(crate) async fn known(
+    conn: &mut PgConnection,
+    stream: &str,
+    partition: &Partition,
+) -> Result<Option<(String, i64)>, Error> {
+    Ok(sqlx::query_as(
+        "select scope, principal from sync.stream where name = $1 and partition = $2",
+    )
+    .bind(stream)
+    .bind(partition.key())
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// Gives a run to another job; false when its present one is not `from` any more.
@@ -98,6 +143,9 @@ pub(crate) async fn advance(
         .bind(counters.adopted)
         .bind(counters.duplicate)
         .bind(counters.quarantined)
+        .bind(counters.ignored)
+        .bind(counters.gone)
+        .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -160,21 +208,30 @@ pub(crate) async fn end(
         .bind(counters.adopted)
         .bind(counters.duplicate)
         .bind(counters.quarantined)
+        .bind(counters.ignored)
+        .bind(counters.gone)
+        .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
         .fetch_optional(conn)
         .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// The newest runs, of one company or of all.
+/// The newest runs, of one partition or of all.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    company_id: Option<i64>,
+    partition: Option<&Partition>,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Run>, Error> {
     let rows = sqlx::query(
-        "select * from sync.run where $1::bigint is null or company_id = $1 order by id desc limit $2",
+        "select * from sync.run \
+         where ($1::bigint is null or company_id = $1) and ($2::text is null or connection = $2) \
+             and ($3::bigint is null or id < $3) \
+         order by id desc limit $4",
     )
-    .bind(company_id)
+    .bind(partition.and_then(Partition::company_id))
+    .bind(partition.and_then(Partition::connection))
+    .bind(before)
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -182,12 +239,17 @@ pub(crate) async fn list(
 }
 
 fn progress(row: &PgRow) -> sqlx::Result<Progress> {
+    let known: Option<String> = row.try_get("known_scope")?;
+    let known_principal: Option<i64> = row.try_get("known_principal")?;
     Ok(Progress {
         id: row.try_get("id")?,
-        company_id: row.try_get("company_id")?,
+        partition: partition(row)?,
         job_id: row.try_get("job_id")?,
+        mode: mode(row)?,
+        since: instant_or_none(row, "since_at")?,
         scope: row.try_get("scope")?,
-        known_scope: row.try_get("known_scope")?,
+        principal: row.try_get("principal")?,
+        known: known.zip(known_principal),
         generation: row.try_get::<i16, _>("generation")?.cast_unsigned(),
         cursor: row.try_get("cursor")?,
         pages: row.try_get("pages")?,
@@ -195,10 +257,23 @@ fn progress(row: &PgRow) -> sqlx::Result<Progress> {
         walk_total: row.try_get("walk_total")?,
         walk_is_clean: row.try_get("walk_is_clean")?,
         walk_has_drifted: row.try_get("walk_has_drifted")?,
+        server_at: instant_or_none(row, "server_at")?,
         clean_walks: row.try_get::<i16, _>("clean_walks")?.cast_unsigned(),
         counters: counters(row)?,
         is_stale: row.try_get("is_stale")?,
     })
+}
+
+fn partition(row: &PgRow) -> sqlx::Result<Partition> {
+    Ok(match row.try_get("company_id")? {
+        Some(id) => Partition::Company(id),
+        None => Partition::Connection(row.try_get("connection")?),
+    })
+}
+
+fn mode(row: &PgRow) -> sqlx::Result<Mode> {
+    let word: String = row.try_get("mode")?;
+    Mode::parse(&word).ok_or_else(|| sqlx::Error::Protocol(format!("unknown mode {word}")))
 }
 
 fn counters(row: &PgRow) -> sqlx::Result<Counters> {
@@ -210,6 +285,8 @@ fn counters(row: &PgRow) -> sqlx::Result<Counters> {
         adopted: row.try_get("adopted")?,
         duplicate: row.try_get("duplicate")?,
         quarantined: row.try_get("quarantined")?,
+        ignored: row.try_get("ignored")?,
+        gone: row.try_get("gone")?,
     })
 }
 
@@ -219,6 +296,9 @@ fn read(row: &PgRow) -> sqlx::Result<Run> {
         id: row.try_get("id")?,
         stream: row.try_get("stream")?,
         company_id: row.try_get("company_id")?,
+        connection: row.try_get("connection")?,
+        mode: mode(row)?,
+        since_at: instant_or_none(row, "since_at")?,
         job_id: row.try_get("job_id")?,
         status: Status::parse(&status)
             .ok_or_else(|| sqlx::Error::Protocol(format!("unknown run status {status}")))?,

@@ -1,107 +1,23 @@
-//! Zones: read, create and update. A row that an answer leaves unchanged is never written.
-
-use std::collections::HashMap;
+//! Zones: the statements of their table, and reading. A row that an answer leaves unchanged is never written.
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 
-use super::{instant, instant_or_none, storable};
+use super::record::Table;
+use super::{instant, instant_or_none};
 use crate::Error;
 use crate::plan::adopt::{Adoption, Named};
-use crate::plan::classify::Stored;
-use crate::zone::{Filter, Status, Zone, ZoneRecord};
+use crate::zone::{Filter, Status, Zone};
 
-/// What is stored under each of `keys`, whatever company it is of.
-pub(crate) async fn stored(
-    conn: &mut PgConnection,
-    keys: &[String],
-) -> Result<HashMap<String, Stored>, Error> {
-    let rows = sqlx::query(
-        "select z.soundtrack_zone_id, z.company_id, z.hash, z.orphaned_at is not null as is_orphan \
-         from unnest($1::text[]) as x (key) join sync.zone z on z.soundtrack_zone_id = x.key",
-    )
-    .bind(keys)
-    .fetch_all(conn)
-    .await?;
-    let mut stored = HashMap::with_capacity(rows.len());
-    for row in &rows {
-        let one = Stored {
-            company_id: row.try_get("company_id")?,
-            hash: row.try_get("hash")?,
-            is_orphan: row.try_get("is_orphan")?,
-        };
-        stored.insert(row.try_get("soundtrack_zone_id")?, one);
-    }
-    Ok(stored)
-}
-
-pub(crate) async fn create(
-    conn: &mut PgConnection,
-    company_id: i64,
-    records: &[&ZoneRecord],
-) -> Result<(), Error> {
-    write(conn, include_str!("create_zone.sql"), company_id, records).await
-}
-
-pub(crate) async fn update(
-    conn: &mut PgConnection,
-    company_id: i64,
-    records: &[&ZoneRecord],
-) -> Result<(), Error> {
-    write(conn, include_str!("update_zone.sql"), company_id, records).await
-}
-
-async fn write(
-    conn: &mut PgConnection,
-    sql: &'static str,
-    company_id: i64,
-    records: &[&ZoneRecord],
-) -> Result<(), Error> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(sql)
-        .bind(company_id)
-        .bind(
-            records
-                .iter()
-                .map(|zone| zone.key.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            records
-                .iter()
-                .map(|zone| zone.name.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            records
-                .iter()
-                .map(|zone| zone.status.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            records
-                .iter()
-                .map(|zone| zone.device_name.as_deref())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            records
-                .iter()
-                .map(|zone| storable(&zone.raw))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            records
-                .iter()
-                .map(|zone| zone.hash.as_slice())
-                .collect::<Vec<_>>(),
-        )
-        .execute(conn)
-        .await?;
-    Ok(())
-}
+/// The zones of companies. Their answers are kept, for people who look into a fault.
+pub(crate) const TABLE: Table = Table {
+    stored: include_str!("zone/stored.sql"),
+    create: include_str!("zone/create.sql"),
+    update: include_str!("zone/update.sql"),
+    missing: include_str!("zone/missing.sql"),
+    gone: include_str!("zone/gone.sql"),
+    live: include_str!("zone/live.sql"),
+};
 
 /// The rows of a company that have no remote id.
 pub(crate) async fn without_id(
@@ -150,7 +66,7 @@ pub(crate) async fn with_id(
 
 /// Gives each kept row the identity and the content of its fresh twin, which goes.
 pub(crate) async fn adopt(conn: &mut PgConnection, adoptions: &[Adoption]) -> Result<u64, Error> {
-    let done = sqlx::query(include_str!("adopt_zone.sql"))
+    let done = sqlx::query(include_str!("zone/adopt.sql"))
         .bind(
             adoptions
                 .iter()
@@ -187,7 +103,7 @@ async fn select(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Zone>, Error> {
-    let rows = sqlx::query(include_str!("list_zone.sql"))
+    let rows = sqlx::query(include_str!("zone/list.sql"))
         .bind(id)
         .bind(filter.company_id)
         .bind(filter.status.map(Status::as_str))

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod company;
+mod connection;
 mod migrate;
+mod packages;
+mod record;
 mod scale;
 mod soundtrack;
 mod support;
+mod zoho;

@@ -6,7 +6,7 @@ async fn migrating_twice_is_migrating_once_and_leaves_the_engines_ledger_alone()
     let engine_before = database.client().pending_migrations().await.unwrap();
     assert_eq!(
         jobs::pending_migrations(database.pool()).await.unwrap(),
-        [1, 2, 3]
+        [1, 2, 3, 4, 5, 6, 7]
     );
 
     jobs::migrate(database.pool()).await.unwrap();
@@ -22,4 +22,46 @@ async fn migrating_twice_is_migrating_once_and_leaves_the_engines_ledger_alone()
         database.client().pending_migrations().await.unwrap(),
         engine_before
     );
+}
+
+#[tokio::test]
+async fn runs_and_quarantine_of_companies_get_their_partition() {
+    let database = Database::new().await;
+    let run = async |sql: &'static str| {
+        sqlx::raw_sql(sql).execute(database.pool()).await.unwrap();
+    };
+    run("create schema sync").await;
+    for sql in [
+        include_str!("../../../migrations/sync/0001_create_company_and_zone.sql"),
+        include_str!("../../../migrations/sync/0002_create_run_tables.sql"),
+        include_str!("../../../migrations/sync/0003_drop_fan_out.sql"),
+        include_str!("../../../migrations/sync/0004_create_connections.sql"),
+        include_str!("../../../migrations/sync/0005_create_credentials.sql"),
+    ] {
+        run(sql).await;
+    }
+    run(
+        "insert into sync.company (name) values ('Inn'); \
+         insert into sync.run (stream, company_id, job_id, scope) \
+         values ('soundtrack.zones', 1, gen_random_uuid(), 'account'); \
+         insert into sync.stream (name, company_id, scope, walked_at, run_id) \
+         values ('soundtrack.zones', 1, 'account', now(), 1); \
+         insert into sync.quarantine (stream, company_id, key, is_named, field, expected, raw, run_id) \
+         values ('soundtrack.zones', 1, 'k', true, 'name', 'a text', '{}', 1);",
+    )
+    .await;
+
+    run(include_str!(
+        "../../../migrations/sync/0006_widen_runs_and_keep_products.sql"
+    ))
+    .await;
+
+    let partitions: Vec<String> = sqlx::query_scalar(
+        "select partition from sync.run union all select partition from sync.stream \
+         union all select partition from sync.quarantine",
+    )
+    .fetch_all(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(partitions, ["company:1"; 3]);
 }

@@ -1,6 +1,5 @@
 //! What the tests share: a database, a simulator and a worker, by the domain's words.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::Token;
@@ -10,7 +9,8 @@ use connectors::soundtrack::{Client, Config};
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Backoff, Enqueued, JobView, QueueOptions, Registry, State, WorkerOptions};
 use jobs::company::NewCompany;
-use jobs::run::Run;
+use jobs::connection::Connections;
+use jobs::run::{Partition, Run};
 use jobs::soundtrack::{Summary, enqueue_sync};
 use jobs::zone::{self, Zone};
 use sim::soundtrack::{Change, Simulator, Switches, WorldSize};
@@ -88,7 +88,7 @@ impl House {
         let client = client(&remote.url(), remote.token(), plan.page_size, plan.bucket);
         let env = jobs::Env {
             pool: database.pool().clone(),
-            soundtrack: Some(Arc::new(client)),
+            connections: Connections::of_soundtrack(client),
         };
         House {
             database,
@@ -209,7 +209,7 @@ impl House {
     }
 
     pub(crate) async fn latest_run(&self, company_id: i64) -> Run {
-        jobs::run::latest(&self.env.pool, company_id)
+        jobs::run::latest(&self.env.pool, &Partition::Company(company_id))
             .await
             .unwrap()
             .expect("a run")
@@ -218,7 +218,9 @@ impl House {
     /// Ends once the company's newest run has applied so many pages.
     pub(crate) async fn pages_applied(&self, company_id: i64, pages: i32) {
         self.until("pages are applied", async || {
-            let run = jobs::run::latest(&self.env.pool, company_id).await.unwrap();
+            let run = jobs::run::latest(&self.env.pool, &Partition::Company(company_id))
+                .await
+                .unwrap();
             run.is_some_and(|run| run.pages >= pages)
         })
         .await;

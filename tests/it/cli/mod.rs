@@ -2,6 +2,7 @@
 
 mod bulk;
 mod change;
+mod connections;
 pub(crate) mod eras;
 mod errors;
 mod filters;
@@ -11,6 +12,7 @@ mod lists;
 mod logs;
 mod overview;
 mod pages;
+mod products;
 
 use assert_cmd::Command;
 use engine::testing::Database;

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod bulk;
 mod companies;
+mod connections;
 mod document;
 mod dry;
 mod eras;
@@ -17,6 +18,7 @@ mod numbers;
 mod operations;
 mod overview;
 mod pages;
+mod products;
 mod rates;
 mod reading;
 mod sync;
@@ -24,6 +26,8 @@ mod sync;
 use std::time::Duration;
 
 use ::jobs::Env;
+use ::jobs::connection::Connections;
+use connectors::reach::Reach;
 use engine::testing::Database;
 use engine::{Actor, Client};
 use lockstep::http::{self, FrontOptions, FrontState};
@@ -59,11 +63,22 @@ impl Front {
     }
 
     async fn start_with(options: FrontOptions) -> Front {
+        Front::start_over(options, |client| {
+            Connections::new(client.clone(), Vec::new(), Reach::default(), None)
+        })
+        .await
+    }
+
+    /// One with connections of its own.
+    async fn start_over(
+        options: FrontOptions,
+        connections: impl FnOnce(&Client) -> Connections,
+    ) -> Front {
         let database = Database::new().await;
         jobs::migrate(database.pool()).await.expect("schema sync");
         let env = Env {
             pool: database.pool().clone(),
-            soundtrack: None,
+            connections: connections(database.client()),
         };
         let state = FrontState::new(database.client().clone(), env, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -7,9 +7,10 @@ mod remotes;
 
 use std::collections::BTreeSet;
 
+use connectors::check::{Checked, Question};
 use connectors::page::Next;
 use connectors::{Error, Verdict};
-use sim::wire::Fault;
+use sim::wire::{Fault, Kind};
 
 use faults::{Case, Want, cases};
 use remotes::{Soundtrack, Supabase, Zoho};
@@ -17,7 +18,7 @@ use remotes::{Soundtrack, Supabase, Zoho};
 /// A simulated vendor with some pages of records, and a client of it.
 trait Remote {
     const NAME: &'static str;
-    type Client;
+    type Client: Checked;
 
     async fn start() -> Self;
     /// A client as a new process has it: it knows of nothing that happened before.
@@ -151,6 +152,42 @@ async fn from_every_cursor<R: Remote>() {
     }
 }
 
+/// A connection that is fine has five good answers; whatever is wrong with it, there are five all the same, and
+/// the one that is to blame says what to do.
+async fn five_questions_are_answered<R: Remote>() {
+    let remote = R::start().await;
+    let fine = remote.client().check().await;
+    let asked: Vec<Question> = fine.iter().map(|one| one.question).collect();
+    assert_eq!(asked, Question::ALL, "{}", R::NAME);
+    assert!(
+        fine.iter().all(|one| one.is_good && one.fix.is_none()),
+        "{fine:?}"
+    );
+
+    let faults = [
+        Fault::status(503),
+        Fault::status(403),
+        Fault::status(429),
+        Fault::new(Kind::MalformedJson),
+        Fault::new(Kind::Silence),
+        Fault::new(Kind::Html),
+    ];
+    for fault in faults {
+        remote.inject(fault.clone().on_path(path::<R>()));
+        let answers = remote.client().check().await;
+        remote.clear();
+
+        assert_eq!(answers.len(), 5, "{}: {fault:?}", R::NAME);
+        let blamed = answers.iter().filter(|one| one.fix.is_some()).count();
+        assert_eq!(blamed, 1, "{}: {fault:?}: {answers:?}", R::NAME);
+        assert!(
+            !answers.iter().any(|one| one.is_good),
+            "{}: {fault:?}",
+            R::NAME
+        );
+    }
+}
+
 /// The calls of a walk, and not those for a token.
 fn path<R: Remote>() -> &'static str {
     faults::path(R::NAME)
@@ -169,6 +206,13 @@ async fn zoho_keeps_the_contract_at_every_call_under_every_fault() {
 #[tokio::test]
 async fn supabase_keeps_the_contract_at_every_call_under_every_fault() {
     every_call_times_every_fault::<Supabase>().await;
+}
+
+#[tokio::test]
+async fn every_connection_can_be_tried_by_the_same_five_questions() {
+    five_questions_are_answered::<Soundtrack>().await;
+    five_questions_are_answered::<Zoho>().await;
+    five_questions_are_answered::<Supabase>().await;
 }
 
 #[tokio::test]

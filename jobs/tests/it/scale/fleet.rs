@@ -2,13 +2,13 @@
 //! what dies is a process and not a task.
 
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::budget::BucketConfig;
 use engine::testing::run_worker;
 use engine::{Client, State};
 use jobs::FleetBudget;
+use jobs::connection::Connections;
 use jobs::soundtrack::{CONNECTION, Totals, enqueue_sync_all};
 use sim::soundtrack::{LogEntry, Outcome, Switches, WorldSize};
 
@@ -47,7 +47,7 @@ async fn helper_process() {
     let budget = FleetBudget::new(engine.clone(), CONNECTION, bucket);
     let env = jobs::Env {
         pool: engine.pool().clone(),
-        soundtrack: Some(Arc::new(client_with(&remote, &token, PAGE, budget))),
+        connections: Connections::of_soundtrack(client_with(&remote, &token, PAGE, budget)),
     };
     let _worker = run_worker(&engine, registry(&env, 20), options(10));
     std::future::pending::<()>().await;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use connectors::budget::BucketConfig;
 use engine::State;
 use engine::testing::{WorkerGuard, run_worker};
+use jobs::connection::Connections;
 use jobs::run::Status;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,7 +40,7 @@ impl Script {
         };
         let remote = client(&url, "token", 100, bucket);
         let env = jobs::Env {
-            soundtrack: Some(Arc::new(remote)),
+            connections: Connections::of_soundtrack(remote),
             ..house.env.clone()
         };
         let worker = run_worker(house.engine(), registry(&env, 2), options(2));

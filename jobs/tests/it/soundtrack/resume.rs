@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::{Actor, State};
-use jobs::run::Status;
+use jobs::run::{Partition, Status};
 use sim::soundtrack::{Fault, FaultKind};
 
 use crate::support::House;
@@ -129,11 +129,16 @@ async fn r11_no_run_of_a_crashed_worker_stays_in_progress() {
         "the next sync goes on with the run"
     );
     assert_eq!(house.remote.stats().calls, 6);
-    let runs = jobs::run::list(&house.env.pool, Some(company), 10)
-        .await
-        .unwrap();
+    let runs = jobs::run::list(
+        &house.env.pool,
+        Some(&Partition::Company(company)),
+        None,
+        10,
+    )
+    .await
+    .unwrap();
     assert_eq!(
-        runs.iter().map(|run| run.status).collect::<Vec<_>>(),
+        runs.data.iter().map(|run| run.status).collect::<Vec<_>>(),
         [Status::Succeeded]
     );
     let pages: i64 = sqlx::query_scalar("select count(*) from sync.page")
@@ -200,10 +205,16 @@ async fn two_jobs_of_one_company_never_walk_at_once() {
         (State::Completed, State::Completed)
     );
     assert_eq!(second.failed, 0, "to wait for the other costs no attempt");
-    let runs = jobs::run::list(&house.env.pool, Some(company), 10)
-        .await
-        .unwrap();
+    let runs = jobs::run::list(
+        &house.env.pool,
+        Some(&Partition::Company(company)),
+        None,
+        10,
+    )
+    .await
+    .unwrap();
     let counted: Vec<_> = runs
+        .data
         .iter()
         .map(|run| (run.counters.created, run.counters.unchanged, run.pages))
         .collect();

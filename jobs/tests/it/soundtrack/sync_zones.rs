@@ -1,6 +1,7 @@
 //! `soundtrack.sync_zones`: what one sync of one company does.
 
 use engine::State;
+use jobs::connection::Connections;
 use jobs::run::Status;
 use sim::soundtrack::{Change, Fault, FaultKind, ZoneField, ZonePatch};
 
@@ -280,7 +281,7 @@ async fn a_process_without_a_token_says_so() {
     let house = House::new().await;
     let (company, _) = house.company_with(1).await;
     let env = jobs::Env {
-        soundtrack: None,
+        connections: Connections::none(),
         ..house.env.clone()
     };
     let registry = crate::support::registry(&env, 2);

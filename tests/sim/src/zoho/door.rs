@@ -9,7 +9,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Form as Fields, FromRequest, Path, Query, Request, State as Shared};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, DATE, HOST};
+use axum::middleware::map_response_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::json;
@@ -21,6 +22,7 @@ use super::reply;
 use super::state::State;
 use super::switches::{MissingItem, Switches, WrongOrganization};
 use crate::locked::lock;
+use crate::wire::Clock;
 
 type Vendor = Shared<Arc<State>>;
 
@@ -32,7 +34,19 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/{centre}/inventory/v1/itemdetails", get(details))
         .route("/{centre}/inventory/v1/organizations", get(organizations))
         .fallback(async || reply::wrong_host())
+        .layer(map_response_with_state(Arc::clone(&state), dated))
         .with_state(state)
+}
+
+async fn dated(Shared(state): Vendor, mut response: Response) -> Response {
+    if state.now_switches().dates_by_own_clock {
+        let now = Clock::instant(state.clock.now_s());
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(date) = date.parse() {
+            response.headers_mut().insert(DATE, date);
+        }
+    }
+    response
 }
 
 fn centre(word: &str) -> Option<DataCentre> {

@@ -47,6 +47,8 @@ pub struct Switches {
     pub heeds_last_modified: bool,
     /// A change of stock alone moves `last_modified_time`.
     pub stock_moves_last_modified: bool,
+    /// Replies are dated by the clock that items are, which may be far from ours.
+    pub dates_by_own_clock: bool,
     /// Items of one sort key keep their order from call to call.
     pub stable_ties: bool,
     /// More a page is cut to this, with the true size in `page_context`.
@@ -84,6 +86,7 @@ impl Default for Switches {
             dates_alone: false,
             heeds_last_modified: true,
             stock_moves_last_modified: true,
+            dates_by_own_clock: false,
             stable_ties: true,
             max_per_page: 200,
             per_minute: None,

@@ -4,8 +4,8 @@ set
     name = x.name,
     status = x.status,
     device_name = x.device_name,
-    raw = x.raw::jsonb,
-    hash = x.hash,
+    raw = x.raw,
+    hash = decode(x.hash, 'hex'),
     -- An online row is not rewritten while it stays so: until the last complete walk it was.
     last_seen_online = case
         when x.status = 'online' then now()
@@ -15,7 +15,7 @@ set
     last_api_sync_at = now(),
     orphaned_at = null,
     updated_at = now()
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
-    as x (key, name, status, device_name, raw, hash)
+from jsonb_to_recordset($3::jsonb)
+    as x (key text, name text, status text, device_name text, raw jsonb, hash text)
 left join sync.stream s on s.name = 'soundtrack.zones' and s.company_id = $1
-where z.soundtrack_zone_id = x.key
+where z.soundtrack_zone_id = x.key and $2::text is null

@@ -1,11 +1,15 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+mod plan;
+mod zoho;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::soundtrack::{Summary, Totals, sync_all_of, sync_of};
+use jobs::connection::{CredentialStatus, State as Standing, View, ops};
+use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,7 +21,6 @@ use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
 use crate::output::{Exit, Fault, Format, Progress, plural, short};
-use crate::secrets::Pace;
 use crate::signals;
 
 /// How often a wait looks.
@@ -28,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) enum Sync {
     /// Sync the music zones of every company, or of one
     Soundtrack(Soundtrack),
+    /// Sync the products of every Zoho organisation, of one, or some of its items
+    Zoho(zoho::Zoho),
 }
 
 /// Which, and whether to wait.
@@ -55,13 +60,19 @@ pub(crate) struct Soundtrack {
     /// How long to wait
     #[arg(long, value_parser = duration, default_value = "10m")]
     timeout: Duration,
+    /// With --dry-run: ask Soundtrack, and tell every difference, field by field
+    #[arg(long, requires = "dry_run")]
+    plan: bool,
     #[command(flatten)]
     change: Change,
 }
 
 /// Does it.
 pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
-    let Sync::Soundtrack(soundtrack) = sync;
+    let soundtrack = match sync {
+        Sync::Soundtrack(it) => it,
+        Sync::Zoho(it) => return zoho::run(app, it).await,
+    };
     if soundtrack.test_connection {
         return test_connection(app).await;
     }
@@ -72,10 +83,10 @@ pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
 }
 
 async fn test_connection(app: &App) -> anyhow::Result<Exit> {
-    let config = app.config()?;
-    let client = crate::secrets::soundtrack(&config.soundtrack, &app.env, Pace::Process)?
-        .ok_or_else(no_token)?;
-    let probe = client.test_connection().await?;
+    let session = app.connect().await?;
+    let probe = probe(&session).await;
+    session.close().await?;
+    let probe = probe?;
     let more = if probe.more_accounts { "at least " } else { "" };
     let accounts = plural(probe.accounts_visible as usize, "account");
     let tokens = probe
@@ -99,13 +110,27 @@ async fn test_connection(app: &App) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+async fn probe(session: &Session) -> anyhow::Result<connectors::soundtrack::Probe> {
+    let client = session.env.connections.soundtrack(CONNECTION).await;
+    let client = client.map_err(|error| match error {
+        jobs::Error::NoSecret { .. } => no_token().into(),
+        other => anyhow::Error::from(other),
+    })?;
+    Ok(client.test_connection().await?)
+}
+
 fn no_token() -> Fault {
     Fault::new(Exit::Forbidden, "there is no Soundtrack token")
         .why("Soundtrack answers nobody without one")
         .fix(format!(
-            "export {}=…, or name a file: [soundtrack] token_file",
+            "export {}=…, or seal it in the database: lockstep credential set {CONNECTION}",
             crate::config::DEFAULT_TOKEN_ENV
         ))
+}
+
+async fn has_token(session: &Session) -> anyhow::Result<bool> {
+    let view = ops::show(&session.env.connections, CONNECTION).await?;
+    Ok(view.credential != CredentialStatus::Missing)
 }
 
 async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::Result<Exit> {
@@ -117,14 +142,20 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         Some(company) => format!("sync the zones of {}", company.name),
         None => format!(
             "sync the zones of {}",
-            plural(with_account(session).await?, "company")
+            plural(with_account(session).await?.len(), "company")
         ),
     };
+    if sync.change.dry_run && sync.plan {
+        return match &one {
+            Some(company) => plan::of_companies(app, session, &[company.id]).await,
+            None => plan::of_companies(app, session, &with_account(session).await?).await,
+        };
+    }
     if dry(app, &sync.change, &what)? {
         return Ok(Exit::Ok);
     }
     let is_manned = session.client.workers_alive().await? > 0;
-    if !is_manned && session.env.soundtrack.is_none() {
+    if !is_manned && !has_token(session).await? {
         return Err(no_token().into());
     }
     let who = app.env.user();
@@ -165,24 +196,24 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     tell(app, &waited?, one.is_some())
 }
 
-async fn with_account(session: &Session) -> anyhow::Result<usize> {
+async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {
     let mut filter = Filter {
         has_account: Some(true),
         after: None,
     };
-    let mut count = 0;
+    let mut ids = Vec::new();
     loop {
         let page = company::list(&session.env.pool, &filter, 500).await?;
-        count += page.data.len();
+        ids.extend(page.data.iter().map(|company| company.id));
         filter.after = page.next.map(|next| *next.key());
         if filter.after.is_none() {
-            return Ok(count);
+            return Ok(ids);
         }
     }
 }
 
 /// Watches until the job has ended.
-pub(super) async fn wait(
+pub(in crate::commands) async fn wait(
     app: &App,
     session: &Session,
     id: Uuid,
@@ -195,6 +226,9 @@ pub(super) async fn wait(
         let job = super::job::found(session, id).await?;
         if job.state.is_terminal() {
             break Ok(job);
+        }
+        if let Some(view) = ops::held(&session.env.connections, CONNECTION).await? {
+            break Err(held(&view));
         }
         let parts = session.client.batches(id).await?;
         let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
@@ -219,12 +253,28 @@ pub(super) async fn wait(
         }
     };
     progress.finish();
-    ended.map_err(|fault| {
-        fault
+    ended.map_err(|fault| match fault.fix {
+        Some(_) => fault.into(),
+        None => fault
             .why("its job is kept and goes on wherever a worker is")
             .fix(format!("lockstep job show {id}"))
-            .into()
+            .into(),
     })
+}
+
+/// A wait that only a person can end is not worth waiting for.
+fn held(view: &View) -> Fault {
+    let name = &view.name;
+    let (exit, what, verb) = match view.state {
+        Standing::NeedsReauthorisation => {
+            (Exit::Forbidden, "needs another credential", "reauthorise")
+        }
+        _ => (Exit::Conflict, "is paused", "resume"),
+    };
+    let why = view.reason.as_deref().unwrap_or("nobody said why");
+    Fault::new(exit, format!("the sync waits: {name} {what}"))
+        .why(format!("{why}; its job is kept"))
+        .fix(format!("lockstep connection {verb} {name}"))
 }
 
 /// The success and error lines.
@@ -277,7 +327,7 @@ fn of_company(summary: &Summary) -> String {
 }
 
 /// The whole sync in one line.
-pub(super) fn of_all(totals: &Totals) -> String {
+pub(in crate::commands) fn of_all(totals: &Totals) -> String {
     let skipped = match totals.skipped {
         0 => String::new(),
         n => format!(" ({n} without an account skipped)"),

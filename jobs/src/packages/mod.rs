@@ -1,0 +1,116 @@
+//! Packages: the prepaid hours of each profile of a booking site, kept in step with its CRM.
+//!
+//! A profile is a customer of the CRM by the CRM's own id, found by number, address and name
+//! (`src/plan/matching.rs`), or said by a person ([`review`]). What an answer says of a profile's packages is
+//! applied in one transaction, and an answer that is not proven whole takes nothing away.
+
+mod apply;
+mod enqueue;
+mod fetch;
+mod profile;
+pub mod review;
+mod sync_all;
+mod sync_chunk;
+mod sync_profile;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use enqueue::{sync_all_of, sync_profile_of};
+pub use profile::{available, put, show};
+pub use sync_all::{SyncAll, Totals};
+pub use sync_chunk::SyncChunk;
+pub use sync_profile::{Summary, SyncProfile};
+
+/// The connection: the key of its rate budget and of its breaker.
+pub const CONNECTION: &str = "supabase/shop";
+
+/// Somebody who books, as the booking site knows them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The booking site's id.
+    pub id: Uuid,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+    /// However it is written; without a country it is one of Thailand.
+    #[serde(default)]
+    pub phone: Option<String>,
+}
+
+/// Names and numbers of people are in no log.
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Profile").field(&self.id).finish()
+    }
+}
+
+/// Which customer a profile is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The CRM's id: the identity.
+    pub customer_id: String,
+    /// What packages are asked for by, as the CRM had it last.
+    pub stable_hash: Option<String>,
+    /// `automatic` or `manual`.
+    pub method: String,
+    /// In percent.
+    pub confidence: i16,
+}
+
+/// A package of a profile. Hours are exact decimals, null for unlimited or not told; dates are the shop's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Package {
+    /// The row's id in the CRM.
+    pub id: String,
+    /// The id that the booking site knows it by.
+    pub site_id: Option<String>,
+    pub name: Option<String>,
+    pub display_name: Option<String>,
+    pub category: Option<String>,
+    pub total_hours: Option<String>,
+    pub used_hours: Option<String>,
+    pub remaining_hours: Option<String>,
+    pub pax: Option<i32>,
+    pub validity: Option<String>,
+    pub first_used_on: Option<String>,
+    pub expires_on: Option<String>,
+    pub purchased_on: Option<String>,
+}
+
+/// A profile whose customer a person must say, or has said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Review {
+    pub id: i64,
+    pub profile_id: Uuid,
+    /// `open`, `accepted`, `rejected` or `superseded`.
+    pub status: String,
+    /// Why it is not automatic: `several`, `weak`, `taken`, `moved` or `shared`.
+    pub reason: String,
+    /// Who comes into question, the likeliest first: `customer_id`, `name`, `phone`, `email`, `percent`.
+    pub candidates: Value,
+    /// The customer it was accepted for.
+    pub customer_id: Option<String>,
+    pub decided_by: Option<String>,
+    pub decided_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// What an answer changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Changes {
+    /// Packages of the answer that could be read.
+    pub packages: i64,
+    pub created: i64,
+    pub updated: i64,
+    /// Not named by this whole answer, for the first time.
+    pub missing: i64,
+    /// Not named by whole answers for ten minutes.
+    pub gone: i64,
+    /// Rows of the answer that could not be read.
+    pub bad: i64,
+}

@@ -1,0 +1,8 @@
+insert into sync.run (stream, company_id, connection, job_id, scope, principal, mode, since_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (stream, partition) where status = 'running' do nothing
+returning
+    *,
+    false as is_stale,
+    (select s.scope from sync.stream s where s.name = $1 and s.partition = $9) as known_scope,
+    (select s.principal from sync.stream s where s.name = $1 and s.partition = $9) as known_principal

@@ -1,0 +1,201 @@
+//! Packages per profile, against the simulated CRM.
+
+mod review;
+mod sync_all;
+mod sync_chunk;
+mod sync_profile;
+
+use std::collections::BTreeMap;
+
+use connectors::reach::{Reach, Service};
+use connectors::supabase::stable_hash;
+use engine::testing::{Database, WorkerGuard, run_worker};
+use engine::{Client, JobView, NewJob, State};
+use jobs::connection::{Connections, Declared, Given};
+use jobs::packages::{self, Profile, Summary, sync_profile_of};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sim::supabase::{Change, Config, Simulator};
+use uuid::Uuid;
+
+use crate::support::{PATIENCE, options, registry};
+
+/// A database and a CRM with one customer whom nobody asks for.
+pub(crate) struct House {
+    pub(crate) database: Database,
+    pub(crate) crm: Simulator,
+    pub(crate) env: jobs::Env,
+}
+
+/// A customer of the CRM.
+pub(crate) struct Customer {
+    pub(crate) id: String,
+    pub(crate) hash: String,
+}
+
+impl House {
+    pub(crate) async fn new() -> House {
+        let config = Config {
+            customers: 0,
+            ..Config::default()
+        };
+        let (database, crm) = tokio::join!(Database::new(), Simulator::start(config));
+        let crm = crm.unwrap();
+        jobs::migrate(database.pool()).await.unwrap();
+        let given = Given {
+            origin: "variable SHOP".to_owned(),
+            secret: Some(SecretString::from(crm.config().secret_key.as_str())),
+        };
+        let declared = Declared {
+            name: packages::CONNECTION.to_owned(),
+            service: Service::Supabase,
+            base_url: crm.url(),
+            centre: None,
+            page_size: None,
+            refill: Some(10_000.0),
+            given: BTreeMap::from([("key", given)]),
+        };
+        let reach = Reach {
+            loopback: true,
+            ..Reach::default()
+        };
+        let engine = database.client().clone();
+        let env = jobs::Env {
+            pool: database.pool().clone(),
+            connections: Connections::new(engine, vec![declared], reach, None),
+        };
+        let house = House { database, crm, env };
+        house.customer("Zed Nobody", "0999999999", "");
+        house
+    }
+
+    pub(crate) fn engine(&self) -> &Client {
+        self.database.client()
+    }
+
+    pub(crate) fn worker(&self) -> WorkerGuard {
+        run_worker(self.engine(), registry(&self.env, 3), options(5))
+    }
+
+    pub(crate) fn customer(&self, name: &str, phone: &str, email: &str) -> Customer {
+        let (id, hash) = (Uuid::now_v7().to_string(), stable_hash(name, phone));
+        let row = json!({
+            "id": id, "stable_hash_id": hash, "customer_name": name, "contact_number": phone,
+            "email": (!email.is_empty()).then_some(email),
+            "update_time": "2026-11-01T10:00:00+00:00",
+        });
+        let table = "customers".to_owned();
+        self.crm.change(Change::AddRow { table, row }).unwrap();
+        Customer { id, hash }
+    }
+
+    /// A package of whoever has that hash; its id.
+    pub(crate) fn package(&self, hash: &str, id: u64, hours: &str) -> String {
+        let row = json!({
+            "id": id, "crm_package_id": format!("PK-{id}"), "customer_name": "x",
+            "package_name_from_def": "Bay 10H", "package_display_name_from_def": "Bay, ten hours",
+            "package_type_from_def": "Monthly", "package_total_hours_from_def": hours,
+            "package_pax_from_def": 2, "package_validity_period_from_def": "6 months",
+            "first_use_date": Value::Null, "expiration_date": "2027-01-31",
+            "calculated_remaining_hours": hours, "calculated_used_hours": "0", "stable_hash_id": hash,
+            "created_at_for_purchase_date": "2026-10-01T20:15:00+00:00",
+        });
+        let table = "package_rows".to_owned();
+        self.crm.change(Change::AddRow { table, row }).unwrap();
+        id.to_string()
+    }
+
+    pub(crate) fn change(&self, table: &str, id: &str, set: Value) {
+        let Value::Object(set) = set else {
+            panic!("an object is set");
+        };
+        let (table, id) = (table.to_owned(), id.to_owned());
+        self.crm
+            .change(Change::ChangeRow { table, id, set })
+            .unwrap();
+    }
+
+    pub(crate) async fn profile(&self, name: &str, phone: &str, email: &str) -> Uuid {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let profile = Profile {
+            id: Uuid::now_v7(),
+            name: some(name),
+            email: some(email),
+            phone: some(phone),
+        };
+        let mut conn = self.env.pool.acquire().await.unwrap();
+        assert!(packages::put(&mut conn, &profile).await.unwrap());
+        profile.id
+    }
+
+    /// Ada with her packages of 10 and 12.345 hours, synced once.
+    pub(crate) async fn ada(&self) -> (Uuid, Customer) {
+        let customer = self.customer("Ada Fairway", "081-234-5678", "ada@example.com");
+        self.package(&customer.hash, 1, "10");
+        self.package(&customer.hash, 2, "12.345");
+        let profile = self.profile("ada fairway", "+66812345678", "").await;
+        let _worker = self.worker();
+        let summary = self.synced(profile).await;
+        assert_eq!(
+            (summary.status.as_str(), summary.changes.created),
+            ("synced", 2)
+        );
+        (profile, customer)
+    }
+
+    pub(crate) async fn end_of(&self, job: NewJob) -> JobView {
+        let enqueued = self.engine().enqueue(job).await.unwrap();
+        let state = self.engine().wait(enqueued.id, PATIENCE).await.unwrap();
+        assert!(state.is_terminal(), "job is {state} after {PATIENCE:?}");
+        self.engine().job(enqueued.id).await.unwrap().unwrap()
+    }
+
+    /// A sync that no minute coalesces.
+    pub(crate) fn sync_now(&self, profile: Uuid) -> NewJob {
+        NewJob::of(&packages::SyncProfile {
+            profile_id: profile,
+        })
+        .rate_key(packages::CONNECTION)
+    }
+
+    pub(crate) async fn synced(&self, profile: Uuid) -> Summary {
+        let job = self.end_of(self.sync_now(profile)).await;
+        assert_eq!(
+            job.state,
+            State::Completed,
+            "{:?} {:?}",
+            job.code,
+            job.error
+        );
+        serde_json::from_value(job.result.unwrap()).unwrap()
+    }
+
+    /// Ids and remaining hours of what is not gone.
+    pub(crate) async fn hours(&self, profile: Uuid) -> Vec<(String, Option<String>)> {
+        let all = packages::available(&self.env.pool, profile).await.unwrap();
+        all.into_iter()
+            .map(|one| (one.id, one.remaining_hours))
+            .collect()
+    }
+
+    pub(crate) async fn customer_of(&self, profile: Uuid) -> Option<String> {
+        let (_, link) = packages::show(&self.env.pool, profile).await.unwrap();
+        link.map(|link| link.customer_id)
+    }
+
+    pub(crate) async fn sql(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.env.pool).await.unwrap();
+    }
+}
+
+pub(crate) fn adas() -> Vec<(String, Option<String>)> {
+    vec![
+        ("1".into(), Some("10".into())),
+        ("2".into(), Some("12.345".into())),
+    ]
+}
+
+/// Keeps the interactive enqueue in one place.
+pub(crate) fn at_login(profile: Uuid) -> NewJob {
+    sync_profile_of(profile, "login")
+}

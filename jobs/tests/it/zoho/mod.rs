@@ -1,0 +1,12 @@
+//! Zoho's products on the pull pipeline, against the simulated vendor.
+
+mod chosen;
+mod guards;
+mod limits;
+mod moving;
+mod preview;
+mod resume;
+mod support;
+mod sync_organizations;
+mod sync_products;
+mod verdicts;
