@@ -2,7 +2,7 @@
 //!
 //! Every value has a data key of its own, which is wrapped by one of the keys that the process was given
 //! (an envelope), both by XChaCha20-Poly1305 with nonces of the system's chance. What is bound into either
-//! is the [`Place`] where it lies: a row that is copied to another connection, field or version does not
+//! is the place where it lies: a row that is copied to another connection, field or version does not
 //! open. To change keys, only the wrapping is done again; the value itself is not read.
 
 use std::fmt;
