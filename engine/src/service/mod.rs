@@ -1,10 +1,11 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
 //! cancel the parts of what was cancelled, group what died, fold what was tallied, wake what was put off,
-//! act on many, prune what is old. Safe with any number of processes at once; none of them leads.
+//! act on many, put in its place what missed new limits, prune what is old. Safe with any number of processes at once; none of them leads.
 
 mod bulk;
 mod cascade;
 mod group;
+mod place;
 mod promote;
 mod prune;
 mod put_off;
@@ -28,8 +29,8 @@ pub(crate) struct Service {
     pub(crate) stop: CancellationToken,
 }
 
-/// Starts them all; they end at `stop`.
-pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
+/// Starts them all; they end at `stop`. `limits_changed`: this process has just changed the limits of a kind.
+pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service, limits_changed: bool) {
     tasks.spawn(promote::run(service.clone()));
     tasks.spawn(rescue::run(service.clone()));
     tasks.spawn(schedule::run(service.clone()));
@@ -39,6 +40,9 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service) {
     tasks.spawn(put_off::run(service.clone()));
     tasks.spawn(bulk::run(service.clone()));
     tasks.spawn(rollup::run(service.clone()));
+    if limits_changed {
+        tasks.spawn(place::run(service.clone()));
+    }
 }
 
 impl Service {

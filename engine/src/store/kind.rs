@@ -14,8 +14,8 @@ use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
 const PUT_AT_ONCE: i64 = 10_000;
 
 /// Writes the policies; rows that are already so are not rewritten. Jobs in the queue are put under limits that
-/// have changed, which reads all of them.
-pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<()> {
+/// have changed, which reads all of them; true when there were such. An enqueue that goes on meanwhile may miss it.
+pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<bool> {
     let mut changed = false;
     for (name, policy) in kinds {
         let limits_changed: Option<bool> = sqlx::query_scalar(include_str!("register_kind.sql"))
@@ -38,7 +38,7 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
         changed |= limits_changed.unwrap_or(false);
     }
     while changed && partition::put_in_place(conn, PUT_AT_ONCE).await? {}
-    Ok(())
+    Ok(changed)
 }
 
 /// Remembers that jobs of this kind have rate keys, so that their ends are counted by connection.

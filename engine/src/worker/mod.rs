@@ -85,7 +85,7 @@ impl Worker {
         // Heartbeats and the listener have connections that no handler can take.
         let own_pool = own_pool(self.client.pool());
         let hot = hot_pool(self.client.pool(), HOT_CONNECTIONS);
-        self.register(&own_pool).await?;
+        let limits_changed = self.register(&own_pool).await?;
         let running = Arc::new(Running::default());
         let keeper = Arc::new(lease::Keeper {
             client: self.client.clone(),
@@ -107,7 +107,7 @@ impl Worker {
             askers.spawn(claimer.run(work.clone(), asking.clone()));
         }
         drop((work, settlements));
-        service::spawn(&mut askers, &self.service(&hot, &asking));
+        service::spawn(&mut askers, &self.service(&hot, &asking), limits_changed);
         askers.spawn(wake::listen(
             own_pool.clone(),
             self.client.hub().clone(),
@@ -137,9 +137,10 @@ impl Worker {
         Ok(())
     }
 
-    async fn register(&self, pool: &PgPool) -> Result<()> {
+    /// True when the limits of a kind have changed.
+    async fn register(&self, pool: &PgPool) -> Result<bool> {
         let mut conn = pool.acquire().await?;
-        kind::register(&mut conn, &self.registry.policies()).await?;
+        let limits_changed = kind::register(&mut conn, &self.registry.policies()).await?;
         let served = &self.options.queues;
         let queues: Vec<String> = served.iter().map(|queue| queue.name.clone()).collect();
         let slots: Vec<i32> = served
@@ -155,7 +156,7 @@ impl Worker {
         )
         .await?;
         tracing::info!(worker.id = %self.id, label = self.options.label, "started worker {}", self.id);
-        Ok(())
+        Ok(limits_changed)
     }
 
     fn claimers(

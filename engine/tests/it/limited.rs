@@ -1,8 +1,10 @@
 //! Jobs of kinds with limits stand apart: neither they nor others are stepped over, and they stay where
 //! their kind says when its limits come and go.
 
+use std::time::Duration;
+
 use engine::testing::{Database, run_worker};
-use engine::{Limits, NewJob, Policy, Registry};
+use engine::{Limits, NewJob, Policy, Registry, State, WorkerOptions};
 
 use crate::plans::{self, CLAIM, CLAIM_PLAIN, Hot};
 use crate::support::*;
@@ -125,4 +127,35 @@ async fn a_worker_whose_limits_are_known_starts_without_reading_what_is_pending(
 
 async fn workers(db: &Database) -> i64 {
     number(db, "select count(*) from engine.worker").await
+}
+
+#[tokio::test]
+async fn an_enqueue_that_had_not_heard_of_new_limits_is_found_soon() {
+    let db = Database::new().await;
+    let mut tx = db.pool().begin().await.unwrap();
+    let ids = db
+        .client()
+        .enqueue_in(&mut tx, &[act("late")])
+        .await
+        .unwrap();
+    let limits = Limits {
+        running: Some(1),
+        ..Limits::default()
+    };
+    // Prune would find it too, some day.
+    let options = WorkerOptions {
+        service: Duration::from_secs(3_600),
+        ..quick()
+    };
+    let worker = run_worker(db.client(), registry(limits), options);
+    until("it has registered", || async { workers(&db).await == 1 }).await;
+
+    tx.commit().await.unwrap();
+
+    until("the job has ended", || async {
+        let job = db.client().job(ids[0].id).await.unwrap().unwrap();
+        job.state == State::Completed
+    })
+    .await;
+    worker.stop().await;
 }
