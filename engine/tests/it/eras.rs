@@ -5,6 +5,7 @@ use std::time::Duration;
 use engine::testing::{Database, run_worker};
 use engine::{
     Emptied, Job, JobQuery, Keep, KindRetention, NewJob, Outcome, Policy, Retention, State,
+    WorkerOptions,
 };
 use uuid::Uuid;
 
@@ -296,7 +297,12 @@ async fn a_reader_puts_off_the_emptying_and_holds_up_nobody() {
         .execute(&mut *reader)
         .await
         .unwrap();
-    let worker = elsewhere(&db, done(), quick()).await;
+    // Its own prune has other retentions.
+    let options = WorkerOptions {
+        service: Duration::from_secs(3_600),
+        ..quick()
+    };
+    let worker = elsewhere(&db, done(), options).await;
     let stop = tokio_util::sync::CancellationToken::new();
     let pruning = tokio::spawn({
         let (client, stop) = (client.clone(), stop.clone());
