@@ -5,6 +5,7 @@
 mod auth;
 mod command_line;
 mod control;
+mod creatio;
 mod faults;
 mod generation;
 mod limits;
