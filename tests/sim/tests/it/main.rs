@@ -11,6 +11,7 @@ mod generation;
 mod limits;
 mod mid_walk;
 mod mutations;
+mod odata_py;
 mod paging;
 mod postgrest_js;
 mod queries;
