@@ -6,8 +6,9 @@
 //!
 //! Shared by all remotes: [`entropy`] (seeded chance), [`fault`] (when a fault strikes), [`wire`]
 //! (faults of the wire, the log of calls). The remotes themselves: [`soundtrack`], [`zoho`],
-//! [`supabase`].
+//! [`supabase`], [`creatio`].
 
+pub mod creatio;
 pub mod entropy;
 pub mod fault;
 mod locked;

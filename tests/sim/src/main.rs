@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sim::soundtrack::{Config, CostModel, Cursors, OverLimit, Simulator, Switches, WorldSize};
-use sim::{supabase, zoho};
+use sim::{creatio, supabase, zoho};
 
 #[derive(Parser)]
 #[command(
@@ -24,6 +24,8 @@ enum Remote {
     Zoho(ZohoArgs),
     /// A Supabase project with the CRM of a golf shop.
     Supabase(SupabaseArgs),
+    /// Creatio CRM (OData 4) and its identity service.
+    Creatio(CreatioArgs),
 }
 
 #[derive(clap::Args)]
@@ -52,6 +54,29 @@ struct SupabaseArgs {
     /// Rows a reply has at most; 0 is without limit.
     #[arg(long, default_value_t = 1_000)]
     max_rows: usize,
+}
+
+#[derive(clap::Args)]
+struct CreatioArgs {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:4040")]
+    addr: SocketAddr,
+    #[arg(long, default_value_t = 250)]
+    leads: u32,
+    #[arg(long, default_value_t = 250)]
+    contacts: u32,
+    #[arg(long, default_value_t = 50)]
+    accounts: u32,
+    #[arg(long, default_value_t = 250)]
+    activities: u32,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Empty lookups, times and texts come back as null, as of newer builds.
+    #[arg(long)]
+    nulls: bool,
+    /// The root is /odata, as of .NET builds, and not /0/odata.
+    #[arg(long)]
+    net_core: bool,
 }
 
 #[derive(clap::Args)]
@@ -97,6 +122,7 @@ async fn main() -> std::io::Result<()> {
         Remote::Soundtrack(args) => serve_soundtrack(args).await,
         Remote::Zoho(args) => serve_zoho(args).await,
         Remote::Supabase(args) => serve_supabase(args).await,
+        Remote::Creatio(args) => serve_creatio(args).await,
     }
 }
 
@@ -160,6 +186,41 @@ async fn serve_supabase(args: SupabaseArgs) -> std::io::Result<()> {
     println!("  control  {}", simulator.control_url());
     println!("  try      curl -s -H 'apikey: {key}' \\");
     println!("             '{url}/customers?select=id,customer_name&limit=2'");
+    until_stopped(simulator).await
+}
+
+async fn serve_creatio(args: CreatioArgs) -> std::io::Result<()> {
+    let config = creatio::Config {
+        addr: args.addr,
+        seed: args.seed,
+        leads: args.leads,
+        contacts: args.contacts,
+        accounts: args.accounts,
+        activities: args.activities,
+        switches: creatio::Switches {
+            empties: if args.nulls {
+                creatio::Empties::Nulls
+            } else {
+                creatio::Empties::Zeroes
+            },
+            net_core: args.net_core,
+            ..creatio::Switches::default()
+        },
+        ..creatio::Config::default()
+    };
+    let simulator = creatio::Simulator::start(config).await?;
+    let (url, token) = (simulator.url(), simulator.mint());
+    let config = simulator.config();
+    println!("Creatio simulator");
+    println!("  url      {url}");
+    println!("  tokens   {}/connect/token", simulator.identity_url());
+    println!(
+        "  client   client_id={} client_secret={}",
+        config.client_id, config.client_secret
+    );
+    println!("  control  {}", simulator.control_url());
+    println!("  try      curl -s -H 'Authorization: Bearer {token}' \\");
+    println!("             '{url}/Lead?$select=Id,LeadName&$top=2'");
     until_stopped(simulator).await
 }
 

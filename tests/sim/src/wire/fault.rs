@@ -15,6 +15,9 @@ pub struct Fault {
     /// Only calls whose path contains this; `None` is every call.
     #[serde(default)]
     pub path: Option<String>,
+    /// Only calls of this method, in capitals; `None` is every call.
+    #[serde(default)]
+    pub method: Option<String>,
     #[serde(flatten)]
     pub when: When,
 }
@@ -41,6 +44,8 @@ pub enum Kind {
     Slow { delay_ms: u64 },
     /// The call is carried out and its connection closed after some bytes of the reply's body.
     CutReply { after_bytes: usize },
+    /// The call is carried out and a gateway's page with this status takes the place of its reply.
+    StatusAfter { status: u16 },
     /// The call is carried out and half of the reply's JSON comes, as a complete HTTP reply.
     MalformedJson,
     /// The call is carried out and its good status comes without a body.
@@ -55,6 +60,8 @@ pub enum Kind {
     DuplicatePage,
     /// The page without its records and all else as it was.
     EmptyPage,
+    /// The call is carried out and of the replies in a JSON batch only the first so many come.
+    ShortBatch { keep: usize },
 }
 
 impl Fault {
@@ -64,6 +71,7 @@ impl Fault {
         Self {
             kind,
             path: None,
+            method: None,
             when: When::default(),
         }
     }
@@ -94,6 +102,13 @@ impl Fault {
         self
     }
 
+    /// `POST`, `PATCH` …
+    #[must_use]
+    pub fn on_method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
     /// Lets this many occasions pass first.
     #[must_use]
     pub fn after(mut self, occasions: u32) -> Self {
@@ -108,8 +123,9 @@ impl Fault {
         self
     }
 
-    pub(super) fn is_for(&self, path: &str) -> bool {
-        self.path.as_deref().is_none_or(|part| path.contains(part))
+    pub(super) fn is_for(&self, method: &str, path: &str) -> bool {
+        let of_method = self.method.as_deref().is_none_or(|it| it == method);
+        of_method && self.path.as_deref().is_none_or(|part| path.contains(part))
     }
 }
 

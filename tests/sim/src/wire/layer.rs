@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::{Book, Call, Stats};
 use super::fault::{Fault, Kind};
+use super::twist;
 use crate::fault::{FaultId, Faults, Injected};
 use crate::locked::lock;
 use crate::mangle;
@@ -95,11 +96,11 @@ impl Wire {
     }
 
     async fn pass(&self, request: Request, remote: Next) -> Response {
-        let path = request.uri().path().to_owned();
+        let (method, path) = (request.method().as_str(), request.uri().path());
         let struck = self
             .0
             .faults
-            .fire(|fault| fault.is_for(&path).then(|| fault.kind.clone()));
+            .fire(|fault| fault.is_for(method, path).then(|| fault.kind.clone()));
         let mut reply = match struck.iter().find_map(instead) {
             Some(whole) => whole.into_response(),
             None if struck.contains(&Kind::Silence) => {
@@ -144,11 +145,20 @@ impl Wire {
         if reply.status.is_success() {
             last.insert(path.to_owned(), reply.clone());
         }
-        match before {
-            Some(before) if struck.contains(&Kind::DuplicatePage) => before,
-            _ if struck.contains(&Kind::EmptyPage) => emptied(reply),
-            _ => reply,
+        if let Some(before) = before
+            && struck.contains(&Kind::DuplicatePage)
+        {
+            return before;
         }
+        let mut reply = reply;
+        for fault in struck {
+            match fault {
+                Kind::EmptyPage => reply.body = twist::emptied(reply.body),
+                Kind::ShortBatch { keep } => reply.body = twist::shortened(reply.body, *keep),
+                _ => {}
+            }
+        }
+        reply
     }
 
     async fn hold_back(&self, struck: &[Kind]) {
@@ -222,7 +232,7 @@ fn instead(fault: &Kind) -> Option<Whole> {
     else {
         return None;
     };
-    let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_of(*status);
     let mut whole = match body {
         Some(body) => json(status, body),
         None => page(status),
@@ -232,6 +242,10 @@ fn instead(fault: &Kind) -> Option<Whole> {
         whole.headers.insert(RETRY_AFTER, wait);
     }
     Some(whole)
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn json(status: StatusCode, body: &Value) -> Whole {
@@ -256,23 +270,6 @@ fn page(status: StatusCode) -> Whole {
     }
 }
 
-/// The lists of the three remotes, without what is in them.
-fn emptied(mut reply: Whole) -> Whole {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else {
-        return reply;
-    };
-    if body.is_array() {
-        body = Value::Array(Vec::new());
-    }
-    for list in ["/items", "/data/account/soundZones/edges"] {
-        if let Some(list) = body.pointer_mut(list) {
-            *list = Value::Array(Vec::new());
-        }
-    }
-    reply.body = body.to_string().into();
-    reply
-}
-
 fn spoil(reply: Whole, struck: &[Kind]) -> Response {
     let (status, body) = (reply.status, &reply.body);
     let spoilt = struck.iter().find_map(|fault| match fault {
@@ -281,6 +278,7 @@ fn spoil(reply: Whole, struck: &[Kind]) -> Response {
         Kind::EmptyBody => Some(mangle::json(status, Vec::new())),
         Kind::OverlongBody { bytes } => Some(mangle::overlong(status, body, *bytes)),
         Kind::Html => Some(page(status).into_response()),
+        Kind::StatusAfter { status } => Some(page(status_of(*status)).into_response()),
         Kind::WrongContentType => {
             let mut reply = reply.clone();
             let html = HeaderValue::from_static("text/html; charset=utf-8");

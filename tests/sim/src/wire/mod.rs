@@ -9,6 +9,7 @@ mod clock;
 mod control;
 mod fault;
 mod layer;
+mod twist;
 
 use std::io;
 use std::net::SocketAddr;

@@ -41,4 +41,7 @@ async fn each_remote_prints_a_curl_line_that_works() {
 
     let (supabase, curl) = tried(&["supabase", "--customers", "9"], 4);
     assert_eq!(supabase.as_array().map(Vec::len), Some(2), "{curl}");
+
+    let (creatio, curl) = tried(&["creatio", "--leads", "9", "--nulls"], 5);
+    assert_eq!(creatio["value"].as_array().map(Vec::len), Some(2), "{curl}");
 }

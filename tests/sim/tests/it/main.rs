@@ -5,11 +5,13 @@
 mod auth;
 mod command_line;
 mod control;
+mod creatio;
 mod faults;
 mod generation;
 mod limits;
 mod mid_walk;
 mod mutations;
+mod odata_py;
 mod paging;
 mod postgrest_js;
 mod queries;
