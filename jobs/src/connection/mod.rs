@@ -207,8 +207,10 @@ impl Connections {
 
     /// The client, unless the connection is parked. Parked anew if somebody resumed it alone.
     async fn client(&self, name: &str) -> Result<Remote, Error> {
-        if self.0.engine.is_some() && self.is_stopped(name).await {
-            park::pause(self.engine()?, name).await?;
+        if self.0.engine.is_some()
+            && self.is_stopped(name).await
+            && park::pause_again(self.engine()?, name).await?
+        {
             return Err(Error::Parked {
                 connection: name.to_owned(),
             });
