@@ -257,6 +257,23 @@ async fn a_reauthorisation_that_is_taken_back_leaves_the_pause_too() {
 }
 
 #[tokio::test]
+async fn a_refusal_while_the_database_is_away_is_no_verdict_on_the_job() {
+    let house = House::new().await;
+    let all = house.authorised().await;
+    let refused = || connectors::Error::AuthRevoked {
+        action: "list items".into(),
+    };
+
+    let known = all.judge(ZOHO, refused()).await;
+    house.database.pool().close().await;
+    let unknown = all.judge(ZOHO, refused()).await;
+
+    assert_eq!(known.code(), "auth_revoked");
+    // Tried again after its backoff, where the other ends the job.
+    assert_eq!(unknown.code(), "database");
+}
+
+#[tokio::test]
 async fn a_missing_secret_and_a_host_that_is_not_allowed_are_told_before_anything_is_sent() {
     let house = House::new().await;
     let all = house.connections(&[OLD]);
