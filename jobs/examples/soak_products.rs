@@ -47,7 +47,7 @@ async fn main() -> Result<(), Failure> {
     let stage = set(items).await?;
     println!(
         "memory before the first sync, the vendor's items included: {} MB",
-        resident()
+        memory("VmRSS:")
     );
     let worker = stage.worker();
     stage.sync("the first sync, at rest").await?;
@@ -88,7 +88,7 @@ async fn main() -> Result<(), Failure> {
     println!(
         "products that live: {products}; not as their item: {wrong}; marked though they lived: {wrongly}"
     );
-    println!("memory at most: {} MB", peak());
+    println!("memory at most: {} MB", memory("VmHWM:"));
     match (wrong, wrongly) {
         (0, 0) => Ok(()),
         _ => Err("the products are not as their items are".into()),
@@ -252,7 +252,7 @@ impl Stage {
             run.status.as_str(),
             run.sweep.as_deref().unwrap_or("-"),
             self.vendor.stats().calls,
-            resident(),
+            memory("VmRSS:"),
         );
         Ok(())
     }
@@ -333,14 +333,6 @@ fn plain(number: &str) -> String {
             .to_owned(),
         false => number.to_owned(),
     }
-}
-
-fn resident() -> u64 {
-    memory("VmRSS:")
-}
-
-fn peak() -> u64 {
-    memory("VmHWM:")
 }
 
 /// Of this process, in MB; 0 where the system does not say.
