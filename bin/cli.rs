@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     audit, bench, breaker, budget, bulk, check, company, completions, connection, credential, db,
     dead, demo, doctor, enqueue, job, kind, migrate, partition, product, quarantine, queue, record,
-    rollup, schedule, serve, sweep, sync, token, version, worker, zone,
+    rollup, run, schedule, serve, sweep, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -147,6 +147,9 @@ pub(crate) enum Command {
     /// Look at the products of Zoho's organisations
     #[command(subcommand)]
     Product(product::Products),
+    /// See what each sync did: how it ended, what became of its records
+    #[command(subcommand)]
+    Run(run::Run),
     /// See why a value of a synced record is what it is
     #[command(subcommand)]
     Record(record::Record),

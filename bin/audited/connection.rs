@@ -1,6 +1,7 @@
 //! Changes of credentials, each with the audit row that tells of it. No secret is told.
 
 use engine::Client;
+use jobs::connection::ops::Reauthorised;
 use jobs::connection::{Connections, credential, ops};
 use secrecy::SecretString;
 use serde_json::json;
@@ -28,7 +29,7 @@ pub(crate) async fn set_secret(
     Ok(version)
 }
 
-/// Gives a connection another chance; true when it needed one.
+/// Gives a connection another chance.
 ///
 /// # Errors
 /// Those of [`ops::reauthorise`].
@@ -37,16 +38,16 @@ pub(crate) async fn reauthorise(
     all: &Connections,
     (name, secret): (&str, Option<&SecretString>),
     asked: &Asked,
-) -> Result<bool, jobs::Error> {
+) -> Result<Reauthorised, jobs::Error> {
     let mut tx = client.pool().begin().await?;
-    let needed = ops::reauthorise(all, &mut tx, name, secret, &asked.by.name).await?;
+    let done = ops::reauthorise(all, &mut tx, name, secret, &asked.by).await?;
     let told = Told {
         action: "connection.reauthorise",
         target: name.to_owned(),
         detail: json!({"credential": if secret.is_some() { "new" } else { "as it was" }}),
     };
     asked.conclude(tx, Some(told)).await?;
-    Ok(needed)
+    Ok(done)
 }
 
 /// Wraps some values by the newest key; how many, and behind which the next step begins.

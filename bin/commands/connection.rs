@@ -168,7 +168,8 @@ async fn reauthorise(app: &App, session: &Session, it: &Reauthorise) -> anyhow::
         false => None,
     };
     let told = asked(app, &it.change);
-    audited::reauthorise(&session.client, all, (name, secret.as_ref()), &told).await?;
+    let given = (name.as_str(), secret.as_ref());
+    let done = audited::reauthorise(&session.client, all, given, &told).await?;
     let what = match secret {
         Some(_) => format!("set the {field} of {name} and resume it"),
         None => format!("try {name} again with the credential it has"),
@@ -176,10 +177,9 @@ async fn reauthorise(app: &App, session: &Session, it: &Reauthorise) -> anyhow::
     if dry(app, &it.change, &what)? {
         return Ok(Exit::Ok);
     }
-    let resumed = ops::unpark(all, name, &app.actor_of(&it.change)).await?;
     let state = ops::show(all, name).await?.state.as_str();
     let words = format!("{name} is {state}. Try it: lockstep connection test {name}");
-    let value = json!({"connection": name, "state": state, "resumed": resumed});
+    let value = json!({"connection": name, "state": state, "resumed": done.resumed});
     app.out.done(&words, name, &value)?;
     Ok(Exit::Ok)
 }

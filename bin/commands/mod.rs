@@ -26,6 +26,7 @@ pub(crate) mod quarantine;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod rollup;
+pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod sweep;
@@ -78,6 +79,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Product(it) => Box::pin(product::run(app, it)).await,
         Command::Record(it) => Box::pin(record::run(app, it)).await,
         Command::Quarantine(it) => Box::pin(quarantine::run(app, it)).await,
+        Command::Run(it) => Box::pin(run::run(app, it)).await,
         Command::Sweep(it) => Box::pin(sweep::run(app, it)).await,
         Command::Sync(it) => Box::pin(sync::run(app, it)).await,
         Command::Worker(it) => Box::pin(worker::run(app, it)).await,

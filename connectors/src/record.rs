@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::RecordError;
 
+/// Far beyond any id of a remote, and within what an index of Postgres takes.
+pub(crate) const LONGEST_ID: usize = 500;
+
 /// The fields of one JSON object.
 #[derive(Debug)]
 pub(crate) struct Record<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
@@ -35,7 +38,9 @@ impl<'a> Record<'a> {
         fields.map(Self).map_err(|_| not("", "an object"))
     }
 
-    /// An id: a text or a whole number, of any length. Never empty.
+    /// An id: a text or a whole number of up to [`LONGEST_ID`] characters. Never empty, and without control
+    /// characters: it stands in keys and lists of a database, which takes no NUL, and one that it refused
+    /// would keep the whole page out.
     pub(crate) fn id(&self, name: &str) -> Result<String, RecordError> {
         self.maybe_id(name)?.ok_or_else(|| not(name, "an id"))
     }
@@ -44,8 +49,13 @@ impl<'a> Record<'a> {
     pub(crate) fn maybe_id(&self, name: &str) -> Result<Option<String>, RecordError> {
         match self.shape(name) {
             Shape::Absent | Shape::Null => Ok(None),
+            Shape::Text(text) if text.len() > LONGEST_ID || text.chars().any(char::is_control) => {
+                Err(not(name, "an id"))
+            }
             Shape::Text(text) => Ok(Some(text.into_owned()).filter(|text| !text.is_empty())),
-            Shape::Other(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Shape::Other(text)
+                if text.len() <= LONGEST_ID && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
                 Ok(Some(text.to_owned()))
             }
             Shape::Other(_) => Err(not(name, "an id")),

@@ -64,7 +64,12 @@ fn ids_are_texts_or_whole_numbers_of_any_length() {
     ] {
         assert_eq!(with(value, |r| r.id("f")).unwrap(), expected);
     }
-    for bad in ["null", "\"\"", "1.5", "-1", "true", "{}"] {
+    let (long, digits) = (format!("\"{}\"", "x".repeat(501)), "1".repeat(501));
+    let odd = ["\"48\\u0000\"", "\"4\\n8\"", &long, &digits];
+    for bad in ["null", "\"\"", "1.5", "-1", "true", "{}"]
+        .iter()
+        .chain(&odd)
+    {
         assert!(with(bad, |r| r.id("f")).is_err(), "{bad}");
     }
 }

@@ -145,7 +145,8 @@ pub async fn retry_job(conn: &mut PgConnection, id: i64, asked_by: &str) -> Resu
     }
     match (one.company_id, one.connection) {
         (Some(company), _) => Ok(soundtrack::sync_of(company, asked_by)),
-        (None, Some(connection)) if one.is_named => {
+        // What is bad about a record may be its id, by which nothing can be asked for.
+        (None, Some(connection)) if one.is_named && zoho::is_item_id(&one.key) => {
             Ok(zoho::sync_items_of(&connection, vec![one.key], asked_by))
         }
         (None, connection) => {

@@ -41,16 +41,20 @@ impl Status {
         }
     }
 
-    pub(crate) fn parse(word: &str) -> Option<Status> {
-        [
-            Status::Running,
-            Status::Succeeded,
-            Status::Partial,
-            Status::Held,
-            Status::Failed,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == word)
+    /// All of them.
+    pub const ALL: [Status; 5] = [
+        Status::Running,
+        Status::Succeeded,
+        Status::Partial,
+        Status::Held,
+        Status::Failed,
+    ];
+
+    /// From the word in the table.
+    pub fn parse(word: &str) -> Option<Status> {
+        Status::ALL
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 
@@ -99,24 +103,49 @@ pub struct Run {
     pub ended_at: Option<Timestamp>,
 }
 
-/// The newest runs, of one partition or of all, at most `limit`, 500 at the most.
+/// Which runs. What is not said does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this stream: `zoho.products`.
+    pub stream: Option<String>,
+    /// Whose listing.
+    pub partition: Option<Partition>,
+    /// How they stand.
+    pub status: Option<Status>,
+    /// Those before the run of this id.
+    pub before: Option<i64>,
+}
+
+/// The newest runs first, at most `limit`, 500 at the most.
 ///
 /// # Errors
 /// [`Error::Database`], as everything here.
-pub async fn list(
-    pool: &PgPool,
-    partition: Option<&Partition>,
-    before: Option<i64>,
-    limit: u16,
-) -> Result<Page<Run, i64>, Error> {
+pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Page<Run, i64>, Error> {
     let limit = limit.clamp(1, LARGEST_PAGE);
     let mut conn = pool.acquire().await?;
-    let rows = store::run::list(&mut conn, partition, before, i64::from(limit) + 1).await?;
+    let rows = store::run::list(&mut conn, filter, i64::from(limit) + 1).await?;
     Ok(Page::of(rows, limit, |run| Cursor::of(run.id)))
+}
+
+/// One run.
+///
+/// # Errors
+/// [`Error::NoSuch`]; [`Error::Database`].
+pub async fn get(pool: &PgPool, id: i64) -> Result<Run, Error> {
+    let mut conn = pool.acquire().await?;
+    let found = store::run::get(&mut conn, id).await?;
+    found.ok_or_else(|| Error::NoSuch {
+        what: "run",
+        id: id.to_string(),
+    })
 }
 
 /// The newest run of a partition.
 pub async fn latest(pool: &PgPool, partition: &Partition) -> Result<Option<Run>, Error> {
-    let newest = list(pool, Some(partition), None, 1).await?;
+    let filter = Filter {
+        partition: Some(partition.clone()),
+        ..Filter::default()
+    };
+    let newest = list(pool, &filter, 1).await?;
     Ok(newest.data.into_iter().next())
 }

@@ -19,6 +19,18 @@ async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
     assert_eq!(totals["companies"], 39);
     assert_eq!(totals["skipped"], 1);
     assert_eq!(totals["companies_failed"], 2);
+    let (products, packages) = (&told["products"], &told["packages"]);
+    assert_eq!(
+        (
+            &products["total"],
+            &products["created"],
+            &products["failed"]
+        ),
+        (&160.into(), &159.into(), &1.into())
+    );
+    assert_eq!(packages["totalProfiles"], 15, "{packages}");
+    let synced = packages["successfulProfiles"].as_i64();
+    assert!(synced.is_some_and(|synced| synced >= 8), "{packages}");
     let dead = told["dead"].as_array().expect("dead letters");
     let mut codes: Vec<&str> = dead
         .iter()

@@ -1,8 +1,9 @@
-//! `lockstep demo`: everything at work in one process, against a simulated Soundtrack with some
-//! planted trouble.
+//! `lockstep demo`: everything at work in one process, against a simulated Soundtrack, Zoho and Supabase with
+//! some planted trouble.
 
 mod home;
 mod story;
+mod systems;
 mod world;
 
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::sync::wait;
+use super::sync::{Watched, wait};
 use crate::app::{App, Session, known_kinds};
 use crate::config::{self, Config};
 use crate::crew;
@@ -26,6 +27,7 @@ use crate::http::{FrontOptions, FrontState};
 use crate::output::Exit;
 use crate::signals;
 use home::Home;
+use systems::Systems;
 
 /// What the demo runs, as anybody would write it.
 const WORKERS: &str = include_str!("workers.toml");
@@ -59,6 +61,7 @@ struct Stage {
     api: JoinHandle<anyhow::Result<()>>,
     address: SocketAddr,
     simulator: sim::soundtrack::Simulator,
+    systems: Systems,
     session: Session,
 }
 
@@ -92,8 +95,11 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
         .context("cannot start the simulated Soundtrack")?;
     app.out
         .note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
-    let session = session(app, database, &simulator).await?;
+    let systems = Systems::start().await?;
+    app.out.note(&format!("✓ {}", systems.urls()));
+    let session = session(app, database, (&simulator, &systems)).await?;
     let companies = world::seed(&session, &simulator).await?;
+    systems.seed(&session).await?;
     app.out
         .note(&format!("✓ {companies} companies, four of them in trouble"));
     let leave = CancellationToken::new();
@@ -114,6 +120,7 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
         api,
         address,
         simulator,
+        systems,
         session,
     })
 }
@@ -121,13 +128,13 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
 async fn session(
     app: &App,
     database: Opened,
-    simulator: &sim::soundtrack::Simulator,
+    (simulator, systems): (&sim::soundtrack::Simulator, &Systems),
 ) -> anyhow::Result<Session> {
     let mut config = settings()?;
     config.worker.label = "demo".into();
     let mut session = Session::over(app, config, database, 20).await?;
     session.migrate().await?;
-    session.env.connections = world::connections(&session, simulator)?;
+    session.env.connections = world::connections(&session, simulator, systems.declared())?;
     session.env.connections.declare().await?;
     let kinds = jobs::register(engine::Registry::new(), &session.env);
     session.registry = session.config.apply_to(kinds);
@@ -161,13 +168,19 @@ async fn show(
 ) -> anyhow::Result<Exit> {
     let session = &stage.session;
     let first = jobs::soundtrack::enqueue_sync_all(&session.client, app.env.user()).await?;
-    let job = wait(app, session, first.id, PATIENCE, stop).await?;
+    let watched = Watched {
+        job: first.id,
+        over: vec![jobs::soundtrack::CONNECTION.to_owned()],
+        patience: PATIENCE,
+    };
+    let job = wait(app, session, &watched, stop).await?;
+    let told = systems::sync(app, session, stop).await?;
     // Only now: a tick in the middle of the first sync would tell its failures twice.
     session
         .client
         .sync_schedules(&session.config.schedules, &app.actor())
         .await?;
-    story::tell(app, session, &job).await?;
+    story::tell(app, session, (&job, &told)).await?;
     if demo.once {
         if !home.is_kept() {
             app.out
@@ -206,5 +219,6 @@ async fn strike(stage: Stage) -> anyhow::Result<()> {
     stage.worker.await??;
     stage.api.await??;
     stage.simulator.stop().await;
+    stage.systems.stop().await;
     stage.session.close().await
 }

@@ -8,6 +8,7 @@ use jobs::soundtrack::Totals;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::systems::{self, Told};
 use crate::app::{App, Session};
 use crate::commands::job::list::PATIENCE;
 use crate::commands::sync::of_all;
@@ -16,14 +17,23 @@ use crate::output::{Format, clean, instant, long, plural, span_between};
 const ALL: &str = "soundtrack.sync_all";
 
 /// What came of the first sync.
-pub(super) async fn tell(app: &App, session: &Session, job: &JobView) -> anyhow::Result<()> {
+pub(super) async fn tell(
+    app: &App,
+    session: &Session,
+    (job, others): (&JobView, &Told),
+) -> anyhow::Result<()> {
     let totals: Totals = serde_json::from_value(job.result.clone().unwrap_or_default())?;
     let dead = dead(session).await?;
     if app.out.format != Format::Table {
         app.out.done(
             "",
             &job.id.to_string(),
-            &json!({"totals": totals, "dead": dead}),
+            &json!({
+                "totals": totals,
+                "products": others.products,
+                "packages": others.packages,
+                "dead": dead,
+            }),
         )?;
         return Ok(());
     }
@@ -32,9 +42,10 @@ pub(super) async fn tell(app: &App, session: &Session, job: &JobView) -> anyhow:
         .map(|end| span_between(job.created_at, end))
         .unwrap_or_default();
     let mut text = format!(
-        "\n{}\n{} in {took}.\n\n",
+        "\n{}\n{} in {took}.\n{}\n",
         heading(app, "What happened"),
-        of_all(&totals).trim_end_matches('.')
+        of_all(&totals).trim_end_matches('.'),
+        systems::lines(others)
     );
     text.push_str(&format!(
         "{}\n",
@@ -92,6 +103,9 @@ pub(super) async fn what_to_try(
     lines.extend(letter.map(|id| format!("lockstep dead show {id}")));
     lines.extend(letter.map(|id| format!("lockstep dead replay {id}")));
     lines.push("lockstep zone list --status offline".into());
+    lines.push("lockstep run list --limit 5".into());
+    lines.push("lockstep product list --limit 5".into());
+    lines.push("lockstep quarantine list".into());
     lines.push("lockstep schedule show zones-every-minute".into());
     lines.push("lockstep sync soundtrack --company-id 5".into());
     lines.push("TOKEN=$(lockstep token create demo --scope admin -o name)".into());

@@ -4,7 +4,8 @@
 use connectors::reach::Reach;
 use engine::{Actor, Client};
 use jobs::company::{self, NewCompany};
-use jobs::connection::{Connections, Given};
+use jobs::connection::{Connections, Declared, Given};
+use jobs::seal::Keyring;
 use secrecy::SecretString;
 use sim::soundtrack::{Config, Fault, FaultKind, Simulator, Switches, TruthAccount, WorldSize};
 
@@ -49,8 +50,13 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
     Ok(simulator)
 }
 
-/// The session's connection, before the simulator and with its token. Nothing of the environment is asked.
-pub(super) fn connections(session: &Session, simulator: &Simulator) -> anyhow::Result<Connections> {
+/// The session's connection, before the simulator and with its token, and those to the other systems. Nothing of
+/// the environment is asked.
+pub(super) fn connections(
+    session: &Session,
+    simulator: &Simulator,
+    others: [Declared; 2],
+) -> anyhow::Result<Connections> {
     let mut declared = session
         .env
         .connections
@@ -68,7 +74,9 @@ pub(super) fn connections(session: &Session, simulator: &Simulator) -> anyhow::R
         ..Reach::default()
     };
     let client = session.client.clone();
-    Ok(Connections::new(client, vec![declared], reach, None))
+    let all = std::iter::once(declared).chain(others).collect();
+    let keys = Keyring::parse(super::systems::KEY).map_err(anyhow::Error::msg)?;
+    Ok(Connections::new(client, all, reach, Some(keys)))
 }
 
 /// Writes the companies, unless an earlier demo has; how many there are.

@@ -1,6 +1,7 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
 mod plan;
+mod wait;
 mod zoho;
 
 use std::time::Duration;
@@ -8,11 +9,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::connection::{CredentialStatus, State as Standing, View, ops};
+use jobs::connection::{CredentialStatus, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+
+pub(in crate::commands) use wait::{Watched, wait};
 
 use super::dry;
 use super::enqueue::{duration, put_in};
@@ -20,11 +22,8 @@ use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
-use crate::output::{Exit, Fault, Format, Progress, plural, short};
+use crate::output::{Exit, Fault, Format, plural};
 use crate::signals;
-
-/// How often a wait looks.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// What is synced.
 #[derive(Debug, Subcommand)]
@@ -188,7 +187,12 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
             .note("No worker is alive: this command runs the jobs itself.");
         crew::hire(app, session, &left)
     });
-    let waited = wait(app, session, made.id, sync.timeout, &stop).await;
+    let watched = Watched {
+        job: made.id,
+        over: vec![CONNECTION.to_owned()],
+        patience: sync.timeout,
+    };
+    let waited = wait(app, session, &watched, &stop).await;
     left.cancel();
     if let Some(worker) = worker {
         worker.await??;
@@ -210,71 +214,6 @@ async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {
             return Ok(ids);
         }
     }
-}
-
-/// Watches until the job has ended.
-pub(in crate::commands) async fn wait(
-    app: &App,
-    session: &Session,
-    id: Uuid,
-    patience: Duration,
-    stop: &CancellationToken,
-) -> anyhow::Result<JobView> {
-    let deadline = tokio::time::Instant::now() + patience;
-    let mut progress = Progress::new(&app.out);
-    let ended = loop {
-        let job = super::job::found(session, id).await?;
-        if job.state.is_terminal() {
-            break Ok(job);
-        }
-        if let Some(view) = ops::held(&session.env.connections, CONNECTION).await? {
-            break Err(held(&view));
-        }
-        let parts = session.client.batches(id).await?;
-        let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
-            (sum.0 + part.total, sum.1 + part.pending, sum.2 + part.dead)
-        });
-        let failed = if dead > 0 {
-            format!(" {dead} failed")
-        } else {
-            String::new()
-        };
-        progress.at(
-            u64::from((total - pending).unsigned_abs()),
-            u64::from(total.max(1).unsigned_abs()),
-            &format!("synced{failed}"),
-        );
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = tokio::time::sleep_until(deadline) => {
-                break Err(Fault::new(Exit::Timeout, format!("the sync has not ended after {}", short(patience))));
-            }
-            () = stop.cancelled() => break Err(Fault::new(Exit::Interrupted, "stopped waiting")),
-        }
-    };
-    progress.finish();
-    ended.map_err(|fault| match fault.fix {
-        Some(_) => fault.into(),
-        None => fault
-            .why("its job is kept and goes on wherever a worker is")
-            .fix(format!("lockstep job show {id}"))
-            .into(),
-    })
-}
-
-/// A wait that only a person can end is not worth waiting for.
-fn held(view: &View) -> Fault {
-    let name = &view.name;
-    let (exit, what, verb) = match view.state {
-        Standing::NeedsReauthorisation => {
-            (Exit::Forbidden, "needs another credential", "reauthorise")
-        }
-        _ => (Exit::Conflict, "is paused", "resume"),
-    };
-    let why = view.reason.as_deref().unwrap_or("nobody said why");
-    Fault::new(exit, format!("the sync waits: {name} {what}"))
-        .why(format!("{why}; its job is kept"))
-        .fix(format!("lockstep connection {verb} {name}"))
 }
 
 /// The success and error lines.

@@ -10,7 +10,7 @@ use jobs::zoho::{Summary, SyncProducts, preview, sync_all_of, sync_items_of, syn
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{duration, ended_badly, plan, plural_i32, put_in, wait};
+use super::{Watched, duration, ended_badly, plan, plural_i32, put_in, wait};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
@@ -98,7 +98,12 @@ async fn sync_with(app: &App, session: &Session, sync: &Zoho) -> anyhow::Result<
             .note("No worker is alive: this command runs the jobs itself.");
         crew::hire(app, session, &left)
     });
-    let waited = wait(app, session, made.id, sync.timeout, &stop).await;
+    let watched = Watched {
+        job: made.id,
+        over: one.map_or(declared, |one| vec![one]),
+        patience: sync.timeout,
+    };
+    let waited = wait(app, session, &watched, &stop).await;
     left.cancel();
     if let Some(worker) = worker {
         worker.await??;

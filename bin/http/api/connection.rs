@@ -236,11 +236,8 @@ pub(super) async fn reauthorise(
     asked.by = asked.by.because(reason.as_deref());
     let all = &front.env.connections;
     let told = (name.as_str(), secret.as_ref());
-    let changed = audited::reauthorise(&front.client, all, told, &asked).await?;
-    if !dry.dry_run {
-        ops::unpark(all, &name, &asked.by).await?;
-    }
-    Ok(turned(changed, &dry))
+    let done = audited::reauthorise(&front.client, all, told, &asked).await?;
+    Ok(turned(done.was_parked, &dry))
 }
 
 fn turned(changed: bool, dry: &DryRun) -> Json<Changed> {

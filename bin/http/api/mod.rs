@@ -26,6 +26,7 @@ mod pause;
 mod quarantine;
 mod queue;
 mod record;
+mod run;
 mod schedule;
 mod sweep;
 mod sync;
@@ -206,6 +207,8 @@ fn of_syncs() -> OpenApiRouter<FrontState> {
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::retry))
         .routes(routes!(quarantine::ignore))
+        .routes(routes!(run::list))
+        .routes(routes!(run::show))
         .routes(routes!(sweep::list))
         .routes(routes!(sweep::show))
         .routes(routes!(sweep::approve))

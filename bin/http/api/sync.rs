@@ -207,8 +207,9 @@ impl Asked<'_> {
 
     /// What only a person can end, and no caller should wait for. Unknown is not held.
     async fn held(&self) -> Option<String> {
-        let held = ops::held(&self.front.env.connections, CONNECTION).await;
-        let view = held.ok().flatten()?;
+        let names = [CONNECTION.to_owned()];
+        let held = ops::held(&self.front.env.connections, &names).await;
+        let view = held.ok()?.pop()?;
         Some(format!("{} is {}", view.name, view.state.as_str()))
     }
 

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::DryRun;
+use super::run::SyncRun;
 use crate::audited::{self, Told};
 use crate::http::extract::{MaybeBody, Params};
 use crate::http::headers::Prefer;
@@ -81,8 +82,7 @@ pub(super) struct ZohoStatus {
     /// active, paused, needs_reauthorisation.
     state: &'static str,
     /// The newest run, if there was one.
-    #[schema(value_type = Option<Object>)]
-    last_run: Option<run::Run>,
+    last_run: Option<SyncRun>,
 }
 
 /// Syncs products from Zoho.
@@ -115,10 +115,12 @@ pub(super) async fn sync(
         .await;
     }
     let job = job(&wanted, one.as_deref(), &caller.name);
-    let target = one.unwrap_or_else(|| "zoho".into());
+    let over = one.as_ref().map_or(&names[..], std::slice::from_ref);
+    let held = held(&front, over).await;
+    let target = one.clone().unwrap_or_else(|| "zoho".into());
     let enqueued = enqueue(&front, &caller, job, (&target, &wanted)).await?;
     let bound = front.options.sync_wait;
-    let wait = match prefer.respond_async {
+    let wait = match prefer.respond_async || held.is_some() {
         true => Duration::ZERO,
         false => prefer.wait.unwrap_or(bound).min(bound),
     };
@@ -131,7 +133,10 @@ pub(super) async fn sync(
             Json(of_job(&job)).into_response()
         }
         None => {
-            let message = format!("Sync goes on as job {}", enqueued.id);
+            let message = match held {
+                Some(why) => format!("Sync waits as job {}: {why}", enqueued.id),
+                None => format!("Sync goes on as job {}", enqueued.id),
+            };
             let goes_on = GoesOn {
                 job: enqueued.id,
                 state,
@@ -144,6 +149,14 @@ pub(super) async fn sync(
         response.headers_mut().insert(LOCATION, path);
     }
     Ok(response)
+}
+
+/// What only a person can end, and no caller should wait for: all of the connections are held. Unknown is not
+/// held.
+async fn held(front: &FrontState, over: &[String]) -> Option<String> {
+    let held = ops::held(&front.env.connections, over).await.ok()?;
+    let first = held.first().filter(|_| held.len() == over.len())?;
+    Some(format!("{} is {}", first.name, first.state.as_str()))
 }
 
 fn organisations(front: &FrontState) -> Vec<String> {
@@ -278,7 +291,9 @@ pub(super) async fn status(
             token,
             token_expires_at: view.expires_at,
             state: view.state.as_str(),
-            last_run: run::latest(&front.env.pool, &partition).await?,
+            last_run: run::latest(&front.env.pool, &partition)
+                .await?
+                .map(SyncRun::from),
         });
     }
     Ok(Json(All { data }))

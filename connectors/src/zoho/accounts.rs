@@ -61,6 +61,9 @@ impl Minted {
     }
 }
 
+/// Whatever is said, a token is renewed once a day: no instant is beyond what a database can add.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
 /// The accounts host of one data centre. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Accounts {
@@ -187,9 +190,14 @@ fn read_refresh(reply: &RawReply) -> Result<Minted, Error> {
         _ => return Err(Error::misconfigured(ACTION, "the grant is not accepted")),
     }
     match (answer.access_token, answer.expires_in) {
+        // One that has run out already would be renewed at once, ten times over.
+        (Some(_), Some(0)) => Err(Error::SchemaDrift {
+            action: action(),
+            reason: "the answer has a token that lives for no time".to_owned(),
+        }),
         (Some(token), Some(lives)) if !token.is_empty() => Ok(Minted {
             access_token: SecretString::from(token),
-            lives: Duration::from_secs(lives),
+            lives: Duration::from_secs(lives).min(LONGEST_LIFE),
             api_domain: answer.api_domain,
             scope: answer.scope,
         }),

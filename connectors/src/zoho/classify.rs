@@ -115,7 +115,10 @@ fn by_code(call: &Call, code: i64, status: u16) -> Error {
     let action = call.action.clone();
     match (&call.item, code) {
         (Some(_), 1002) => Error::Gone { action },
-        (Some(_), _) if status == 404 => Error::Gone { action },
+        (Some(_), 2006) if status == 404 => Error::Gone { action },
+        // A wrong address has codes of its own with this status. To read it as an item that is gone would
+        // mark every item that is asked for.
+        (_, _) if status == 404 => Error::misconfigured(&action, "the address knows no such thing"),
         (Some(id), _) => Error::Rejected {
             action,
             record: Some(id.clone()),
@@ -123,9 +126,6 @@ fn by_code(call: &Call, code: i64, status: u16) -> Error {
             fields: Vec::new(),
         },
         (None, 1002) => Error::misconfigured(&action, "the address knows no such list"),
-        (None, _) if status == 404 => {
-            Error::misconfigured(&action, "the address knows no such list")
-        }
         (None, _) => {
             let reason = format!("the remote does not accept the request (code {code})");
             drift(call, &reason)

@@ -42,8 +42,8 @@ impl Item {
     pub(super) fn decode(raw: &RawValue) -> Result<Self, RecordError> {
         let record = Record::read(raw)?;
         let id = record.id("item_id")?;
-        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(not("item_id", "an id of digits"));
+        if id.len() > 20 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(not("item_id", "an id of up to 20 digits"));
         }
         // In the vendor's own schema of lists; one that is left out is no null.
         if !record.has("rate") {

@@ -75,6 +75,7 @@ fn each_bad_field_is_named() {
     for (field, bad) in [
         ("item_id", "\"\""),
         ("item_id", "\"abc\""),
+        ("item_id", "\"481500000004420848150\""),
         ("item_id", "1.5"),
         ("name", "null"),
         ("name", "7"),

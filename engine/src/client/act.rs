@@ -12,7 +12,7 @@ use crate::job::Enqueued;
 use crate::store::again::{self, Edit};
 use crate::store::breaker::Force;
 use crate::store::wake::CANCEL_CHANNEL;
-use crate::store::{audit, cancel, delete, pause, read, retry};
+use crate::store::{audit, cancel, delete, pause, read, retry, wake};
 use crate::{Error, Result, State};
 
 impl Client {
@@ -170,19 +170,7 @@ impl Client {
         let (name, actor, reason) = (name.to_owned(), actor.clone(), reason.map(str::to_owned));
         self.in_transaction(move |conn| {
             Box::pin(async move {
-                let done = pause::pause(conn, scope, &name, &actor.name, reason.as_deref()).await?;
-                if done {
-                    let action = format!("{}.pause", scope.as_str());
-                    audit::record(
-                        conn,
-                        &actor,
-                        &action,
-                        &name,
-                        Some(json!({"reason": reason})),
-                    )
-                    .await?;
-                }
-                Ok(done)
+                Client::pause_in(conn, scope, &name, &actor, reason.as_deref()).await
             })
         })
         .await
@@ -199,18 +187,7 @@ impl Client {
             .in_transaction(move |conn| {
                 Box::pin(async move {
                     let done = pause::resume(conn, scope, &subject).await?;
-                    if done {
-                        if scope == PauseScope::Connection {
-                            let force = Force {
-                                by: actor.name.clone(),
-                                reason: actor.reason.clone(),
-                            };
-                            Gates::force(conn, &subject, Event::Close, &force).await?;
-                        }
-                        let action = format!("{}.resume", scope.as_str());
-                        audit::record(conn, &actor, &action, &subject, None).await?;
-                    }
-                    Ok(done)
+                    resumed(conn, scope, &subject, &actor, done).await
                 })
             })
             .await?;
@@ -249,6 +226,48 @@ impl Client {
 }
 
 impl Client {
+    /// As [`Client::pause`], in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; the transaction should then be rolled back.
+    pub async fn pause_in(
+        tx: &mut PgConnection,
+        scope: PauseScope,
+        name: &str,
+        actor: &Actor,
+        reason: Option<&str>,
+    ) -> Result<bool> {
+        let done = pause::pause(tx, scope, name, &actor.name, reason).await?;
+        if done {
+            let (action, detail) = (
+                format!("{}.pause", scope.as_str()),
+                json!({"reason": reason}),
+            );
+            audit::record(tx, actor, &action, name, Some(detail)).await?;
+        }
+        Ok(done)
+    }
+
+    /// Ends the pause that `paused_by` made, in the caller's transaction, as [`Client::resume`] ends any;
+    /// false when there is none of theirs. Workers are hinted by the transaction itself, once it has
+    /// committed, and obey within a second.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; the transaction should then be rolled back.
+    pub async fn lift_in(
+        tx: &mut PgConnection,
+        scope: PauseScope,
+        name: &str,
+        paused_by: &str,
+        actor: &Actor,
+    ) -> Result<bool> {
+        let done = pause::lift(tx, scope, name, paused_by).await?;
+        if done {
+            wake::notify(tx, wake::WAKE_CHANNEL, &[crate::worker::wake::ALL.into()]).await?;
+        }
+        resumed(tx, scope, name, actor, done).await
+    }
+
     /// Adds an audit row in the transaction of the change.
     ///
     /// # Errors
@@ -262,6 +281,29 @@ impl Client {
     ) -> Result<()> {
         audit::record(tx, actor, action, target, detail).await
     }
+}
+
+/// What goes with the end of a pause, if there was one.
+async fn resumed(
+    conn: &mut PgConnection,
+    scope: PauseScope,
+    name: &str,
+    actor: &Actor,
+    done: bool,
+) -> Result<bool> {
+    if !done {
+        return Ok(false);
+    }
+    if scope == PauseScope::Connection {
+        let force = Force {
+            by: actor.name.clone(),
+            reason: actor.reason.clone(),
+        };
+        Gates::force(conn, name, Event::Close, &force).await?;
+    }
+    let action = format!("{}.resume", scope.as_str());
+    audit::record(conn, actor, &action, name, None).await?;
+    Ok(true)
 }
 
 /// Why a verb for live or ended jobs found none.

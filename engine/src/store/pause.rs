@@ -37,6 +37,23 @@ pub(crate) async fn resume(conn: &mut PgConnection, scope: PauseScope, name: &st
     Ok(done.rows_affected() > 0)
 }
 
+/// Ends a pause, if it is `paused_by`'s; false when there is none of theirs.
+pub(crate) async fn lift(
+    conn: &mut PgConnection,
+    scope: PauseScope,
+    name: &str,
+    paused_by: &str,
+) -> Result<bool> {
+    let done =
+        sqlx::query("delete from engine.pause where scope = $1 and name = $2 and paused_by = $3")
+            .bind(scope.as_str())
+            .bind(name)
+            .bind(paused_by)
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// All pauses of a scope.
 pub(crate) async fn list(conn: &mut PgConnection, scope: PauseScope) -> Result<Vec<Pause>> {
     let rows = sqlx::query(

@@ -176,24 +176,28 @@ impl Connections {
             error.verdict(),
             Verdict::AuthExpired | Verdict::AuthRevoked | Verdict::Forbidden
         );
-        if of_auth && self.is_stopped(name).await {
-            return Error::Parked {
-                connection: name.to_owned(),
-            };
+        if !of_auth {
+            return error.into();
         }
-        error.into()
+        match self.is_stopped(name).await {
+            Ok(true) => Error::Parked {
+                connection: name.to_owned(),
+            },
+            Ok(false) => error.into(),
+            // Not known to be parked, and a job that dies of the remote's no could not go on when it is.
+            Err(unknown) => unknown,
+        }
     }
 
-    async fn is_stopped(&self, name: &str) -> bool {
+    async fn is_stopped(&self, name: &str) -> Result<bool, Error> {
         let Ok(pool) = self.pool() else {
-            return false;
+            return Ok(false);
         };
         let name = name.to_owned();
-        let asked = store::in_transaction(pool, move |tx| {
+        store::in_transaction(pool, move |tx| {
             Box::pin(async move { store::connection::is_stopped(tx, &name).await })
-        });
-        // Unknown is not parked: the error stands as it is.
-        asked.await.unwrap_or(false)
+        })
+        .await
     }
 
     /// A client, whatever its service, that can be tried.
@@ -207,8 +211,10 @@ impl Connections {
 
     /// The client, unless the connection is parked. Parked anew if somebody resumed it alone.
     async fn client(&self, name: &str) -> Result<Remote, Error> {
-        if self.0.engine.is_some() && self.is_stopped(name).await {
-            park::pause(self.engine()?, name).await?;
+        if self.0.engine.is_some()
+            && self.is_stopped(name).await?
+            && park::pause_again(self.engine()?, name).await?
+        {
             return Err(Error::Parked {
                 connection: name.to_owned(),
             });

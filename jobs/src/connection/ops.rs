@@ -1,7 +1,7 @@
 //! What people do with connections: look, try, pause, resume, give another credential.
 
 use connectors::check::Finding;
-use engine::{Actor, Pause, PauseScope};
+use engine::{Actor, Client, Pause, PauseScope};
 use secrecy::SecretString;
 use sqlx::postgres::PgConnection;
 
@@ -31,14 +31,21 @@ pub async fn show(all: &Connections, name: &str) -> Result<View, Error> {
         .ok_or_else(|| Error::UnknownConnection(name.to_owned()))
 }
 
-/// How it stands, if its jobs wait for a person.
+/// Those of the named ones whose jobs wait for a person.
 ///
 /// # Errors
 /// [`Error::Database`].
-pub async fn held(all: &Connections, name: &str) -> Result<Option<View>, Error> {
-    let found = views(all, Some(name)).await?;
-    let is_held = |one: &View| matches!(one.state, State::Paused | State::NeedsReauthorisation);
-    Ok(found.into_iter().find(is_held))
+pub async fn held(all: &Connections, names: &[String]) -> Result<Vec<View>, Error> {
+    let one = match names {
+        [one] => Some(one.as_str()),
+        _ => None,
+    };
+    let mut found = views(all, one).await?;
+    found.retain(|view| {
+        matches!(view.state, State::Paused | State::NeedsReauthorisation)
+            && names.contains(&view.name)
+    });
+    Ok(found)
 }
 
 /// Tries it: five questions, each with its answer. Changes nothing at the remote; a token may be renewed for it.
@@ -73,18 +80,6 @@ pub async fn resume(all: &Connections, name: &str, by: &Actor) -> Result<bool, E
     Ok(resumed.await?)
 }
 
-/// Ends the pause that is Lockstep's own, once the credential is another; that of a person stays. False when
-/// there was none.
-///
-/// # Errors
-/// As for [`resume`].
-pub async fn unpark(all: &Connections, name: &str, by: &Actor) -> Result<bool, Error> {
-    match show(all, name).await?.paused_by.as_deref() {
-        Some(US) => resume(all, name, by).await,
-        _ => Ok(false),
-    }
-}
-
 /// Whether [`resume`] would do it.
 ///
 /// # Errors
@@ -99,9 +94,18 @@ pub async fn may_resume(all: &Connections, name: &str) -> Result<bool, Error> {
     }
 }
 
+/// What [`reauthorise`] found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reauthorised {
+    /// It needed another credential.
+    pub was_parked: bool,
+    /// Its pause was Lockstep's own and is over; that of a person stays.
+    pub resumed: bool,
+}
+
 /// Gives a connection another chance, in the caller's transaction: with `secret` as the new value of what its
 /// service renews, or with what it has, when the vendor has mended its side. The next call shows whether the
-/// remote takes it; call [`unpark`] once the transaction is over.
+/// remote takes it.
 ///
 /// # Errors
 /// [`Error::UnknownConnection`]; those of [`credential::set`].
@@ -110,15 +114,19 @@ pub async fn reauthorise(
     tx: &mut PgConnection,
     name: &str,
     secret: Option<&SecretString>,
-    by: &str,
-) -> Result<bool, Error> {
+    by: &Actor,
+) -> Result<Reauthorised, Error> {
     let declared = all.find(name)?;
     store::connection::declare(tx, declared).await?;
     if let Some(secret) = secret {
-        credential::set(all, tx, (name, renewed_field(declared)), secret, by).await?;
+        credential::set(all, tx, (name, renewed_field(declared)), secret, &by.name).await?;
     }
+    store::connection::lock(tx, name).await?;
     store::refresh::begin_anew(tx, name).await?;
-    store::connection::start(tx, name).await
+    Ok(Reauthorised {
+        was_parked: store::connection::start(tx, name).await?,
+        resumed: Client::lift_in(tx, PauseScope::Connection, name, US, by).await?,
+    })
 }
 
 /// The secret that [`reauthorise`] takes.

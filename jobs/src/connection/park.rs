@@ -4,6 +4,7 @@
 use connectors::Refusal;
 use engine::{Actor, Client, PauseScope};
 use serde_json::json;
+use sqlx::postgres::PgConnection;
 
 use super::ops::US;
 use crate::{Error, store};
@@ -20,10 +21,10 @@ pub(super) struct Refused {
     pub(super) why: String,
 }
 
-/// Stops the connection, and says so once.
+/// Stops the connection and pauses it, in one transaction, and says so once.
 pub(super) async fn park(engine: &Client, refused: Refused) -> Result<(), Error> {
     let name = refused.connection.clone();
-    let (is_news, is_stopped) = store::in_transaction(engine.pool(), move |tx| {
+    let is_news = store::in_transaction(engine.pool(), move |tx| {
         Box::pin(async move {
             let Refused {
                 connection: name,
@@ -33,22 +34,20 @@ pub(super) async fn park(engine: &Client, refused: Refused) -> Result<(), Error>
             // As whoever gives another secret does: of the two, the later sees what the other did.
             store::connection::lock(tx, name).await?;
             if store::secret::generation(tx, name).await? != *generation {
-                return Ok((false, false));
+                return Ok(false);
             }
             let was_good = store::refresh::revoke(tx, name, refused.version, refused.code).await?;
             if !was_good || !store::connection::stop(tx, name, &refused.why).await? {
-                return Ok((false, store::connection::is_stopped(tx, name).await?));
+                return Ok(false);
             }
             let by = Actor::new(US, "service");
             let detail = Some(json!({"code": refused.code, "reason": refused.why}));
             Client::record_audit_in(tx, &by, "connection.park", name, detail).await?;
-            Ok((true, true))
+            pause_in(tx, name).await?;
+            Ok(true)
         })
     })
     .await?;
-    if is_stopped {
-        pause(engine, &name).await?;
-    }
     if is_news {
         tracing::error!(
             connection = name,
@@ -58,14 +57,30 @@ pub(super) async fn park(engine: &Client, refused: Refused) -> Result<(), Error>
     Ok(())
 }
 
-/// Pauses a connection that is stopped, so that its jobs are put off and an alert is up. Done twice, it is
-/// done once.
-pub(super) async fn pause(engine: &Client, name: &str) -> Result<(), Error> {
+/// Pauses a connection anew that somebody resumed without giving another credential; false when it is not
+/// stopped any more. Done twice, it is done once.
+pub(super) async fn pause_again(engine: &Client, name: &str) -> Result<bool, Error> {
+    let name = name.to_owned();
+    store::in_transaction(engine.pool(), move |tx| {
+        Box::pin(async move {
+            // Whoever gives another credential has this lock too: a pause of ours that came after their
+            // resume would stay for ever.
+            store::connection::lock(tx, &name).await?;
+            let is_stopped = store::connection::is_stopped(tx, &name).await?;
+            if is_stopped {
+                pause_in(tx, &name).await?;
+            }
+            Ok(is_stopped)
+        })
+    })
+    .await
+}
+
+/// So that its jobs are put off and an alert is up.
+async fn pause_in(tx: &mut PgConnection, name: &str) -> Result<(), Error> {
     let by = Actor::new(US, "service");
     let why = format!("it needs another credential: lockstep connection reauthorise {name}");
-    engine
-        .pause(PauseScope::Connection, name, &by, Some(&why))
-        .await?;
+    Client::pause_in(tx, PauseScope::Connection, name, &by, Some(&why)).await?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod zone;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 
@@ -48,9 +49,29 @@ where
     }
 }
 
-/// JSON as jsonb takes it: Postgres cannot store NUL.
-pub(crate) fn storable(value: &serde_json::Value) -> String {
-    value.to_string().replace("\\u0000", "\\ufffd")
+/// JSON as jsonb takes it: Postgres cannot store NUL. Looked for in the texts themselves: in the JSON, a text of
+/// a backslash and `u0000` would look the same, and be stored as another one for ever.
+pub(crate) fn storable(value: &Value) -> String {
+    let text = value.to_string();
+    match text.contains("\\u0000") {
+        true => without_nul(value).to_string(),
+        false => text,
+    }
+}
+
+fn without_nul(value: &Value) -> Value {
+    let text = |text: &str| text.replace('\0', "\u{fffd}");
+    match value {
+        Value::String(one) => Value::String(text(one)),
+        Value::Array(all) => all.iter().map(without_nul).collect(),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (text(name), without_nul(value)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
 }
 
 fn instant(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
@@ -61,4 +82,23 @@ fn instant_or_none(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>>
     Ok(row
         .try_get::<Option<jiff_sqlx::Timestamp>, _>(column)?
         .map(jiff_sqlx::Timestamp::to_jiff))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_nul_itself_is_replaced() {
+        let odd = json!({"a\0": ["\0", "\\u0000", "\\\0"], "b": 1});
+
+        let stored: Value = serde_json::from_str(&storable(&odd)).unwrap();
+
+        assert_eq!(
+            stored,
+            json!({"a\u{fffd}": ["\u{fffd}", "\\u0000", "\\\u{fffd}"], "b": 1})
+        );
+    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{instant, instant_or_none};
 use crate::Error;
 use crate::flow::{Counters, Mode, Partition, Progress};
-use crate::run::{Run, Status};
+use crate::run::{Filter, Run, Status};
 
 /// A run that is to be opened.
 #[derive(Debug)]
@@ -216,26 +216,37 @@ pub(crate) async fn end(
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// The newest runs, of one partition or of all.
+/// The newest runs that a filter lets through.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    partition: Option<&Partition>,
-    before: Option<i64>,
+    filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Run>, Error> {
+    let partition = filter.partition.as_ref();
     let rows = sqlx::query(
         "select * from sync.run \
          where ($1::bigint is null or company_id = $1) and ($2::text is null or connection = $2) \
-             and ($3::bigint is null or id < $3) \
-         order by id desc limit $4",
+             and ($3::bigint is null or id < $3) and ($4::text is null or stream = $4) \
+             and ($5::text is null or status = $5) \
+         order by id desc limit $6",
     )
     .bind(partition.and_then(Partition::company_id))
     .bind(partition.and_then(Partition::connection))
-    .bind(before)
+    .bind(filter.before)
+    .bind(filter.stream.as_deref())
+    .bind(filter.status.map(Status::as_str))
     .bind(limit)
     .fetch_all(conn)
     .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
+}
+
+pub(crate) async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<Run>, Error> {
+    let row = sqlx::query("select * from sync.run where id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 fn progress(row: &PgRow) -> sqlx::Result<Progress> {

@@ -94,6 +94,11 @@ async fn products(env: &Env, sync: &SyncProducts) -> Result<Products, Error> {
     })
 }
 
+/// Whether an item can be asked for by it.
+pub(crate) fn is_item_id(id: &str) -> bool {
+    (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Refuses what cannot be ids of items.
 ///
 /// # Errors
@@ -104,9 +109,7 @@ pub(super) fn check(items: &[String]) -> Result<(), Error> {
             "items: at most {MOST_ITEMS} at a time; sync all instead"
         )));
     }
-    let is_id =
-        |id: &String| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
-    match items.iter().find(|id| !is_id(id)) {
+    match items.iter().find(|id| !is_item_id(id)) {
         Some(odd) => Err(Error::Invalid(format!(
             "items: {:?} is no id of an item: expected up to 20 digits",
             odd.chars().take(40).collect::<String>()

@@ -63,6 +63,8 @@ async fn every_command_explains_itself() {
         "quarantine retry",
         "quarantine ignore",
         "record history",
+        "run list",
+        "run show",
         "sweep list",
         "sweep show",
         "sweep approve",

@@ -139,6 +139,36 @@ async fn a_sync_tells_its_result_and_a_dry_run_what_it_would_do() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_refused_is_told_at_once_and_its_job_is_kept() {
+    let world = World::of(5).await;
+    let mut set = world.say(&["credential", "set", ZOHO, "refresh_token", "--from-stdin"]);
+    set.write_stdin("1000.revoked");
+    ended(set).await;
+
+    let began = std::time::Instant::now();
+    let (code, out, err) = ended(world.say(&["sync", "zoho"])).await;
+    let (again, _, later) = ended(world.say(&["sync", "zoho", "--connection", ZOHO])).await;
+
+    assert_eq!((code, out.as_str()), (5, ""), "{err}");
+    let said = format!("the sync waits: {ZOHO} needs another credential");
+    assert!(err.contains(&said), "{err}");
+    let fix = format!("lockstep connection reauthorise {ZOHO}");
+    assert!(err.contains(&fix), "{err}");
+    assert_eq!(again, 5, "{later}");
+    // Their patience is half an hour.
+    assert!(began.elapsed() < std::time::Duration::from_secs(120));
+    let kept = world.told(0, &["job", "list"]).await;
+    let states: Vec<&Value> = kept["data"]
+        .as_array()
+        .or(kept.as_array())
+        .into_iter()
+        .flatten()
+        .map(|job| &job["state"])
+        .collect();
+    assert_eq!(states, ["available"], "the twin is the same job");
+}
+
+#[tokio::test]
 async fn a_bad_item_is_shown_tried_again_and_ignored_with_a_reason() {
     let world = World::of(25).await;
     let item = world.vendor.items()[3].id;
@@ -193,6 +223,25 @@ async fn a_held_sweep_waits_and_is_approved_by_a_person() {
     let (again, ..) = ended(world.say(&["sweep", "reject", &run])).await;
     let (unknown, ..) = ended(world.say(&["sweep", "show", "999"])).await;
 
+    let held = world.told(0, &["run", "list", "--status", "held"]).await;
+    let shown = world.told(0, &["run", "show", &run]).await;
+    let (_, words, _) = ended(world.say(&["run", "list", "--connection", ZOHO])).await;
+    let none = world.told(0, &["run", "list", "--company", "7"]).await;
+    let (misspelt, _, hint) = ended(world.say(&["run", "list", "--status", "hold"])).await;
+    let (nowhere, ..) = ended(world.say(&["run", "show", "999"])).await;
+
+    assert_eq!(held.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&shown["sweep"], &shown["held"], &shown["unchanged"]),
+        (&"held_large".into(), &12.into(), &18.into())
+    );
+    assert!(
+        words.contains("zoho.products  zoho/10234695  all"),
+        "{words}"
+    );
+    assert_eq!(none.as_array().map(Vec::len), Some(0));
+    assert_eq!((misspelt, nowhere), (2, 3), "{hint}");
+    assert!(hint.contains("held"), "{hint}");
     assert_eq!(list[0]["candidates"].as_array().map(Vec::len), Some(12));
     assert_eq!(unsure, 2, "{why}");
     assert_eq!(before.as_array().map(Vec::len), Some(0));

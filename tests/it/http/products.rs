@@ -218,3 +218,56 @@ async fn bad_records_and_held_sweeps_are_decided_on_and_leave_their_trail() {
     worker.stop().await;
     front.stop().await;
 }
+
+#[tokio::test]
+async fn a_sync_over_a_paused_connection_is_answered_at_once_and_says_what_it_waits_for() {
+    let (front, _vendor, _worker) = front(5).await;
+    let pause = "/connections/zoho%2F10234695/pause";
+    let why = json!({"reason": "their audit"});
+    let (code, paused) = ask(&front, Method::POST, pause, why).await;
+    assert_eq!(code, 200, "{paused}");
+
+    let (code, body) = ask(&front, Method::POST, "/products/sync", json!({})).await;
+
+    assert_eq!(code, 202, "{body}");
+    let message = body["message"].as_str().expect("words");
+    assert!(message.starts_with("Sync waits as job "), "{message}");
+    assert!(message.ends_with("zoho/10234695 is paused"), "{message}");
+}
+
+#[tokio::test]
+async fn every_run_is_listed_and_shown_with_what_became_of_its_records() {
+    let (front, vendor, _worker) = front(25).await;
+    ask(&front, Method::POST, "/products/sync", json!({})).await;
+    let patch = ItemPatch {
+        rate: Some("77.10".into()),
+        ..ItemPatch::default()
+    };
+    let id = vendor.items()[3].id;
+    vendor
+        .change(Change::ChangeItem { id, patch })
+        .expect("changed");
+    ask(&front, Method::POST, "/products/sync", json!({})).await;
+
+    let first = get(&front, "/runs?stream=zoho.products&limit=1").await;
+    let next = first["page"]["next"].as_str().expect("a second page");
+    let path = format!("/runs?stream=zoho.products&limit=1&cursor={next}");
+    let second = get(&front, &path).await;
+    let shown = get(&front, &format!("/runs/{}", first["data"][0]["id"])).await;
+    let none = get(&front, "/runs?status=failed&connection=zoho%2F10234695").await;
+    let bad = ["/runs?status=odd", "/runs?company_id=1&connection=x"];
+
+    assert_eq!(
+        (&first["data"][0]["updated"], &second["data"][0]["created"]),
+        (&json!(1), &json!(25))
+    );
+    assert_eq!(shown, first["data"][0]);
+    assert_eq!(shown["status"], "succeeded");
+    assert_eq!(none["data"], json!([]));
+    for path in bad {
+        let (status, _) = ask(&front, Method::GET, path, Value::Null).await;
+        assert_eq!(status, 400, "{path}");
+    }
+    let (status, _) = ask(&front, Method::GET, "/runs/999", Value::Null).await;
+    assert_eq!(status, 404);
+}

@@ -32,6 +32,7 @@ pub(super) struct Soundtrack(soundtrack_bed::Bed);
 
 impl Remote for Soundtrack {
     const NAME: &'static str = "soundtrack";
+    const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 100];
     type Client = soundtrack::Client;
 
     async fn start() -> Self {
@@ -56,6 +57,14 @@ impl Remote for Soundtrack {
         })
     }
 
+    fn resize(&mut self, page_size: u16) {
+        self.0.page_size = page_size;
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![self.0.sim.token().to_owned()]
+    }
+
     fn inject(&self, fault: Fault) {
         self.0.sim.inject_on_wire(fault);
     }
@@ -78,6 +87,7 @@ pub(super) struct Zoho(zoho_bed::Bed, zoho::Keeper);
 
 impl Remote for Zoho {
     const NAME: &'static str = "zoho";
+    const SIZES: &'static [u16] = &[20, 21, 30, 44, 45, 46, 89, 90, 91, 199, 200];
     type Client = zoho::Client;
 
     async fn start() -> Self {
@@ -102,6 +112,19 @@ impl Remote for Zoho {
         client.items_page(cursor, None).await.map(seen)
     }
 
+    fn resize(&mut self, page_size: u16) {
+        self.0.page_size = page_size;
+    }
+
+    fn expire(&self) {
+        self.0.sim.expire_access_tokens();
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let config = self.0.sim.config();
+        vec![config.client_secret.clone(), config.refresh_token.clone()]
+    }
+
     fn inject(&self, fault: Fault) {
         self.0.sim.inject(fault);
     }
@@ -124,6 +147,7 @@ pub(super) struct Supabase(supabase_bed::Bed);
 
 impl Remote for Supabase {
     const NAME: &'static str = "supabase";
+    const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
     type Client = supabase::Client;
 
     async fn start() -> Self {
@@ -139,6 +163,14 @@ impl Remote for Supabase {
 
     async fn page(&self, client: &supabase::Client, cursor: Option<&str>) -> Result<Seen, Error> {
         client.customers_page(cursor, None).await.map(seen)
+    }
+
+    fn resize(&mut self, page_size: u16) {
+        self.0.page_size = page_size;
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![self.0.key.clone()]
     }
 
     fn inject(&self, fault: Fault) {

@@ -278,3 +278,22 @@ async fn a_minted_token_is_the_one_that_was_given() {
     assert_eq!(minted.access_token.expose_secret(), "1000.sim-access-1");
     assert_eq!(minted.scope.as_deref(), Some("ZohoInventory.items.READ"));
 }
+
+#[tokio::test]
+async fn a_tokens_life_is_never_nothing_and_never_beyond_a_day() {
+    let bed = Bed::new(1).await;
+    let answered = async |life: u64| {
+        let body = serde_json::json!({"access_token": "1000.simulated", "expires_in": life});
+        let fault = sim::wire::Fault::json(200, body);
+        bed.sim.inject(fault.on_path("/token").times(1));
+        bed.accounts().refresh(&bed.grant()).await
+    };
+
+    let none = answered(0).await.unwrap_err();
+    let usual = answered(3_600).await.unwrap();
+    let endless = answered(u64::MAX).await.unwrap();
+
+    assert_eq!(none.verdict(), connectors::Verdict::SchemaDrift);
+    assert_eq!(usual.lives, Duration::from_secs(3_600));
+    assert_eq!(endless.lives, Duration::from_secs(86_400));
+}

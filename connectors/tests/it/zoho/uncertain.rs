@@ -224,3 +224,26 @@ async fn a_dead_token_and_a_wrong_organization_are_known_by_either_code() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_address_that_is_none_says_of_no_item_that_it_is_gone() {
+    let bed = Bed::new(5).await;
+    let client = bed.client();
+    let id = bed.sim.items()[0].id.to_string();
+    client.item(&id).await.unwrap();
+
+    for (code, verdict) in [
+        (5, connectors::Verdict::Misconfigured),
+        (9_999, connectors::Verdict::Misconfigured),
+        (1_002, connectors::Verdict::Gone),
+        (2_006, connectors::Verdict::Gone),
+    ] {
+        let body = serde_json::json!({"code": code, "message": "Invalid URL Passed"});
+        let fault = sim::wire::Fault::json(404, body);
+        bed.sim.inject(fault.on_path("/items").times(1));
+
+        let error = client.item(&id).await.unwrap_err();
+
+        assert_eq!(error.verdict(), verdict, "code {code}");
+    }
+}

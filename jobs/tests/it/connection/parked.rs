@@ -119,13 +119,11 @@ async fn a_second_401_parks_the_connection_raises_one_alert_and_costs_no_job_an_
 
     house.zoho.clear_faults();
     let mut tx = house.database.pool().begin().await.unwrap();
-    assert!(
-        ops::reauthorise(&all, &mut tx, ZOHO, None, "nok")
-            .await
-            .unwrap()
-    );
+    let done = ops::reauthorise(&all, &mut tx, ZOHO, None, &actor)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
-    assert!(ops::unpark(&all, ZOHO, &actor).await.unwrap());
+    assert!(done.was_parked && done.resumed, "{done:?}");
     for one in &enqueued {
         let state = engine.wait(one.id, PATIENCE).await.unwrap();
         assert_eq!(state, State::Completed);
@@ -166,12 +164,13 @@ async fn a_revoked_grant_parks_after_one_call_and_a_new_one_goes_on() {
     let again = house.connections(&[OLD]);
     let mut tx = house.database.pool().begin().await.unwrap();
     let secret = secrecy::SecretString::from(good);
-    let was_parked = ops::reauthorise(&again, &mut tx, ZOHO, Some(&secret), "nok")
+    let actor = Actor::new("nok", "test");
+    let done = ops::reauthorise(&again, &mut tx, ZOHO, Some(&secret), &actor)
         .await
         .unwrap();
     tx.commit().await.unwrap();
 
-    assert!(was_parked);
+    assert!(done.was_parked);
     assert_eq!(mints, 1, "a grant that is refused is not tried again");
     all.zoho(ZOHO)
         .await
@@ -179,6 +178,99 @@ async fn a_revoked_grant_parks_after_one_call_and_a_new_one_goes_on() {
         .items_page(None, None)
         .await
         .unwrap();
+}
+
+/// How it stands, and whether it is paused.
+async fn standing(house: &House, all: &Connections) -> (String, bool) {
+    let view = ops::show(all, ZOHO).await.unwrap();
+    let pauses = house
+        .database
+        .client()
+        .pauses(engine::PauseScope::Connection);
+    (
+        view.state.as_str().to_owned(),
+        !pauses.await.unwrap().is_empty(),
+    )
+}
+
+#[tokio::test]
+async fn a_connection_is_parked_and_paused_at_once_or_not_at_all() {
+    let house = House::new().await;
+    let all = house.authorised().await;
+    house
+        .set(&all, "refresh_token", "1000.revoked")
+        .await
+        .unwrap();
+    // The database goes away between the two, for all that anybody knows.
+    house
+        .sql("alter table engine.pause add constraint nobody check (false) not valid")
+        .await;
+
+    let client = all.zoho(ZOHO).await.unwrap();
+    client.items_page(None, None).await.unwrap_err();
+    let failed = standing(&house, &all).await;
+    let told = house.database.client().audit(Some(ZOHO), 20).await.unwrap();
+    house
+        .sql("alter table engine.pause drop constraint nobody")
+        .await;
+    // The lease of the renewal that ended so is over.
+    house
+        .sql("update sync.credential set intent = 'idle', holder = null, lease_until = null, retry_at = null")
+        .await;
+    client.items_page(None, None).await.unwrap_err();
+
+    assert_eq!(failed, ("active".into(), false));
+    assert!(told.iter().all(|row| row.action != "connection.park"));
+    assert_eq!(
+        standing(&house, &all).await,
+        ("needs_reauthorisation".into(), true)
+    );
+}
+
+#[tokio::test]
+async fn a_reauthorisation_that_is_taken_back_leaves_the_pause_too() {
+    let house = House::new().await;
+    let all = house.authorised().await;
+    house
+        .set(&all, "refresh_token", "1000.revoked")
+        .await
+        .unwrap();
+    let client = all.zoho(ZOHO).await.unwrap();
+    client.items_page(None, None).await.unwrap_err();
+    let actor = Actor::new("nok", "test");
+
+    for (is_kept, expected) in [
+        (false, ("needs_reauthorisation", true)),
+        (true, ("active", false)),
+    ] {
+        let mut tx = house.database.pool().begin().await.unwrap();
+        let done = ops::reauthorise(&all, &mut tx, ZOHO, None, &actor).await;
+        assert!(done.unwrap().resumed);
+        match is_kept {
+            true => tx.commit().await.unwrap(),
+            false => tx.rollback().await.unwrap(),
+        }
+
+        let (state, paused) = standing(&house, &all).await;
+        assert_eq!((state.as_str(), paused), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_while_the_database_is_away_is_no_verdict_on_the_job() {
+    let house = House::new().await;
+    let all = house.authorised().await;
+    let refused = || connectors::Error::AuthRevoked {
+        action: "list items".into(),
+    };
+
+    let known = all.judge(ZOHO, refused()).await;
+    house.database.pool().close().await;
+    let unknown = all.judge(ZOHO, refused()).await;
+
+    assert_eq!(known.code(), "auth_revoked");
+    // Tried again after its backoff, where the other ends the job.
+    assert_eq!(unknown.code(), "database");
 }
 
 #[tokio::test]

@@ -110,11 +110,10 @@ impl House {
     async fn reauthorise(&self, all: &Connections, name: &str, value: &str) {
         let mut tx = self.database.pool().begin().await.unwrap();
         let secret = SecretString::from(value);
-        ops::reauthorise(all, &mut tx, name, Some(&secret), "nok")
+        ops::reauthorise(all, &mut tx, name, Some(&secret), &nok())
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        ops::unpark(all, name, &nok()).await.unwrap();
     }
 
     async fn enqueue(&self, name: &str) -> Vec<Enqueued> {
@@ -264,11 +263,10 @@ async fn a_token_outside_the_database_parks_too_and_has_another_chance_when_a_pe
     let restarted = house.connections(Some(house.store.token()));
     let parked = restarted.soundtrack(STORE).await.unwrap_err();
     let mut tx = house.database.pool().begin().await.unwrap();
-    ops::reauthorise(&restarted, &mut tx, STORE, None, "nok")
+    ops::reauthorise(&restarted, &mut tx, STORE, None, &nok())
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    ops::unpark(&restarted, STORE, &nok()).await.unwrap();
 
     assert!(matches!(parked, jobs::Error::Parked { .. }), "{parked}");
     let client = restarted.soundtrack(STORE).await.unwrap();

@@ -129,14 +129,9 @@ async fn r11_no_run_of_a_crashed_worker_stays_in_progress() {
         "the next sync goes on with the run"
     );
     assert_eq!(house.remote.stats().calls, 6);
-    let runs = jobs::run::list(
-        &house.env.pool,
-        Some(&Partition::Company(company)),
-        None,
-        10,
-    )
-    .await
-    .unwrap();
+    let runs = jobs::run::list(&house.env.pool, &of(company), 10)
+        .await
+        .unwrap();
     assert_eq!(
         runs.data.iter().map(|run| run.status).collect::<Vec<_>>(),
         [Status::Succeeded]
@@ -205,14 +200,9 @@ async fn two_jobs_of_one_company_never_walk_at_once() {
         (State::Completed, State::Completed)
     );
     assert_eq!(second.failed, 0, "to wait for the other costs no attempt");
-    let runs = jobs::run::list(
-        &house.env.pool,
-        Some(&Partition::Company(company)),
-        None,
-        10,
-    )
-    .await
-    .unwrap();
+    let runs = jobs::run::list(&house.env.pool, &of(company), 10)
+        .await
+        .unwrap();
     let counted: Vec<_> = runs
         .data
         .iter()
@@ -261,4 +251,11 @@ async fn a_page_of_a_worker_that_lost_its_job_is_not_applied() {
         (3, 30, 0)
     );
     house.assert_true(company, &account).await;
+}
+
+fn of(company: i64) -> jobs::run::Filter {
+    jobs::run::Filter {
+        partition: Some(Partition::Company(company)),
+        ..jobs::run::Filter::default()
+    }
 }

@@ -88,3 +88,30 @@ async fn what_is_no_id_is_refused_before_anybody_is_called() {
     }
     assert_eq!(house.calls(), 0);
 }
+
+#[tokio::test]
+async fn a_bad_record_is_read_again_by_its_id_or_with_its_listing_when_that_is_none() {
+    let house = House::of(1).await;
+    let row = async |key: &str| -> i64 {
+        sqlx::query_scalar(
+            "insert into sync.quarantine (stream, connection, key, is_named, field, expected, raw, run_id) \
+             values ('zoho.products', $1, $2, true, 'item_id', 'an id of up to 20 digits', '{}', 1) returning id",
+        )
+        .bind(ZOHO)
+        .bind(key)
+        .fetch_one(&house.env.pool)
+        .await
+        .unwrap()
+    };
+
+    for (key, items) in [("4815", 1), ("abc", 0), ("481500000004420848150", 0)] {
+        let id = row(key).await;
+        let mut conn = house.env.pool.acquire().await.unwrap();
+        let job = jobs::quarantine::retry_job(&mut conn, id, "nok").await;
+        drop(conn);
+        let id = house.engine().enqueue(job.unwrap()).await.unwrap().id;
+
+        let args = house.engine().job(id).await.unwrap().unwrap().args;
+        assert_eq!(args["items"].as_array().map(Vec::len), Some(items), "{key}");
+    }
+}

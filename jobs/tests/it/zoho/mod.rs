@@ -2,6 +2,7 @@
 
 mod chosen;
 mod guards;
+mod kills;
 mod limits;
 mod moving;
 mod preview;

@@ -1,5 +1,7 @@
 //! A house with a simulated organisation, its credentials, and what the sync left of its items.
 
+use std::time::Duration;
+
 use engine::testing::{WorkerGuard, run_worker};
 use engine::{JobView, NewJob, Registry, State, WorkerOptions};
 use jobs::history::Entry;
@@ -16,6 +18,8 @@ pub(crate) struct House {
     pub(crate) inner: connection::House,
     pub(crate) env: jobs::Env,
     max_attempts: u16,
+    lease: Duration,
+    page_size: u16,
 }
 
 impl House {
@@ -43,6 +47,22 @@ impl House {
             inner,
             env,
             max_attempts: 2,
+            lease: Duration::from_secs(2),
+            page_size,
+        }
+    }
+
+    /// Where several run at a time: a lease that a busy machine keeps, and an attempt more.
+    pub(crate) fn at_leisure(mut self) -> House {
+        self.lease = Duration::from_secs(6);
+        self.max_attempts = 3;
+        self
+    }
+
+    fn options(&self) -> WorkerOptions {
+        WorkerOptions {
+            lease: self.lease,
+            ..crate::support::options(8)
         }
     }
 
@@ -59,7 +79,26 @@ impl House {
     }
 
     pub(crate) fn worker(&self) -> WorkerGuard {
-        self.worker_with(crate::support::options(8))
+        self.worker_with(self.options())
+    }
+
+    /// A worker of a process that has just begun: it knows only what the database does.
+    pub(crate) fn successor(&self) -> WorkerGuard {
+        let connections = self
+            .inner
+            .connections_with(&[connection::OLD], self.page_size);
+        let env = jobs::Env {
+            pool: self.env.pool.clone(),
+            connections,
+        };
+        let registry = crate::support::registry(&env, self.max_attempts);
+        run_worker(self.engine(), registry, self.options())
+    }
+
+    /// Waits until some fault has struck.
+    pub(crate) async fn struck(&self) {
+        let has = async || self.vendor().faults().iter().any(|one| one.fired > 0);
+        connection::until("a fault strikes", has).await;
     }
 
     pub(crate) fn worker_with(&self, options: WorkerOptions) -> WorkerGuard {

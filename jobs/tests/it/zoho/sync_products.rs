@@ -320,3 +320,36 @@ async fn two_organisations_may_have_items_of_the_same_id() {
     .unwrap();
     assert_eq!(theirs, 25);
 }
+
+#[tokio::test]
+async fn odd_ids_and_texts_of_one_item_keep_no_other_out_and_write_nothing_twice() {
+    let house = House::of(5).await;
+    let _worker = house.worker();
+    let id = house.ids()[0].clone();
+    let name = ItemPatch {
+        name: Some("a \\u0000 that is none".into()),
+        ..ItemPatch::default()
+    };
+    house.change(&id, name);
+    house.synced().await;
+    let before = house.versions().await;
+    let again = house.synced().await;
+
+    // An id that no text of Postgres can be, and one that no index takes.
+    let nul = json!({"code": 0, "items": [
+        {"item_id": "48\u{0}", "name": "?", "rate": 1, "status": "active"},
+        {"item_id": "4".repeat(5_000), "name": "?", "rate": 1, "status": "active"},
+        {"item_id": "77", "name": "Cup", "rate": 1, "status": "active"},
+    ], "page_context": {"page": 1, "per_page": 20, "has_more_page": false}});
+    house
+        .vendor()
+        .inject(sim::wire::Fault::json(200, nul).on_path("/items"));
+    let odd = house.synced().await;
+
+    assert_eq!(house.product(&id).await.name, "a \\u0000 that is none");
+    assert_eq!(again.updated, 0);
+    let after = house.versions().await;
+    assert_eq!(before, after[..5]);
+    assert_eq!((odd.total, odd.created, odd.failed), (3, 1, 2));
+    assert!(house.gone().await.is_empty());
+}
