@@ -1,5 +1,6 @@
 //! Packages per profile, against the simulated CRM.
 
+mod preview;
 mod review;
 mod sync_all;
 mod sync_chunk;
@@ -19,6 +20,8 @@ use sim::supabase::{Change, Config, Simulator};
 use uuid::Uuid;
 
 use crate::support::{PATIENCE, options, registry};
+
+pub(crate) const SHOP: &str = "supabase/shop";
 
 /// A database and a CRM with one customer whom nobody asks for.
 pub(crate) struct House {
@@ -47,7 +50,7 @@ impl House {
             secret: Some(SecretString::from(crm.config().secret_key.as_str())),
         };
         let declared = Declared {
-            name: packages::CONNECTION.to_owned(),
+            name: SHOP.to_owned(),
             service: Service::Supabase,
             base_url: crm.url(),
             centre: None,
@@ -119,6 +122,7 @@ impl House {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let profile = Profile {
             id: Uuid::now_v7(),
+            connection: SHOP.to_owned(),
             name: some(name),
             email: some(email),
             phone: some(phone),
@@ -155,7 +159,7 @@ impl House {
         NewJob::of(&packages::SyncProfile {
             profile_id: profile,
         })
-        .rate_key(packages::CONNECTION)
+        .rate_key(SHOP)
     }
 
     pub(crate) async fn synced(&self, profile: Uuid) -> Summary {
@@ -195,7 +199,10 @@ pub(crate) fn adas() -> Vec<(String, Option<String>)> {
     ]
 }
 
-/// Keeps the interactive enqueue in one place.
-pub(crate) fn at_login(profile: Uuid) -> NewJob {
-    sync_profile_of(profile, "login")
+impl House {
+    /// As the booking site asks at a login.
+    pub(crate) async fn at_login(&self, profile: Uuid) -> NewJob {
+        let (profile, _) = packages::show(&self.env.pool, profile).await.unwrap();
+        sync_profile_of(&profile, "login")
+    }
 }

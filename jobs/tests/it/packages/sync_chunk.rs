@@ -35,7 +35,7 @@ fn chunk(profiles: Vec<Uuid>) -> NewJob {
         bulk: Uuid::now_v7(),
         profiles,
     })
-    .rate_key(jobs::packages::CONNECTION)
+    .rate_key(super::SHOP)
 }
 
 #[tokio::test]
