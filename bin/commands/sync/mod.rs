@@ -1,6 +1,8 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+mod packages;
 mod plan;
+mod wait;
 mod zoho;
 
 use std::time::Duration;
@@ -8,29 +10,28 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::connection::{CredentialStatus, State as Standing, View, ops};
+use jobs::connection::{CredentialStatus, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+pub(in crate::commands) use self::wait::wait;
 use super::dry;
 use super::enqueue::{duration, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
 use crate::crew;
-use crate::output::{Exit, Fault, Format, Progress, plural, short};
+use crate::output::{Exit, Fault, Format, plural};
 use crate::signals;
-
-/// How often a wait looks.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// What is synced.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sync {
     /// Sync the music zones of every company, or of one
     Soundtrack(Soundtrack),
+    /// Sync the packages of every profile, of one, or of those that are new
+    Packages(packages::Packages),
     /// Sync the products of every Zoho organisation, of one, or some of its items
     Zoho(zoho::Zoho),
 }
@@ -71,6 +72,7 @@ pub(crate) struct Soundtrack {
 pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
     let soundtrack = match sync {
         Sync::Soundtrack(it) => it,
+        Sync::Packages(it) => return packages::run(app, it).await,
         Sync::Zoho(it) => return zoho::run(app, it).await,
     };
     if soundtrack.test_connection {
@@ -210,71 +212,6 @@ async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {
             return Ok(ids);
         }
     }
-}
-
-/// Watches until the job has ended.
-pub(in crate::commands) async fn wait(
-    app: &App,
-    session: &Session,
-    id: Uuid,
-    patience: Duration,
-    stop: &CancellationToken,
-) -> anyhow::Result<JobView> {
-    let deadline = tokio::time::Instant::now() + patience;
-    let mut progress = Progress::new(&app.out);
-    let ended = loop {
-        let job = super::job::found(session, id).await?;
-        if job.state.is_terminal() {
-            break Ok(job);
-        }
-        if let Some(view) = ops::held(&session.env.connections, CONNECTION).await? {
-            break Err(held(&view));
-        }
-        let parts = session.client.batches(id).await?;
-        let (total, pending, dead) = parts.iter().fold((0, 0, 0), |sum, part| {
-            (sum.0 + part.total, sum.1 + part.pending, sum.2 + part.dead)
-        });
-        let failed = if dead > 0 {
-            format!(" {dead} failed")
-        } else {
-            String::new()
-        };
-        progress.at(
-            u64::from((total - pending).unsigned_abs()),
-            u64::from(total.max(1).unsigned_abs()),
-            &format!("synced{failed}"),
-        );
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = tokio::time::sleep_until(deadline) => {
-                break Err(Fault::new(Exit::Timeout, format!("the sync has not ended after {}", short(patience))));
-            }
-            () = stop.cancelled() => break Err(Fault::new(Exit::Interrupted, "stopped waiting")),
-        }
-    };
-    progress.finish();
-    ended.map_err(|fault| match fault.fix {
-        Some(_) => fault.into(),
-        None => fault
-            .why("its job is kept and goes on wherever a worker is")
-            .fix(format!("lockstep job show {id}"))
-            .into(),
-    })
-}
-
-/// A wait that only a person can end is not worth waiting for.
-fn held(view: &View) -> Fault {
-    let name = &view.name;
-    let (exit, what, verb) = match view.state {
-        Standing::NeedsReauthorisation => {
-            (Exit::Forbidden, "needs another credential", "reauthorise")
-        }
-        _ => (Exit::Conflict, "is paused", "resume"),
-    };
-    let why = view.reason.as_deref().unwrap_or("nobody said why");
-    Fault::new(exit, format!("the sync waits: {name} {what}"))
-        .why(format!("{why}; its job is kept"))
-        .fix(format!("lockstep connection {verb} {name}"))
 }
 
 /// The success and error lines.

@@ -40,11 +40,11 @@ pub(super) struct Synced {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct GoesOn {
     /// Its job; the same as in Location.
-    job: Uuid,
+    pub(super) job: Uuid,
     /// How the job stands.
     #[schema(value_type = String)]
-    state: engine::State,
-    message: String,
+    pub(super) state: engine::State,
+    pub(super) message: String,
 }
 
 /// The error body of these two paths.

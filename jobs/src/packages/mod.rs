@@ -25,8 +25,8 @@ use crate::connection::Connections;
 
 pub use enqueue::{sync_all_of, sync_decided_of, sync_profile_of};
 pub use preview::{ProfilePreview, preview};
-pub use profile::{Filter, available, delete, list, put, show};
-pub use sync_all::{SyncAll, Totals};
+pub use profile::{Filter, available, delete, find, list, put, show};
+pub use sync_all::{SyncAll, Totals, chosen};
 pub use sync_chunk::SyncChunk;
 pub use sync_profile::{Summary, SyncProfile};
 
@@ -43,23 +43,30 @@ pub struct Profile {
     pub phone: Option<String>,
 }
 
+/// The CRMs that the settings declare.
+#[must_use]
+pub fn shops(all: &Connections) -> Vec<String> {
+    let declared = all.declared().iter();
+    let shops = declared.filter(|one| one.service == Service::Supabase);
+    shops.map(|one| one.name.clone()).collect()
+}
+
 /// The CRM that is meant: the one that is named, or the only one that the settings declare.
 ///
 /// # Errors
 /// [`Error::UnknownConnection`]; [`Error::Invalid`] when none is named and there is none or are several.
 pub fn shop(all: &Connections, named: Option<&str>) -> Result<String, Error> {
-    let declared = all.declared().iter();
-    let mut shops = declared.filter(|one| one.service == Service::Supabase);
-    match (named, shops.next(), shops.next()) {
-        (Some(name), _, _) => match all.find(name)?.service {
+    let declared = shops(all);
+    match (named, declared.as_slice()) {
+        (Some(name), _) => match all.find(name)?.service {
             Service::Supabase => Ok(name.to_owned()),
             _ => Err(Error::UnknownConnection(name.to_owned())),
         },
-        (None, Some(only), None) => Ok(only.name.clone()),
-        (None, None, _) => Err(Error::Invalid(
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(Error::Invalid(
             "connection: no Supabase connection is declared in workers.toml".to_owned(),
         )),
-        (None, Some(_), Some(_)) => Err(Error::Invalid(
+        (None, _) => Err(Error::Invalid(
             "connection: expected one: there are several of Supabase".to_owned(),
         )),
     }

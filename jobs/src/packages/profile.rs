@@ -75,6 +75,15 @@ pub async fn show(pool: &PgPool, id: Uuid) -> Result<(Profile, Option<Link>), Er
     Ok((profile, store::profile::link_of(&mut conn, id).await?))
 }
 
+/// A profile, in the caller's transaction.
+///
+/// # Errors
+/// [`Error::UnknownProfile`]; [`Error::Database`].
+pub async fn find(tx: &mut PgConnection, id: Uuid) -> Result<Profile, Error> {
+    let profile = store::profile::get(tx, id).await?;
+    profile.ok_or(Error::UnknownProfile(id))
+}
+
 /// Takes a profile away, with its packages and all that was decided on it, in the caller's transaction.
 ///
 /// # Errors

@@ -119,6 +119,16 @@ impl SyncAll {
     }
 }
 
+/// The profiles that a bulk sync would choose now, those that have waited longest first.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn chosen(pool: &sqlx::PgPool, asked: &SyncAll) -> Result<Vec<Uuid>, Error> {
+    let mut conn = pool.acquire().await?;
+    let all = store::profile::of_bulk(&mut conn, asked).await?;
+    Ok(all.into_iter().map(|(_, id)| id).collect())
+}
+
 async fn count(tx: &mut PgConnection, asked: SyncAll) -> Result<i64, Error> {
     store::outcome::prune(tx).await?;
     Ok(store::profile::of_bulk(tx, &asked).await?.len() as i64)
