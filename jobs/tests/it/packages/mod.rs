@@ -1,6 +1,7 @@
 //! Packages per profile, against the simulated CRM.
 
 mod preview;
+mod resume;
 mod review;
 mod sync_all;
 mod sync_chunk;
@@ -36,6 +37,28 @@ pub(crate) struct Customer {
     pub(crate) hash: String,
 }
 
+/// A CRM at this address, whose budget never makes anybody wait.
+pub(crate) fn connections(engine: Client, url: &str, key: &str) -> Connections {
+    let given = Given {
+        origin: "variable SHOP".to_owned(),
+        secret: Some(SecretString::from(key)),
+    };
+    let declared = Declared {
+        name: SHOP.to_owned(),
+        service: Service::Supabase,
+        base_url: url.to_owned(),
+        centre: None,
+        page_size: None,
+        refill: Some(10_000.0),
+        given: BTreeMap::from([("key", given)]),
+    };
+    let reach = Reach {
+        loopback: true,
+        ..Reach::default()
+    };
+    Connections::new(engine, vec![declared], reach, None)
+}
+
 impl House {
     pub(crate) async fn new() -> House {
         let config = Config {
@@ -45,27 +68,10 @@ impl House {
         let (database, crm) = tokio::join!(Database::new(), Simulator::start(config));
         let crm = crm.unwrap();
         jobs::migrate(database.pool()).await.unwrap();
-        let given = Given {
-            origin: "variable SHOP".to_owned(),
-            secret: Some(SecretString::from(crm.config().secret_key.as_str())),
-        };
-        let declared = Declared {
-            name: SHOP.to_owned(),
-            service: Service::Supabase,
-            base_url: crm.url(),
-            centre: None,
-            page_size: None,
-            refill: Some(10_000.0),
-            given: BTreeMap::from([("key", given)]),
-        };
-        let reach = Reach {
-            loopback: true,
-            ..Reach::default()
-        };
         let engine = database.client().clone();
         let env = jobs::Env {
             pool: database.pool().clone(),
-            connections: Connections::new(engine, vec![declared], reach, None),
+            connections: connections(engine, &crm.url(), &crm.config().secret_key),
         };
         let house = House { database, crm, env };
         house.customer("Zed Nobody", "0999999999", "");
