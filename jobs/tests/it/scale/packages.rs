@@ -18,8 +18,11 @@ const TOKEN: &str = "JOBS_TEST_TOKEN";
 /// How many profiles, where somebody wants another number.
 const PROFILES: &str = "LOCKSTEP_SOAK_PROFILES";
 const SMALL: u64 = 240;
-/// Kills of the worker's process, evenly spread over the profiles.
-const KILLS: u64 = 4;
+/// Kills of the worker's process, evenly spread over the profiles. A third would meet the same chunks here, and a job
+/// that took three processes with it is dead as poison.
+const KILLS: u64 = 2;
+/// Seldom enough to cost nothing, and often enough to meet each kill's moment.
+const LOOK: Duration = Duration::from_millis(20);
 /// Each profile has two packages, and every second one more: 125,000 for 50,000.
 const fn packages_of(nth: u64) -> u64 {
     2 + nth % 2
@@ -166,16 +169,12 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
     let login = tokio::spawn(logins(house.engine().clone(), count.min(2_000)));
     let (mut kills, mut memory) = (0, Vec::new());
     let state = loop {
-        let state = house
-            .engine()
-            .wait(bulk.id, Duration::from_millis(200))
-            .await
-            .unwrap();
+        let state = house.engine().wait(bulk.id, LOOK).await.unwrap();
         if state.is_terminal() {
             break state;
         }
         memory.extend(process.memory());
-        let due = (kills + 1) * count / (KILLS + 1);
+        let due = (kills + 1) * count / (KILLS + 2);
         if kills < KILLS && house.outcomes().await >= due as i64 {
             process.kill();
             kills += 1;
