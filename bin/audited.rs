@@ -6,6 +6,7 @@
 
 mod connection;
 mod decision;
+mod profile;
 
 use engine::{Actor, Batch, Client, Enqueued, Error, NewJob, Pruned, Retention};
 use jobs::company::{self, Company, NewCompany, Patch};
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use connection::{reauthorise, rotate_some, set_secret};
 pub(crate) use decision::{Decision, decide_sweep, ignore_record, retry_record};
+pub(crate) use profile::{Said, decide_review, delete_profile, put_profile, sync_profile};
 
 /// How often a transaction that lost against another is begun before that is the caller's error.
 const MOST_TRIES: u32 = 5;

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, breaker, budget, bulk, check, company, completions, connection, credential, db,
-    dead, demo, doctor, enqueue, job, kind, migrate, partition, product, quarantine, queue, record,
-    rollup, run, schedule, serve, sweep, sync, token, version, worker, zone,
+    dead, demo, doctor, enqueue, job, kind, migrate, partition, product, profile, quarantine,
+    queue, record, review, rollup, run, schedule, serve, sweep, sync, token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -150,6 +150,12 @@ pub(crate) enum Command {
     /// See what each sync did: how it ended, what became of its records
     #[command(subcommand)]
     Run(run::Run),
+    /// Look at the booking site's profiles, the customers they are and their packages
+    #[command(subcommand)]
+    Profile(profile::Profiles),
+    /// Say which customer of the CRM a profile is
+    #[command(subcommand)]
+    Review(review::Reviews),
     /// See why a value of a synced record is what it is
     #[command(subcommand)]
     Record(record::Record),

@@ -22,9 +22,11 @@ pub(crate) mod overview;
 pub(crate) mod partition;
 mod pause;
 pub(crate) mod product;
+pub(crate) mod profile;
 pub(crate) mod quarantine;
 pub(crate) mod queue;
 pub(crate) mod record;
+pub(crate) mod review;
 pub(crate) mod rollup;
 pub(crate) mod run;
 pub(crate) mod schedule;
@@ -77,6 +79,8 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Company(it) => Box::pin(company::run(app, it)).await,
         Command::Zone(it) => Box::pin(zone::run(app, it)).await,
         Command::Product(it) => Box::pin(product::run(app, it)).await,
+        Command::Profile(it) => Box::pin(profile::run(app, it)).await,
+        Command::Review(it) => Box::pin(review::run(app, it)).await,
         Command::Record(it) => Box::pin(record::run(app, it)).await,
         Command::Quarantine(it) => Box::pin(quarantine::run(app, it)).await,
         Command::Run(it) => Box::pin(run::run(app, it)).await,

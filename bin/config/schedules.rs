@@ -76,7 +76,7 @@ fn read(
     let name = name.and_then(|field| unique_name(&field, before));
     let kind = kind.and_then(|field| known_kind(&field, registry));
     let time_zone = zone.map_or(Some("UTC".to_owned()), |field| zone_name(&field));
-    let args = args.map_or(Some(json!({})), |field| object(&field));
+    let args = args.map_or(Some(json!({})), |field| object(&field, kind.as_deref()));
     let cron = cron.and_then(|field| cron_line(&field, time_zone.as_deref()));
     Some(Schedule {
         name: name?,
@@ -155,11 +155,20 @@ fn zone_name(field: &Field<'_>) -> Option<String> {
     None
 }
 
-fn object(field: &Field<'_>) -> Option<Value> {
+fn object(field: &Field<'_>, kind: Option<&str>) -> Option<Value> {
     let value = field.json();
     if !value.is_object() {
         let help = Some("write it as `args = { company_id = 42 }`".into());
         field.refuse("args are a table".into(), "expected a table", help);
+        return None;
+    }
+    let kind = kind.unwrap_or_default();
+    if let Err(error) = jobs::check_args(kind, &value) {
+        field.refuse(
+            format!("`{kind}` does not take these args"),
+            error.to_string(),
+            None,
+        );
         return None;
     }
     Some(value)

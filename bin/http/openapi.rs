@@ -17,7 +17,7 @@ use super::{FrontState, api};
 #[openapi(
     info(
         title = "Lockstep",
-        description = "A durable sync engine: every sync is a persisted job in Postgres.\n\nErrors are `application/problem+json` (RFC 9457), except on the two zone sync paths, which keep the bodies of the system they replace. Tokens are sent as `Authorization: Bearer lockstep_…`; each operation names the scope it asks for.\n\nEach token, and each address without one, may ask so many times a minute: `RateLimit-Policy` and `RateLimit` tell where you stand, and 429 comes with `Retry-After`.",
+        description = "A durable sync engine: every sync is a persisted job in Postgres.\n\nErrors are `application/problem+json` (RFC 9457), except on the two zone sync paths, which keep the bodies of the system they replace, and where a sync asked for on the two package paths was not done. Tokens are sent as `Authorization: Bearer lockstep_…`; each operation names the scope it asks for.\n\nEach token, and each address without one, may ask so many times a minute: `RateLimit-Policy` and `RateLimit` tell where you stand, and 429 comes with `Retry-After`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(super::problem::ProblemBody<'static>)),
@@ -27,7 +27,7 @@ use super::{FrontState, api};
         (name = "operations", description = "Queues, kinds, partitions, schedules, budgets, breakers, workers, alerts, audit."),
         (name = "connections", description = "Remote accounts, their credentials and the keys that seal them."),
         (name = "companies", description = "Companies, their zones, and syncs."),
-        (name = "syncs", description = "Products, why records are as they are, and what syncs leave to people."),
+        (name = "syncs", description = "Products, profiles and their packages, why records are as they are, and what syncs leave to people."),
         (name = "tokens", description = "API tokens."),
         (name = "health", description = "For orchestrators and tools; no token is needed."),
     )

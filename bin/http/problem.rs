@@ -265,12 +265,12 @@ impl From<jobs::Error> for Problem {
         match error {
             E::Engine(error) => error.into(),
             E::Database(error) => engine::Error::Database(error).into(),
-            E::UnknownCompany(_) | E::UnknownConnection(_) | E::NoSuch { .. } => {
-                Problem::new(NOT_FOUND, detail)
-            }
-            E::NoAccount { .. } | E::AccountTaken | E::Busy { .. } | E::Decided(_) => {
-                Problem::new(CONFLICT, detail)
-            }
+            E::UnknownCompany(_) | E::UnknownConnection(_) => Problem::new(NOT_FOUND, detail),
+            E::UnknownProfile(_) | E::UnknownReview(_) => Problem::new(NOT_FOUND, detail),
+            E::NoSuch { .. } => Problem::new(NOT_FOUND, detail),
+            E::NoAccount { .. } | E::AccountTaken => Problem::new(CONFLICT, detail),
+            E::Busy { .. } | E::Decided(_) | E::ReviewDecided(_) => Problem::new(CONFLICT, detail),
+            E::Unproven(_) => Problem::new(REMOTE, detail),
             E::Remote(_) => Problem::new(REMOTE, causes(&error)),
             error if error.is_of_credential() => Problem::new(CONFLICT, detail),
             E::Invalid(text) => {

@@ -253,6 +253,15 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
                 false => "lockstep quarantine list",
             }),
         ),
+        jobs::Error::UnknownProfile(_) => (Exit::NotFound, fix("lockstep profile list")),
+        jobs::Error::UnknownReview(_) => (Exit::NotFound, fix("lockstep review list --all")),
+        jobs::Error::ReviewDecided(id) => {
+            (Exit::Conflict, Some(format!("lockstep review show {id}")))
+        }
+        jobs::Error::Unproven(_) => (
+            Exit::Unreachable,
+            fix("lockstep connection test NAME; while the CRM is being loaded, try again later"),
+        ),
         jobs::Error::Decided(_) => (Exit::Conflict, None),
         jobs::Error::Migrate(_) => (
             Exit::Conflict,

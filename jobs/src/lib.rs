@@ -37,7 +37,7 @@ pub use env::Env;
 pub use error::Error;
 pub use flow::Counters;
 pub use flow::preview::{Preview, RecordChange};
-pub use register::register;
+pub use register::{check_args, register};
 
 /// Brings the schema `sync` up to date. Safe to run from many processes at once.
 ///

@@ -1,12 +1,13 @@
 //! Register: every kind of this crate, in one place.
 
-use engine::Registry;
+use engine::{Job, Registry};
+use serde_json::Value;
 
-use crate::Env;
 use crate::packages::{self, SyncChunk, SyncProfile};
 use crate::record::PruneHistory;
 use crate::soundtrack::{SyncAll, SyncZones};
 use crate::zoho;
+use crate::{Env, Error};
 
 /// Adds every kind to `registry`.
 pub fn register(registry: Registry, env: &Env) -> Registry {
@@ -19,4 +20,17 @@ pub fn register(registry: Registry, env: &Env) -> Registry {
         .with::<zoho::SyncProducts>(env.clone())
         .with::<zoho::SyncOrganizations>(env.clone())
         .with::<PruneHistory>(env.clone())
+}
+
+/// What is wrong with the args that settings give to a kind, as far as that can be told before it runs.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn check_args(kind: &str, args: &Value) -> Result<(), Error> {
+    if kind != packages::SyncAll::KIND {
+        return Ok(());
+    }
+    let asked: packages::SyncAll =
+        serde_json::from_value(args.clone()).map_err(|error| Error::Invalid(error.to_string()))?;
+    asked.check()
 }

@@ -4,11 +4,16 @@
 create table sync.profile (
     -- The booking site's own id.
     id uuid primary key,
+    -- The CRM that its customer is in: `supabase/shop`.
+    connection text not null,
     name text,
     email text,
     phone text,
+    -- When the CRM was last asked who it is, and nobody was found or a person must say.
+    asked_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    constraint connection_not_blank check (connection <> ''),
     constraint texts_bounded check (length(name) <= 300 and length(email) <= 300 and length(phone) <= 100)
 );
 
@@ -39,11 +44,13 @@ create table sync.match_review (
     profile_id uuid not null references sync.profile (id) on delete cascade,
     status text not null default 'open',
     reason text not null,
-    -- [{customer_id, stable_hash, name, phone, email, percent, by}], the likeliest first.
+    -- [{customer_id, name, phone, email, percent}], the likeliest first.
     candidates jsonb not null,
     customer_id text,
     decided_by text,
     decided_at timestamptz,
+    -- Why, if a person said.
+    note text,
     created_at timestamptz not null default now(),
     constraint status_known check (status in ('open', 'accepted', 'rejected', 'superseded')),
     constraint reason_known check (reason in ('several', 'weak', 'taken', 'moved', 'shared')),

@@ -1,8 +1,8 @@
-//! `lockstep check`: twelve broken files, twelve useful answers.
+//! `lockstep check`: thirteen broken files, thirteen useful answers.
 
 use crate::cli::{ended, json, program, redacted};
 
-const BROKEN: [&str; 12] = [
+const BROKEN: [&str; 13] = [
     "01_syntax",
     "02_unknown_settings",
     "03_wrong_types",
@@ -15,6 +15,7 @@ const BROKEN: [&str; 12] = [
     "10_contradictions",
     "11_limits",
     "12_retention",
+    "13_args",
 ];
 
 fn fixtures() -> String {
@@ -76,7 +77,7 @@ async fn the_file_in_the_repository_is_fine() {
 
     assert_eq!(
         (code, out.as_str(), err.as_str()),
-        (0, "workers.toml is fine: 5 schedules.\n", "")
+        (0, "workers.toml is fine: 6 schedules.\n", "")
     );
 }
 

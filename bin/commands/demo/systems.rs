@@ -21,6 +21,7 @@ use crate::commands::sync::{Watched, wait};
 use crate::output::plural;
 
 pub(super) const ZOHO: &str = "zoho/10234695";
+const SHOP: &str = "supabase/shop";
 /// Seals the simulated vendor's access tokens, which open nothing else.
 pub(super) const KEY: &str =
     "demo:6c6f636b737465702064656d6f206b65792c206f70656e73206e6f7468696e67";
@@ -98,7 +99,7 @@ impl Systems {
             ]),
         };
         let shop = Declared {
-            name: packages::CONNECTION.into(),
+            name: SHOP.into(),
             service: Service::Supabase,
             base_url: self.shop.url(),
             centre: None,
@@ -117,6 +118,7 @@ impl Systems {
             let id = row["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
             let profile = Profile {
                 id: id.context("a customer of the simulator has no id")?,
+                connection: SHOP.into(),
                 name: text("customer_name").map(str::to_owned),
                 email: text("email").map(str::to_owned),
                 phone: text("contact_number").map(str::to_owned),
@@ -149,7 +151,7 @@ pub(super) async fn sync(
     ];
     let made = session.client.enqueue_all(&jobs).await?;
     let mut results = Vec::new();
-    for (one, over) in made.iter().zip([ZOHO, packages::CONNECTION]) {
+    for (one, over) in made.iter().zip([ZOHO, SHOP]) {
         let watched = Watched {
             job: one.id,
             over: vec![over.to_owned()],

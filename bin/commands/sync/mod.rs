@@ -1,5 +1,6 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+mod packages;
 mod plan;
 mod wait;
 mod zoho;
@@ -14,8 +15,7 @@ use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-pub(in crate::commands) use wait::{Watched, wait};
-
+pub(in crate::commands) use self::wait::{Watched, wait};
 use super::dry;
 use super::enqueue::{duration, put_in};
 use crate::app::{App, Session};
@@ -30,6 +30,8 @@ use crate::signals;
 pub(crate) enum Sync {
     /// Sync the music zones of every company, or of one
     Soundtrack(Soundtrack),
+    /// Sync the packages of every profile, of one, or of those that are new
+    Packages(packages::Packages),
     /// Sync the products of every Zoho organisation, of one, or some of its items
     Zoho(zoho::Zoho),
 }
@@ -70,6 +72,7 @@ pub(crate) struct Soundtrack {
 pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
     let soundtrack = match sync {
         Sync::Soundtrack(it) => it,
+        Sync::Packages(it) => return packages::run(app, it).await,
         Sync::Zoho(it) => return zoho::run(app, it).await,
     };
     if soundtrack.test_connection {

@@ -1,13 +1,17 @@
 //! What a sync would do, for people: the counts, and each difference.
 
+use jobs::packages::{self, ProfilePreview};
 use jobs::{Preview, RecordChange};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::app::{App, Session};
-use crate::output::{Exit, Format};
+use crate::output::{Exit, Format, Progress, plural};
 
 /// Differences that a table shows; json has up to a thousand.
 const SHOWN: usize = 50;
+/// Profiles whose differences json has. All are counted.
+const MOST_TOLD: usize = 1_000;
 
 /// What a sync of companies would do. One's failure stops no other.
 pub(super) async fn of_companies(
@@ -27,6 +31,73 @@ pub(super) async fn of_companies(
         }
     }
     Ok(exit)
+}
+
+/// What a sync of profiles would do. One's failure stops no other.
+pub(super) async fn of_profiles(
+    app: &App,
+    session: &Session,
+    ids: &[Uuid],
+) -> anyhow::Result<Exit> {
+    let (mut told, mut failed, mut shown) = (Vec::new(), 0, 0);
+    let mut progress = Progress::new(&app.out);
+    for (nth, id) in ids.iter().enumerate() {
+        progress.at(nth as u64, ids.len() as u64, "asked for");
+        match packages::preview(&session.env, *id).await {
+            Ok(one) => {
+                let text = of_profile(&one);
+                if app.out.format == Format::Table && shown < SHOWN && !text.is_empty() {
+                    app.out.data(&text)?;
+                    shown += 1;
+                }
+                told.push(one);
+            }
+            Err(error) if ids.len() > 1 => {
+                app.out.note(&format!("✗ Profile {id}: {}", error.code()));
+                failed += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    progress.finish();
+    let with = |event: &str| {
+        let all = told.iter().flat_map(|one| &one.changes);
+        all.filter(|change| change.event == event).count()
+    };
+    let events = ["created", "updated", "revived", "missing", "gone"];
+    let [created, updated, revived, missing, gone] = events.map(with);
+    let synced = told.iter().filter(|one| one.status == "synced").count();
+    let words = format!(
+        "Would sync {synced} of {}: create {created}, change {updated}, revive {revived}, miss {missing} and mark {gone} as gone; {} would wait or are nobody, {failed} could not be asked for. Nothing was changed.",
+        plural(ids.len(), "profile"),
+        told.len() - synced,
+    );
+    told.retain(|one| one.status != "synced" || one.link.is_some() || !one.changes.is_empty());
+    let is_cut = told.len() > MOST_TOLD;
+    told.truncate(MOST_TOLD);
+    let value = json!({
+        "dry_run": true, "profiles": ids.len(), "would_sync": synced, "failed": failed,
+        "created": created, "updated": updated, "revived": revived, "missing": missing, "gone": gone,
+        "changes": told, "is_cut": is_cut,
+    });
+    app.out.done(&words, "dry run", &value)?;
+    Ok(if failed > 0 { Exit::Partial } else { Exit::Ok })
+}
+
+/// Nothing for a profile that would stay as it is.
+fn of_profile(one: &ProfilePreview) -> String {
+    let mut lines = Vec::new();
+    match (&one.link, &one.reason) {
+        (Some((customer, percent)), _) => {
+            lines.push(format!("is customer {customer} ({percent} %)"));
+        }
+        (None, Some(reason)) => lines.push(format!("waits for a person: {reason}")),
+        (None, None) if one.status != "synced" => lines.push(one.status.clone()),
+        (None, None) => {}
+    }
+    lines.extend(one.changes.iter().map(line));
+    let of_it = |line: &String| format!("{}  {}\n", one.profile_id, crate::output::clean(line));
+    lines.iter().map(of_it).collect()
 }
 
 /// Shows it.

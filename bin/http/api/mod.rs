@@ -21,17 +21,21 @@ mod kind;
 mod log;
 mod order;
 mod overview;
+mod packages;
 mod partition;
 mod pause;
+mod profile;
 mod quarantine;
 mod queue;
 mod record;
+mod review;
 mod run;
 mod schedule;
 mod sweep;
 mod sync;
 mod token;
 mod view;
+mod vip;
 mod why;
 mod zoho;
 mod zone;
@@ -120,7 +124,10 @@ pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
         .routes(routes!(token::list, token::create))
         .routes(routes!(token::revoke))
         .layer(DefaultBodyLimit::max(options.body_limit));
-    OpenApiRouter::with_openapi(head).nest(BASE, large.merge(usual))
+    let kept = of_shops().layer(DefaultBodyLimit::max(options.body_limit));
+    OpenApiRouter::with_openapi(head)
+        .nest(BASE, large.merge(usual))
+        .merge(kept)
 }
 
 fn of_jobs() -> OpenApiRouter<FrontState> {
@@ -213,11 +220,32 @@ fn of_syncs() -> OpenApiRouter<FrontState> {
         .routes(routes!(sweep::show))
         .routes(routes!(sweep::approve))
         .routes(routes!(sweep::reject))
+        .routes(routes!(profile::list))
+        .routes(routes!(profile::show, profile::put, profile::delete))
+        .routes(routes!(profile::sync))
+        .routes(routes!(review::list))
+        .routes(routes!(review::show))
+        .routes(routes!(review::accept))
+        .routes(routes!(review::reject))
+}
+
+/// Paths of a replaced system that do not stand below our base. Slashes at their ends mean nothing.
+fn of_shops() -> OpenApiRouter<FrontState> {
+    let bulk = || post(packages::bulk).get(packages::bulk_by_get);
+    let of_one = || post(vip::sync).get(vip::list);
+    OpenApiRouter::new()
+        .routes(routes!(packages::bulk, packages::bulk_by_get))
+        .routes(routes!(vip::list, vip::sync))
+        .route("/api/crm/sync-packages/", bulk())
+        .route("/api/vip/packages/", of_one())
 }
 
 /// True for the routes that wait for a sync.
 pub(super) fn waits(route: &str) -> bool {
     let route = route.trim_end_matches('/');
+    if matches!(route, "/api/crm/sync-packages" | "/api/vip/packages") {
+        return true;
+    }
     route.starts_with(BASE) && (route.ends_with("/sync") || route.ends_with("/sync-all"))
 }
 

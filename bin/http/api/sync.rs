@@ -40,11 +40,11 @@ pub(super) struct Synced {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct GoesOn {
     /// Its job; the same as in Location.
-    job: Uuid,
+    pub(super) job: Uuid,
     /// How the job stands.
     #[schema(value_type = String)]
-    state: engine::State,
-    message: String,
+    pub(super) state: engine::State,
+    pub(super) message: String,
 }
 
 /// The error body of these two paths.
@@ -171,7 +171,7 @@ impl Asked<'_> {
     async fn answer(&self, what: (&'static str, &str), job: NewJob) -> Result<Response, Problem> {
         let enqueued = self.enqueue(what, job).await?;
         let bound = self.front.options.sync_wait;
-        let held = self.held().await;
+        let held = held(self.front, &[CONNECTION.to_owned()]).await;
         let wait = if self.prefer.respond_async || held.is_some() {
             Duration::ZERO
         } else {
@@ -203,14 +203,6 @@ impl Asked<'_> {
         };
         self.address(response.headers_mut(), enqueued.id);
         Ok(response)
-    }
-
-    /// What only a person can end, and no caller should wait for. Unknown is not held.
-    async fn held(&self) -> Option<String> {
-        let names = [CONNECTION.to_owned()];
-        let held = ops::held(&self.front.env.connections, &names).await;
-        let view = held.ok()?.pop()?;
-        Some(format!("{} is {}", view.name, view.state.as_str()))
     }
 
     async fn enqueue(
@@ -282,4 +274,12 @@ impl Asked<'_> {
             headers.insert(PREFERENCE_APPLIED, wait);
         }
     }
+}
+
+/// What only a person can end, and no caller should wait for: all of the connections are held. Unknown is not
+/// held.
+pub(super) async fn held(front: &FrontState, over: &[String]) -> Option<String> {
+    let held = ops::held(&front.env.connections, over).await.ok()?;
+    let first = held.first().filter(|_| held.len() == over.len())?;
+    Some(format!("{} is {}", first.name, first.state.as_str()))
 }

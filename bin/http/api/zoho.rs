@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::DryRun;
 use super::run::SyncRun;
+use super::sync::held;
 use crate::audited::{self, Told};
 use crate::http::extract::{MaybeBody, Params};
 use crate::http::headers::Prefer;
@@ -149,14 +150,6 @@ pub(super) async fn sync(
         response.headers_mut().insert(LOCATION, path);
     }
     Ok(response)
-}
-
-/// What only a person can end, and no caller should wait for: all of the connections are held. Unknown is not
-/// held.
-async fn held(front: &FrontState, over: &[String]) -> Option<String> {
-    let held = ops::held(&front.env.connections, over).await.ok()?;
-    let first = held.first().filter(|_| held.len() == over.len())?;
-    Some(format!("{} is {}", first.name, first.state.as_str()))
 }
 
 fn organisations(front: &FrontState) -> Vec<String> {

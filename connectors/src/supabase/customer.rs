@@ -56,6 +56,8 @@ pub enum CustomerBy<'a> {
     /// The last digits of the number, at least seven, however it is written. Numbers of several
     /// countries may end alike: what comes back are candidates.
     PhoneEnding(&'a str),
+    /// The whole name, whatever its case. Several people may have it: what comes back are candidates.
+    Name(&'a str),
 }
 
 impl fmt::Debug for CustomerBy<'_> {
@@ -72,6 +74,7 @@ impl CustomerBy<'_> {
             Self::StableHash(_) => "stable hash",
             Self::Email(_) => "e-mail",
             Self::PhoneEnding(_) => "phone",
+            Self::Name(_) => "name",
         }
     }
 
@@ -84,6 +87,10 @@ impl CustomerBy<'_> {
             }
             Self::Email(email) => {
                 some(email).map(|email| ("email", format!("ilike.{}", literal(email))))
+            }
+            Self::Name(name) => {
+                let name = some(name).map(str::trim);
+                name.map(|name| ("customer_name", format!("ilike.{}", literal(name))))
             }
             Self::PhoneEnding(digits) => {
                 let is_number = digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_digit());

@@ -2,14 +2,17 @@
 
 use connectors::page::Item;
 use connectors::supabase::{Found, Package};
+use engine::Cx;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::enqueue::look_again;
 use super::fetch::Fetched;
 use super::{Changes, Link};
 use crate::plan::fingerprint::fingerprint;
-use crate::{Error, store};
+use crate::store::{self, storable};
+use crate::{Env, Error};
 
 /// What became of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +22,26 @@ pub(super) enum Applied {
     Not(&'static str),
 }
 
-/// Writes what was fetched. The profile's row is locked, so that two answers are applied one after the other,
-/// and of two the older changes nothing.
+/// Writes what was fetched, under the fence of the attempt. The profile's row is locked, so that two answers are
+/// applied one after the other, and of two the older changes nothing. What is missing is looked for again by a job.
 pub(super) async fn apply(
+    cx: &Cx<Env>,
+    tx: &mut PgConnection,
+    profile_id: Uuid,
+    fetched: &Fetched,
+) -> Result<Applied, Error> {
+    cx.hold(tx).await?;
+    let applied = write(tx, profile_id, fetched).await?;
+    if let (Applied::Done(changes), Fetched::Packages { connection, .. }) = (applied, fetched)
+        && changes.missing > 0
+    {
+        let job = look_again(connection, profile_id);
+        cx.client().enqueue_in(tx, &[job]).await?;
+    }
+    Ok(applied)
+}
+
+async fn write(
     tx: &mut PgConnection,
     profile_id: Uuid,
     fetched: &Fetched,
@@ -32,15 +52,17 @@ pub(super) async fn apply(
     match fetched {
         Fetched::Nobody => {
             store::profile::supersede(tx, profile_id).await?;
+            store::profile::asked(tx, profile_id).await?;
             Ok(Applied::Not("unmatched"))
         }
         Fetched::Unsure(reason, candidates) => {
-            store::profile::ask(tx, profile_id, reason, &candidates.to_string()).await?;
+            store::profile::ask(tx, profile_id, reason, &storable(candidates)).await?;
+            store::profile::asked(tx, profile_id).await?;
             Ok(Applied::Not("in_review"))
         }
-        Fetched::Packages(link, hash, found) => {
-            of_answer(tx, profile_id, (link, hash), found).await
-        }
+        Fetched::Packages {
+            link, hash, found, ..
+        } => of_answer(tx, profile_id, (link, hash), found).await,
     }
 }
 
@@ -52,12 +74,15 @@ async fn of_answer(
 ) -> Result<Applied, Error> {
     // A person may have said another customer while the answer was on its way.
     let now = store::profile::link_of(tx, profile_id).await?;
-    let is_ours = now
+    let is_ours = |now: &Link| now.customer_id == link.customer_id;
+    let by_person = |now: &Link| now.method == "manual" && link.method == "automatic";
+    if now
         .as_ref()
-        .is_none_or(|now| now.customer_id == link.customer_id);
-    if !is_ours && now.is_some_and(|now| now.method == "manual") && link.method == "automatic" {
+        .is_some_and(|now| !is_ours(now) && by_person(now))
+    {
         return Ok(Applied::Not("link_changed"));
     }
+    let is_others = is_another(now.as_ref(), link, hash);
     store::profile::link(tx, profile_id, link, "lockstep").await?;
     store::profile::supersede(tx, profile_id).await?;
     let mut changes = Changes::default();
@@ -66,7 +91,7 @@ async fn of_answer(
     }
     let good: Vec<&Package> = found.items.iter().filter_map(readable).collect();
     let answer: Value = good.iter().map(|one| row(one)).collect();
-    let written = store::package::write(tx, profile_id, &answer.to_string()).await?;
+    let written = store::package::write(tx, profile_id, &storable(&answer)).await?;
     changes = Changes {
         packages: good.len() as i64,
         bad: (found.items.len() - good.len()) as i64,
@@ -75,17 +100,28 @@ async fn of_answer(
     let named: Option<Vec<String>> = found.items.iter().map(|item| item.id.clone()).collect();
     // A row without an id might be any of those that seem to be missing.
     if let Some(named) = named.filter(|_| found.is_whole) {
-        (changes.missing, changes.gone) = store::package::sweep(tx, profile_id, &named).await?;
+        let swept = store::package::sweep(tx, profile_id, &named, is_others).await?;
+        (changes.missing, changes.gone) = swept;
     }
     Ok(Applied::Done(changes))
 }
 
-fn readable(item: &Item<Package>) -> Option<&Package> {
+/// Whether the packages that stand there are another customer's than this answer's. One that was loaded anew under
+/// another id has the same hash, and is no other.
+pub(super) fn is_another(now: Option<&Link>, link: &Link, hash: &str) -> bool {
+    match now {
+        Some(now) if now.customer_id == link.customer_id => now.synced_at.is_none(),
+        Some(now) => now.stable_hash.as_deref() != Some(hash),
+        None => false,
+    }
+}
+
+pub(super) fn readable(item: &Item<Package>) -> Option<&Package> {
     item.decoded.as_ref().ok()
 }
 
 /// As the statement reads it. Decimals and dates are texts: exact.
-fn row(one: &Package) -> Value {
+pub(super) fn row(one: &Package) -> Value {
     let text = |value: Option<String>| value.map_or(Value::Null, Value::from);
     let mut row = json!({
         "id": one.id,

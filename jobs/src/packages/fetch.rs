@@ -1,12 +1,14 @@
 //! Fetch: what the CRM says of one profile. No transaction is open meanwhile.
 
+use connectors::Verdict;
 use connectors::supabase::{Client, Customer, CustomerBy, Found, Package, stable_hash};
+use engine::Cx;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{CONNECTION, Link, Profile};
+use super::{Link, Profile};
 use crate::plan::matching::{self, Known, Match, Person, judge};
-use crate::{Env, Error, store};
+use crate::{Env, Error, store, verdict};
 
 /// Digits that numbers are looked for by: fewer than any number at home has without its country.
 const ENDING: usize = 8;
@@ -15,40 +17,77 @@ const ENDING: usize = 8;
 #[derive(Debug)]
 pub(super) enum Fetched {
     /// The packages of the customer that the profile is.
-    Packages(Link, String, Found<Package>),
+    Packages {
+        connection: String,
+        link: Link,
+        hash: String,
+        found: Found<Package>,
+    },
     /// A person must say who it is: why, and the candidates.
     Unsure(&'static str, Value),
     /// Nobody comes into question.
     Nobody,
 }
 
-/// Asks for one profile: two or three calls if it is linked, two or more if not.
+/// Asks for one profile, for a job: the breaker hears how that went.
 ///
 /// # Errors
-/// [`Error::UnknownProfile`]; [`Error::Unproven`] when the CRM hides what it was asked for; [`Error::Remote`].
-pub(super) async fn fetch(env: &Env, profile_id: Uuid) -> Result<Fetched, Error> {
-    let (profile, link) = store::in_transaction(&env.pool, move |tx| {
+/// Those of [`fetch`].
+pub(super) async fn fetch_for(cx: &Cx<Env>, profile_id: Uuid) -> Result<Fetched, Error> {
+    let (profile, link) = stored(cx.env(), profile_id).await?;
+    let asked = fetch(cx.env(), &profile, link).await;
+    tell(cx, &profile.connection, &asked).await;
+    match asked {
+        Err(Error::Remote(error)) => {
+            let all = &cx.env().connections;
+            Err(all.judge(&profile.connection, error).await)
+        }
+        other => other,
+    }
+}
+
+/// The breaker is a help: that it cannot be told is no fault of the job.
+async fn tell(cx: &Cx<Env>, connection: &str, asked: &Result<Fetched, Error>) {
+    let verdict = match asked {
+        Ok(_) | Err(Error::Unproven(_)) => Verdict::Ok,
+        Err(Error::Remote(error)) => error.verdict(),
+        Err(_) => return,
+    };
+    let health = verdict::health(&verdict);
+    let told = cx
+        .client()
+        .report_health(connection, cx.job_id(), health)
+        .await;
+    if let Err(error) = told {
+        tracing::debug!(error = %error, "could not tell the breaker how a call ended");
+    }
+}
+
+/// A profile, and the customer it is as far as that is known.
+///
+/// # Errors
+/// [`Error::UnknownProfile`]; [`Error::Database`].
+pub(super) async fn stored(env: &Env, profile_id: Uuid) -> Result<(Profile, Option<Link>), Error> {
+    store::in_transaction(&env.pool, move |tx| {
         Box::pin(async move {
             let profile = store::profile::get(tx, profile_id).await?;
             let profile = profile.ok_or(Error::UnknownProfile(profile_id))?;
             Ok((profile, store::profile::link_of(tx, profile_id).await?))
         })
     })
-    .await?;
-    let client = env.connections.supabase(CONNECTION).await?;
-    let asked = ask(env, &client, &profile, link).await;
-    match asked {
-        Err(Error::Remote(error)) => Err(env.connections.judge(CONNECTION, error).await),
-        other => other,
-    }
+    .await
 }
 
-async fn ask(
+/// Asks the CRM: two or three calls if the profile is linked, two or more if not.
+///
+/// # Errors
+/// [`Error::Unproven`] when the CRM hides what it was asked for; [`Error::Remote`].
+pub(super) async fn fetch(
     env: &Env,
-    client: &Client,
     profile: &Profile,
     link: Option<Link>,
 ) -> Result<Fetched, Error> {
+    let client = &*env.connections.supabase(&profile.connection).await?;
     let Some(link) = link else {
         let found = search(client, profile, None).await?;
         return decide(env, client, profile, found, None).await;
@@ -58,7 +97,7 @@ async fn ask(
         let by_hash = customers(client.find_customers(CustomerBy::StableHash(hash)).await?)?;
         match by_hash.as_slice() {
             [one] if one.id == link.customer_id => {
-                return packages(client, link.clone(), hash.clone()).await;
+                return packages(client, profile, link.clone(), hash.clone()).await;
             }
             [_, _, ..] if by_hash.iter().any(|one| one.id == link.customer_id) => {
                 return Ok(shared(&by_hash));
@@ -73,7 +112,7 @@ async fn ask(
             .await?,
     )?;
     if let Some(one) = by_id.first() {
-        return follow(client, link, one).await;
+        return follow(client, profile, link, one).await;
     }
     // The CRM was loaded anew, with new ids.
     let found = search(client, profile, link.stable_hash.as_deref()).await?;
@@ -99,6 +138,12 @@ async fn search(
             .filter(|ending| ending.len() >= 7)
             .map(CustomerBy::PhoneEnding),
         email.as_deref().map(CustomerBy::Email),
+        // A name alone is never enough, and whoever has neither number nor address has nothing else.
+        profile
+            .name
+            .as_deref()
+            .filter(|_| number.is_none() && email.is_none())
+            .map(CustomerBy::Name),
     ];
     for question in questions.into_iter().flatten() {
         for one in customers(client.find_customers(question).await?)? {
@@ -144,8 +189,9 @@ async fn decide(
                 stable_hash: None,
                 method: "automatic".to_owned(),
                 confidence: i16::from(percent),
+                synced_at: None,
             };
-            follow(client, link, &found[at]).await
+            follow(client, profile, link, &found[at]).await
         }
         Match::Review(reason, fits) => {
             let all = fits.iter().map(|(at, percent)| told(&found[*at], *percent));
@@ -159,7 +205,12 @@ async fn decide(
 }
 
 /// The packages of a customer by the hash that it has now, if no other has the same.
-async fn follow(client: &Client, link: Link, customer: &Customer) -> Result<Fetched, Error> {
+async fn follow(
+    client: &Client,
+    profile: &Profile,
+    link: Link,
+    customer: &Customer,
+) -> Result<Fetched, Error> {
     let name = customer.name.as_deref().unwrap_or_default();
     let phone = customer.phone.as_deref().unwrap_or_default();
     let hash = match &customer.stable_hash {
@@ -170,12 +221,22 @@ async fn follow(client: &Client, link: Link, customer: &Customer) -> Result<Fetc
     if same.iter().any(|one| one.id != customer.id) {
         return Ok(shared(&same));
     }
-    packages(client, link, hash).await
+    packages(client, profile, link, hash).await
 }
 
-async fn packages(client: &Client, link: Link, hash: String) -> Result<Fetched, Error> {
+async fn packages(
+    client: &Client,
+    profile: &Profile,
+    link: Link,
+    hash: String,
+) -> Result<Fetched, Error> {
     let found = client.packages_of(&hash).await?;
-    Ok(Fetched::Packages(link, hash, found))
+    Ok(Fetched::Packages {
+        connection: profile.connection.clone(),
+        link,
+        hash,
+        found,
+    })
 }
 
 /// Two customers of one name without a number share a hash: whose the packages are cannot be told.

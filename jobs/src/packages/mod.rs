@@ -7,39 +7,69 @@
 mod apply;
 mod enqueue;
 mod fetch;
+mod preview;
 mod profile;
 pub mod review;
 mod sync_all;
 mod sync_chunk;
 mod sync_profile;
 
+use connectors::reach::Service;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use enqueue::{sync_all_of, sync_profile_of};
-pub use profile::{available, put, show};
-pub use sync_all::{SyncAll, Totals};
+use crate::Error;
+use crate::connection::Connections;
+
+pub use enqueue::{sync_all_of, sync_decided_of, sync_profile_of};
+pub use preview::{ProfilePreview, preview};
+pub use profile::{Filter, available, delete, find, list, put, show};
+pub use sync_all::{SyncAll, Totals, chosen};
 pub use sync_chunk::SyncChunk;
 pub use sync_profile::{Summary, SyncProfile};
 
-/// The connection: the key of its rate budget and of its breaker.
-pub const CONNECTION: &str = "supabase/shop";
-
 /// Somebody who books, as the booking site knows them.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// The booking site's id.
     pub id: Uuid,
-    #[serde(default)]
+    /// The CRM that its customer is in: `supabase/shop`.
+    pub connection: String,
     pub name: Option<String>,
-    #[serde(default)]
     pub email: Option<String>,
     /// However it is written; without a country it is one of Thailand.
-    #[serde(default)]
     pub phone: Option<String>,
+}
+
+/// The CRMs that the settings declare.
+#[must_use]
+pub fn shops(all: &Connections) -> Vec<String> {
+    let declared = all.declared().iter();
+    let shops = declared.filter(|one| one.service == Service::Supabase);
+    shops.map(|one| one.name.clone()).collect()
+}
+
+/// The CRM that is meant: the one that is named, or the only one that the settings declare.
+///
+/// # Errors
+/// [`Error::UnknownConnection`]; [`Error::Invalid`] when none is named and there is none or are several.
+pub fn shop(all: &Connections, named: Option<&str>) -> Result<String, Error> {
+    let declared = shops(all);
+    match (named, declared.as_slice()) {
+        (Some(name), _) => match all.find(name)?.service {
+            Service::Supabase => Ok(name.to_owned()),
+            _ => Err(Error::UnknownConnection(name.to_owned())),
+        },
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(Error::Invalid(
+            "connection: no Supabase connection is declared in workers.toml".to_owned(),
+        )),
+        (None, _) => Err(Error::Invalid(
+            "connection: expected one: there are several of Supabase".to_owned(),
+        )),
+    }
 }
 
 /// Names and numbers of people are in no log.
@@ -60,6 +90,8 @@ pub struct Link {
     pub method: String,
     /// In percent.
     pub confidence: i16,
+    /// When an answer for this customer was last applied.
+    pub synced_at: Option<Timestamp>,
 }
 
 /// A package of a profile. Hours are exact decimals, null for unlimited or not told; dates are the shop's.
@@ -80,6 +112,13 @@ pub struct Package {
     pub first_used_on: Option<String>,
     pub expires_on: Option<String>,
     pub purchased_on: Option<String>,
+    /// Since when whole answers have not named it; ten minutes later it is gone.
+    pub missing_since: Option<Timestamp>,
+    /// Since when it is gone.
+    pub gone_at: Option<Timestamp>,
+    /// Missing for so long that one more whole answer without it makes it gone.
+    #[serde(skip)]
+    pub(crate) is_overdue: bool,
 }
 
 /// A profile whose customer a person must say, or has said.
@@ -97,6 +136,8 @@ pub struct Review {
     pub customer_id: Option<String>,
     pub decided_by: Option<String>,
     pub decided_at: Option<Timestamp>,
+    /// Why, if the person said.
+    pub note: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -109,7 +150,7 @@ pub struct Changes {
     pub updated: i64,
     /// Not named by this whole answer, for the first time.
     pub missing: i64,
-    /// Not named by whole answers for ten minutes.
+    /// Not named by whole answers for ten minutes, or another customer's.
     pub gone: i64,
     /// Rows of the answer that could not be read.
     pub bad: i64,

@@ -1,34 +1,67 @@
 //! Profiles: given by the booking site, shown with who they are and what they have.
 
+use engine::{Cursor, Page};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Link, Package, Profile};
 use crate::{Error, store};
 
+const LARGEST_PAGE: u16 = 500;
 const LONGEST: usize = 300;
 const LONGEST_PHONE: usize = 100;
+
+/// Which profiles a list shows. What is not said does not restrict.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Whose customers are in this CRM.
+    pub connection: Option<String>,
+    /// Only those whose customer is known, or not.
+    pub is_linked: Option<bool>,
+    /// Only those with a greater id: the next page.
+    pub after: Option<Uuid>,
+}
 
 /// Writes what the booking site says of a profile, in the caller's transaction; false when that was known.
 ///
 /// # Errors
-/// [`Error::Invalid`] for texts that are too long; [`Error::Database`].
+/// [`Error::Invalid`] for texts that are too long or have a NUL, and for another connection than the one it was
+/// made with; [`Error::Database`].
 pub async fn put(tx: &mut PgConnection, profile: &Profile) -> Result<bool, Error> {
     for (field, text, most) in [
         ("name", &profile.name, LONGEST),
         ("email", &profile.email, LONGEST),
         ("phone", &profile.phone, LONGEST_PHONE),
     ] {
-        if text
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > most)
-        {
+        let text = text.as_deref().unwrap_or_default();
+        if text.chars().count() > most || text.contains('\0') {
             return Err(Error::Invalid(format!(
-                "{field}: longer than {most} characters"
+                "{field}: expected at most {most} characters, none of them NUL"
             )));
         }
     }
+    let before = store::profile::get(tx, profile.id).await?;
+    if before.is_some_and(|before| before.connection != profile.connection) {
+        return Err(Error::Invalid(
+            "connection: a profile stays with its CRM; delete it and set it anew".to_owned(),
+        ));
+    }
     store::profile::put(tx, profile).await
+}
+
+/// A page of profiles in the order of their ids, each with the customer it is, if that is known.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn list(
+    pool: &PgPool,
+    filter: &Filter,
+    limit: u16,
+) -> Result<Page<(Profile, Option<Link>), Uuid>, Error> {
+    let limit = limit.clamp(1, LARGEST_PAGE);
+    let mut conn = pool.acquire().await?;
+    let rows = store::profile::list(&mut conn, filter, i64::from(limit) + 1).await?;
+    Ok(Page::of(rows, limit, |(profile, _)| Cursor::of(profile.id)))
 }
 
 /// A profile with the customer it is, if that is known.
@@ -42,6 +75,26 @@ pub async fn show(pool: &PgPool, id: Uuid) -> Result<(Profile, Option<Link>), Er
     Ok((profile, store::profile::link_of(&mut conn, id).await?))
 }
 
+/// A profile, in the caller's transaction.
+///
+/// # Errors
+/// [`Error::UnknownProfile`]; [`Error::Database`].
+pub async fn find(tx: &mut PgConnection, id: Uuid) -> Result<Profile, Error> {
+    let profile = store::profile::get(tx, id).await?;
+    profile.ok_or(Error::UnknownProfile(id))
+}
+
+/// Takes a profile away, with its packages and all that was decided on it, in the caller's transaction.
+///
+/// # Errors
+/// [`Error::UnknownProfile`]; [`Error::Database`].
+pub async fn delete(tx: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+    match store::profile::delete(tx, id).await? {
+        true => Ok(()),
+        false => Err(Error::UnknownProfile(id)),
+    }
+}
+
 /// The packages of a profile that are not gone.
 ///
 /// # Errors
@@ -51,5 +104,5 @@ pub async fn available(pool: &PgPool, id: Uuid) -> Result<Vec<Package>, Error> {
     if store::profile::get(&mut conn, id).await?.is_none() {
         return Err(Error::UnknownProfile(id));
     }
-    store::package::list(&mut conn, id).await
+    store::package::list(&mut conn, id, false).await
 }

@@ -2,6 +2,7 @@
 
 use engine::{Cursor, Page};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::{Link, Review};
 use crate::{Error, store};
@@ -9,20 +10,20 @@ use crate::{Error, store};
 /// The largest page of a list.
 const LARGEST_PAGE: u16 = 500;
 
-/// A page of reviews, oldest first: those with a greater id, of one status or of all.
+/// A page of reviews, oldest first: those with a greater id, of one status or of all, of one profile or of all.
 ///
 /// # Errors
 /// [`Error::Database`].
 pub async fn list(
     pool: &PgPool,
-    status: Option<&str>,
+    of: (Option<&str>, Option<Uuid>),
     after: Option<i64>,
     limit: u16,
 ) -> Result<Page<Review, i64>, Error> {
     let limit = limit.clamp(1, LARGEST_PAGE);
     let mut conn = pool.acquire().await?;
     let after = after.unwrap_or(0);
-    let rows = store::review::list(&mut conn, status, after, i64::from(limit) + 1).await?;
+    let rows = store::review::list(&mut conn, of, after, i64::from(limit) + 1).await?;
     Ok(Page::of(rows, limit, |review| Cursor::of(review.id)))
 }
 
@@ -44,7 +45,7 @@ pub async fn accept(
     tx: &mut PgConnection,
     id: i64,
     customer_id: Option<&str>,
-    by: &str,
+    (by, note): (&str, Option<&str>),
 ) -> Result<Review, Error> {
     let review = open(tx, id).await?;
     let candidates = ids(&review);
@@ -65,11 +66,12 @@ pub async fn accept(
         stable_hash: None,
         method: "manual".to_owned(),
         confidence: 100,
+        synced_at: None,
     };
     store::profile::link(tx, review.profile_id, &link, by).await?;
     let decided = ("accepted", Some(customer_id.as_str()));
-    store::review::decide(tx, id, decided, by).await?;
-    Ok(review)
+    store::review::decide(tx, id, decided, (by, note)).await?;
+    decided_one(tx, id).await
 }
 
 /// The profile is none of the candidates, and none of them is suggested for it again. In the caller's
@@ -77,11 +79,20 @@ pub async fn accept(
 ///
 /// # Errors
 /// [`Error::UnknownReview`]; [`Error::ReviewDecided`].
-pub async fn reject(tx: &mut PgConnection, id: i64, by: &str) -> Result<Review, Error> {
+pub async fn reject(
+    tx: &mut PgConnection,
+    id: i64,
+    (by, note): (&str, Option<&str>),
+) -> Result<Review, Error> {
     let review = open(tx, id).await?;
     store::review::refuse(tx, review.profile_id, &ids(&review), by).await?;
-    store::review::decide(tx, id, ("rejected", None), by).await?;
-    Ok(review)
+    store::review::decide(tx, id, ("rejected", None), (by, note)).await?;
+    decided_one(tx, id).await
+}
+
+async fn decided_one(tx: &mut PgConnection, id: i64) -> Result<Review, Error> {
+    let decided = store::review::get(tx, id).await?;
+    decided.ok_or(Error::UnknownReview(id))
 }
 
 async fn open(tx: &mut PgConnection, id: i64) -> Result<Review, Error> {

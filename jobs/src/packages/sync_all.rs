@@ -1,5 +1,6 @@
 //! `packages.sync_all`: the packages of all profiles, in chunks that are jobs of their own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::{Cx, Job, NewJob, Outcome, Policy, When};
@@ -17,6 +18,8 @@ const NAMED_FAILURES: i64 = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncAll {
+    /// Only those whose customers are in this CRM: `supabase/shop`.
+    pub connection: Option<String>,
     /// Those that were never synced, linked or not, instead of those that are linked.
     pub only_new: bool,
     /// No more than so many.
@@ -30,6 +33,7 @@ pub struct SyncAll {
 impl Default for SyncAll {
     fn default() -> SyncAll {
         SyncAll {
+            connection: None,
             only_new: false,
             max_profiles: None,
             batch_size: 20,
@@ -77,13 +81,21 @@ impl Job for SyncAll {
             Box::pin(async move { store::outcome::totals(tx, bulk, NAMED_FAILURES).await })
         })
         .await?;
-        // What no outcome tells of was in a chunk that was given up or cancelled.
-        let untold = (total - totals.successful_profiles - totals.failed_profiles).max(0);
-        Ok(Outcome::done_with(Totals {
+        Ok(Outcome::done_with(totals.with_untold(total))?)
+    }
+}
+
+impl Totals {
+    /// What no outcome tells of was in a chunk that was given up or cancelled. Profiles that came in between the count
+    /// and the chunks are told of beyond it.
+    fn with_untold(self, counted: i64) -> Totals {
+        let told = self.successful_profiles + self.failed_profiles;
+        let total = counted.max(told);
+        Totals {
             total_profiles: total,
-            failed_profiles: totals.failed_profiles + untold,
-            ..totals
-        })?)
+            failed_profiles: self.failed_profiles + (total - told),
+            ..self
+        }
     }
 }
 
@@ -107,20 +119,34 @@ impl SyncAll {
     }
 }
 
+/// The profiles that a bulk sync would choose now, those that have waited longest first.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn chosen(pool: &sqlx::PgPool, asked: &SyncAll) -> Result<Vec<Uuid>, Error> {
+    let mut conn = pool.acquire().await?;
+    let all = store::profile::of_bulk(&mut conn, asked).await?;
+    Ok(all.into_iter().map(|(_, id)| id).collect())
+}
+
 async fn count(tx: &mut PgConnection, asked: SyncAll) -> Result<i64, Error> {
     store::outcome::prune(tx).await?;
-    let most = asked.max_profiles.map(i64::from);
-    Ok(store::profile::of_bulk(tx, asked.only_new, most)
-        .await?
-        .len() as i64)
+    Ok(store::profile::of_bulk(tx, &asked).await?.len() as i64)
 }
 
 async fn chunks(tx: &mut PgConnection, bulk: Uuid, asked: SyncAll) -> Result<Vec<NewJob>, Error> {
-    let most = asked.max_profiles.map(i64::from);
-    let profiles = store::profile::of_bulk(tx, asked.only_new, most).await?;
+    let mut of_each: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    for (connection, profile_id) in store::profile::of_bulk(tx, &asked).await? {
+        of_each.entry(connection).or_default().push(profile_id);
+    }
     let pause = Duration::from_millis(asked.pause_ms.into());
-    let chunks = profiles.chunks(asked.batch_size.into()).zip(0_u32..);
-    Ok(chunks
-        .map(|(profiles, nth)| chunk(bulk, profiles.to_vec()).when(When::After(pause * nth)))
-        .collect())
+    let mut jobs = Vec::new();
+    for (connection, profiles) in &of_each {
+        let chunks = profiles.chunks(asked.batch_size.into()).zip(0_u32..);
+        for (profiles, nth) in chunks {
+            let job = chunk(bulk, connection, profiles.to_vec());
+            jobs.push(job.when(When::After(pause * nth)));
+        }
+    }
+    Ok(jobs)
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::apply::{Applied, apply};
 use super::enqueue::again;
-use super::fetch::{Fetched, fetch};
-use crate::{Env, Error, store, verdict};
+use super::fetch::{Fetched, fetch_for};
+use crate::{Env, Error, store};
 
 /// So many profiles in a row that fail by the remote's trouble are no fault of theirs.
 const MOST_IN_A_ROW: usize = 3;
@@ -60,9 +60,7 @@ impl Job for SyncChunk {
             if cx.is_stopped() {
                 return Err(Error::Stopped);
             }
-            let fetched = fetch(cx.env(), profile_id).await;
-            tell(&cx, &fetched).await;
-            match fetched {
+            match fetch_for(&cx, profile_id).await {
                 Ok(fetched) => {
                     in_a_row = 0;
                     keep(&cx, bulk, profile_id, fetched).await?;
@@ -81,30 +79,12 @@ impl Job for SyncChunk {
     }
 }
 
-/// The breaker is a help: that it cannot be told is no fault of the job.
-async fn tell(cx: &Cx<Env>, fetched: &Result<Fetched, Error>) {
-    let verdict = match fetched {
-        Ok(_) => Verdict::Ok,
-        Err(Error::Remote(error)) => error.verdict(),
-        Err(_) => return,
-    };
-    let health = verdict::health(&verdict);
-    let told = cx
-        .client()
-        .report_health(super::CONNECTION, cx.job_id(), health)
-        .await;
-    if let Err(error) = told {
-        tracing::debug!(error = %error, "could not tell the breaker how a call ended");
-    }
-}
-
 async fn keep(cx: &Cx<Env>, bulk: Uuid, profile_id: Uuid, fetched: Fetched) -> Result<(), Error> {
     let attempt = cx.clone();
     store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
-            attempt.hold(tx).await?;
             let at = (bulk, profile_id);
-            match apply(tx, profile_id, &fetched).await? {
+            match apply(&attempt, tx, profile_id, &fetched).await? {
                 Applied::Done(changes) => {
                     let code = (changes.bad > 0).then_some("bad_record");
                     store::outcome::note(tx, at, changes.packages, code).await
@@ -123,7 +103,12 @@ async fn fail(cx: &Cx<Env>, bulk: Uuid, profile_id: Uuid, code: &'static str) ->
         Box::pin(async move {
             attempt.hold(tx).await?;
             store::outcome::note(tx, (bulk, profile_id), 0, Some(code)).await?;
-            let job = again(profile_id).when(When::After(AGAIN));
+            // One that was deleted meanwhile needs no other try.
+            let Some(profile) = store::profile::get(tx, profile_id).await? else {
+                return Ok(());
+            };
+            store::profile::asked(tx, profile_id).await?;
+            let job = again(&profile.connection, profile_id).when(When::After(AGAIN));
             attempt.client().enqueue_in(tx, &[job]).await?;
             Ok(())
         })

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Changes;
 use super::apply::{Applied, apply};
-use super::fetch::fetch;
+use super::fetch::fetch_for;
 use crate::{Env, Error, store};
 
 /// Finds out which customer a profile is, if that is not known, and syncs its packages.
@@ -48,12 +48,11 @@ impl Job for SyncProfile {
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Error> {
         let profile_id = self.profile_id;
-        let fetched = fetch(cx.env(), profile_id).await?;
+        let fetched = fetch_for(&cx, profile_id).await?;
         let attempt = cx.clone();
         store::in_transaction(&cx.env().pool, move |tx| {
             Box::pin(async move {
-                attempt.hold(tx).await?;
-                let (status, changes) = match apply(tx, profile_id, &fetched).await? {
+                let (status, changes) = match apply(&attempt, tx, profile_id, &fetched).await? {
                     Applied::Done(changes) => ("synced", changes),
                     Applied::Not(code) => (code, Changes::default()),
                 };

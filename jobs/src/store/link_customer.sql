@@ -4,5 +4,6 @@ values ($1, $2, $3, $4, $5, $6)
 on conflict (profile_id) do update
 set
     customer_id = excluded.customer_id, stable_hash = excluded.stable_hash, method = excluded.method,
-    confidence = excluded.confidence, linked_by = excluded.linked_by, linked_at = now(), answered_at = null
+    confidence = excluded.confidence, linked_by = excluded.linked_by, linked_at = now(), answered_at = null,
+    synced_at = null
 where l.customer_id <> excluded.customer_id

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::instant_or_none;
 use crate::Error;
 use crate::packages::{Changes, Package};
 
@@ -25,29 +26,38 @@ pub(crate) async fn write(
     })
 }
 
-/// Marks what a complete answer does not name; how many are missing now, and how many gone.
+/// Marks what a complete answer does not name; how many are missing now, and how many gone. `at_once` those
+/// that are another customer's.
 pub(crate) async fn sweep(
     conn: &mut PgConnection,
     profile_id: Uuid,
     named: &[String],
+    at_once: bool,
 ) -> Result<(i64, i64), Error> {
     let gone: Vec<bool> = sqlx::query_scalar(include_str!("sweep_packages.sql"))
         .bind(profile_id)
         .bind(named)
+        .bind(at_once)
         .fetch_all(conn)
         .await?;
     let of = |wanted: bool| gone.iter().filter(|gone| **gone == wanted).count() as i64;
     Ok((of(false), of(true)))
 }
 
-/// The packages of a profile that are not gone, by the CRM's id.
-pub(crate) async fn list(conn: &mut PgConnection, profile_id: Uuid) -> Result<Vec<Package>, Error> {
+/// The packages of a profile, by the CRM's id: those that are not gone, or all.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    profile_id: Uuid,
+    with_gone: bool,
+) -> Result<Vec<Package>, Error> {
     let rows = sqlx::query(
         "select crm_package_id, site_package_id, name, display_name, category, total_hours::text, used_hours::text, \
-             remaining_hours::text, pax, validity, first_used_on::text, expires_on::text, purchased_on::text \
-         from sync.package where profile_id = $1 and gone_at is null order by crm_package_id",
+             remaining_hours::text, pax, validity, first_used_on::text, expires_on::text, purchased_on::text, \
+             missing_since, gone_at, coalesce(missing_since < now() - interval '10 minutes', false) as is_overdue \
+         from sync.package where profile_id = $1 and ($2 or gone_at is null) order by crm_package_id",
     )
     .bind(profile_id)
+    .bind(with_gone)
     .fetch_all(conn)
     .await?;
     let mut packages = Vec::with_capacity(rows.len());
@@ -66,6 +76,9 @@ pub(crate) async fn list(conn: &mut PgConnection, profile_id: Uuid) -> Result<Ve
             first_used_on: row.try_get("first_used_on")?,
             expires_on: row.try_get("expires_on")?,
             purchased_on: row.try_get("purchased_on")?,
+            missing_since: instant_or_none(row, "missing_since")?,
+            gone_at: instant_or_none(row, "gone_at")?,
+            is_overdue: row.try_get("is_overdue")?,
         });
     }
     Ok(packages)

@@ -1,16 +1,18 @@
 //! Profiles, which customer each of them is, and what a person must say of it.
 
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
+use super::instant_or_none;
 use crate::Error;
-use crate::packages::{Link, Profile};
+use crate::packages::{Filter, Link, Profile, SyncAll};
 
-/// Writes what the booking site says of a profile, if that is new; false when it stood there already.
+/// Writes what the booking site says of a profile, if that is new; false when it stood there already. It stays with
+/// the connection that it was made with.
 pub(crate) async fn put(conn: &mut PgConnection, profile: &Profile) -> Result<bool, Error> {
     let done = sqlx::query(
-        "insert into sync.profile as p (id, name, email, phone) values ($1, $2, $3, $4) \
+        "insert into sync.profile as p (id, connection, name, email, phone) values ($1, $5, $2, $3, $4) \
          on conflict (id) do update \
          set name = excluded.name, email = excluded.email, phone = excluded.phone, updated_at = now() \
          where (p.name, p.email, p.phone) is distinct from (excluded.name, excluded.email, excluded.phone)",
@@ -19,25 +21,59 @@ pub(crate) async fn put(conn: &mut PgConnection, profile: &Profile) -> Result<bo
     .bind(&profile.name)
     .bind(&profile.email)
     .bind(&profile.phone)
+    .bind(&profile.connection)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Profile>, Error> {
-    let row = sqlx::query("select id, name, email, phone from sync.profile where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
+    let row =
+        sqlx::query("select id, connection, name, email, phone from sync.profile where id = $1")
+            .bind(id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// Profiles in the order of their ids.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<(Profile, Option<Link>)>, Error> {
+    let rows = sqlx::query(include_str!("list_profiles.sql"))
+        .bind(filter.connection.as_deref())
+        .bind(filter.is_linked)
+        .bind(filter.after)
+        .bind(limit)
+        .fetch_all(conn)
         .await?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    Ok(Some(Profile {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        email: row.try_get("email")?,
-        phone: row.try_get("phone")?,
-    }))
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let is_linked = row.try_get::<Option<String>, _>("customer_id")?.is_some();
+        let link = is_linked.then(|| read_link(row)).transpose()?;
+        found.push((read(row)?, link));
+    }
+    Ok(found)
+}
+
+/// Takes a profile away with all that hangs on it; false when there is none such.
+pub(crate) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<bool, Error> {
+    let done = sqlx::query("delete from sync.profile where id = $1")
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Notes that the CRM was asked who a profile is, in vain.
+pub(crate) async fn asked(conn: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+    sqlx::query("update sync.profile set asked_at = now() where id = $1")
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Whoever changes what hangs on a profile does so under this lock; false when there is none such.
@@ -50,25 +86,18 @@ pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<bool, Erro
     Ok(found.is_some())
 }
 
-/// Profiles for a bulk sync in the order of their ids: those that are linked, or those that were never synced and
-/// that no person is asked about.
+/// Profiles for a bulk sync, each with its connection: those that are linked, or those that were never synced and that
+/// no person is asked about. Whoever has waited longest comes first, so that a bound leaves nobody out for ever.
 pub(crate) async fn of_bulk(
     conn: &mut PgConnection,
-    only_new: bool,
-    most: Option<i64>,
-) -> Result<Vec<Uuid>, Error> {
-    Ok(sqlx::query_scalar(
-        "select p.id from sync.profile p left join sync.customer_link l on l.profile_id = p.id \
-         where case when $1 \
-             then l.synced_at is null and not exists ( \
-                 select from sync.match_review r where r.profile_id = p.id and r.status = 'open') \
-             else l.profile_id is not null end \
-         order by p.id limit $2",
-    )
-    .bind(only_new)
-    .bind(most)
-    .fetch_all(conn)
-    .await?)
+    asked: &SyncAll,
+) -> Result<Vec<(String, Uuid)>, Error> {
+    Ok(sqlx::query_as(include_str!("list_bulk.sql"))
+        .bind(asked.only_new)
+        .bind(asked.connection.as_deref())
+        .bind(asked.max_profiles.map(i64::from))
+        .fetch_all(conn)
+        .await?)
 }
 
 pub(crate) async fn link_of(
@@ -76,20 +105,32 @@ pub(crate) async fn link_of(
     profile_id: Uuid,
 ) -> Result<Option<Link>, Error> {
     let row = sqlx::query(
-        "select customer_id, stable_hash, method, confidence from sync.customer_link where profile_id = $1",
+        "select customer_id, stable_hash, method, confidence, synced_at from sync.customer_link where profile_id = $1",
     )
     .bind(profile_id)
     .fetch_optional(conn)
     .await?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    Ok(Some(Link {
+    Ok(row.as_ref().map(read_link).transpose()?)
+}
+
+fn read(row: &PgRow) -> sqlx::Result<Profile> {
+    Ok(Profile {
+        id: row.try_get("id")?,
+        connection: row.try_get("connection")?,
+        name: row.try_get("name")?,
+        email: row.try_get("email")?,
+        phone: row.try_get("phone")?,
+    })
+}
+
+fn read_link(row: &PgRow) -> sqlx::Result<Link> {
+    Ok(Link {
         customer_id: row.try_get("customer_id")?,
         stable_hash: row.try_get("stable_hash")?,
         method: row.try_get("method")?,
         confidence: row.try_get("confidence")?,
-    }))
+        synced_at: instant_or_none(row, "synced_at")?,
+    })
 }
 
 /// Links a profile to a customer, unless it is so already.
@@ -140,6 +181,8 @@ pub(crate) async fn standing(
     let row = sqlx::query(
         "select \
              array(select distinct l.customer_id from sync.customer_link l \
+                   join sync.profile p on p.id = l.profile_id \
+                   join sync.profile o on o.id = $1 and o.connection = p.connection \
                    where l.customer_id = any($2) and l.profile_id <> $1) as taken, \
              array(select f.customer_id from sync.match_refusal f \
                    where f.profile_id = $1 and f.customer_id = any($2)) as refused",

@@ -10,19 +10,22 @@ use super::{instant, instant_or_none};
 use crate::Error;
 use crate::packages::Review;
 
-/// Reviews with a greater id, oldest first; of one status, or of all.
+/// Reviews with a greater id, oldest first; of one status, or of all; of one profile, or of all.
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    status: Option<&str>,
+    (status, profile_id): (Option<&str>, Option<Uuid>),
     after: i64,
     limit: i64,
 ) -> Result<Vec<Review>, Error> {
     let rows = sqlx::query(
-        "select * from sync.match_review where id > $2 and ($1::text is null or status = $1) order by id limit $3",
+        "select * from sync.match_review where id > $2 and ($1::text is null or status = $1) \
+             and ($4::uuid is null or profile_id = $4) \
+         order by id limit $3",
     )
     .bind(status)
     .bind(after)
     .bind(limit)
+    .bind(profile_id)
     .fetch_all(conn)
     .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
@@ -50,16 +53,17 @@ pub(crate) async fn decide(
     conn: &mut PgConnection,
     id: i64,
     (status, customer_id): (&str, Option<&str>),
-    by: &str,
+    (by, note): (&str, Option<&str>),
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "update sync.match_review set status = $2, customer_id = $3, decided_by = $4, decided_at = now() \
+        "update sync.match_review set status = $2, customer_id = $3, decided_by = $4, note = $5, decided_at = now() \
          where id = $1 and status = 'open'",
     )
     .bind(id)
     .bind(status)
     .bind(customer_id)
     .bind(by)
+    .bind(note)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
@@ -95,6 +99,7 @@ fn read(row: &PgRow) -> sqlx::Result<Review> {
         customer_id: row.try_get("customer_id")?,
         decided_by: row.try_get("decided_by")?,
         decided_at,
+        note: row.try_get("note")?,
         created_at: instant(row, "created_at")?,
     })
 }

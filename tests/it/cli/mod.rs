@@ -11,6 +11,7 @@ mod help;
 mod lists;
 mod logs;
 mod overview;
+mod packages;
 mod pages;
 mod products;
 

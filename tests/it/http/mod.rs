@@ -17,6 +17,7 @@ mod logs;
 mod numbers;
 mod operations;
 mod overview;
+mod packages;
 mod pages;
 mod products;
 mod rates;

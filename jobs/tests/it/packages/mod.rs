@@ -1,5 +1,7 @@
 //! Packages per profile, against the simulated CRM.
 
+mod preview;
+mod resume;
 mod review;
 mod sync_all;
 mod sync_chunk;
@@ -20,6 +22,8 @@ use uuid::Uuid;
 
 use crate::support::{PATIENCE, options, registry};
 
+pub(crate) const SHOP: &str = "supabase/shop";
+
 /// A database and a CRM with one customer whom nobody asks for.
 pub(crate) struct House {
     pub(crate) database: Database,
@@ -33,6 +37,28 @@ pub(crate) struct Customer {
     pub(crate) hash: String,
 }
 
+/// A CRM at this address, whose budget never makes anybody wait.
+pub(crate) fn connections(engine: Client, url: &str, key: &str) -> Connections {
+    let given = Given {
+        origin: "variable SHOP".to_owned(),
+        secret: Some(SecretString::from(key)),
+    };
+    let declared = Declared {
+        name: SHOP.to_owned(),
+        service: Service::Supabase,
+        base_url: url.to_owned(),
+        centre: None,
+        page_size: None,
+        refill: Some(10_000.0),
+        given: BTreeMap::from([("key", given)]),
+    };
+    let reach = Reach {
+        loopback: true,
+        ..Reach::default()
+    };
+    Connections::new(engine, vec![declared], reach, None)
+}
+
 impl House {
     pub(crate) async fn new() -> House {
         let config = Config {
@@ -42,27 +68,10 @@ impl House {
         let (database, crm) = tokio::join!(Database::new(), Simulator::start(config));
         let crm = crm.unwrap();
         jobs::migrate(database.pool()).await.unwrap();
-        let given = Given {
-            origin: "variable SHOP".to_owned(),
-            secret: Some(SecretString::from(crm.config().secret_key.as_str())),
-        };
-        let declared = Declared {
-            name: packages::CONNECTION.to_owned(),
-            service: Service::Supabase,
-            base_url: crm.url(),
-            centre: None,
-            page_size: None,
-            refill: Some(10_000.0),
-            given: BTreeMap::from([("key", given)]),
-        };
-        let reach = Reach {
-            loopback: true,
-            ..Reach::default()
-        };
         let engine = database.client().clone();
         let env = jobs::Env {
             pool: database.pool().clone(),
-            connections: Connections::new(engine, vec![declared], reach, None),
+            connections: connections(engine, &crm.url(), &crm.config().secret_key),
         };
         let house = House { database, crm, env };
         house.customer("Zed Nobody", "0999999999", "");
@@ -119,6 +128,7 @@ impl House {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let profile = Profile {
             id: Uuid::now_v7(),
+            connection: SHOP.to_owned(),
             name: some(name),
             email: some(email),
             phone: some(phone),
@@ -155,7 +165,7 @@ impl House {
         NewJob::of(&packages::SyncProfile {
             profile_id: profile,
         })
-        .rate_key(packages::CONNECTION)
+        .rate_key(SHOP)
     }
 
     pub(crate) async fn synced(&self, profile: Uuid) -> Summary {
@@ -195,7 +205,10 @@ pub(crate) fn adas() -> Vec<(String, Option<String>)> {
     ]
 }
 
-/// Keeps the interactive enqueue in one place.
-pub(crate) fn at_login(profile: Uuid) -> NewJob {
-    sync_profile_of(profile, "login")
+impl House {
+    /// As the booking site asks at a login.
+    pub(crate) async fn at_login(&self, profile: Uuid) -> NewJob {
+        let (profile, _) = packages::show(&self.env.pool, profile).await.unwrap();
+        sync_profile_of(&profile, "login")
+    }
 }

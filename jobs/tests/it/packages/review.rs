@@ -7,7 +7,7 @@ use super::{House, adas};
 
 impl House {
     async fn reviews(&self) -> Vec<jobs::packages::Review> {
-        let page = review::list(&self.env.pool, Some("open"), None, 50)
+        let page = review::list(&self.env.pool, (Some("open"), None), None, 50)
             .await
             .unwrap();
         page.data
@@ -44,12 +44,12 @@ async fn r15_a_number_that_a_family_shares_is_reviewed_and_a_persons_word_stands
         "the likeliest first"
     );
     let mut tx = house.env.pool.begin().await.unwrap();
-    let unnamed = review::accept(&mut tx, open[0].id, None, "nok").await;
-    let stranger = review::accept(&mut tx, open[0].id, Some("77"), "nok").await;
-    review::accept(&mut tx, open[0].id, Some(&bo.id), "nok")
+    let unnamed = review::accept(&mut tx, open[0].id, None, ("nok", None)).await;
+    let stranger = review::accept(&mut tx, open[0].id, Some("77"), ("nok", None)).await;
+    review::accept(&mut tx, open[0].id, Some(&bo.id), ("nok", None))
         .await
         .unwrap();
-    let twice = review::accept(&mut tx, open[0].id, Some(&ada.id), "nok").await;
+    let twice = review::accept(&mut tx, open[0].id, Some(&ada.id), ("nok", None)).await;
     tx.commit().await.unwrap();
     assert!(matches!(unnamed, Err(Error::Invalid(_))));
     assert!(matches!(stranger, Err(Error::Invalid(_))));
@@ -70,7 +70,9 @@ async fn a_customer_that_was_rejected_is_never_suggested_again() {
     let open = house.reviews().await;
 
     let mut tx = house.env.pool.begin().await.unwrap();
-    review::reject(&mut tx, open[0].id, "nok").await.unwrap();
+    review::reject(&mut tx, open[0].id, ("nok", None))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 
     assert_eq!(open[0].reason, "weak");
@@ -121,4 +123,67 @@ async fn r15_who_disappears_from_the_crm_keeps_the_packages_and_is_reviewed() {
     assert_eq!(summary.status, "in_review");
     assert_eq!(house.reviews().await[0].reason, "moved");
     assert_eq!(house.hours(profile).await, adas());
+}
+
+#[tokio::test]
+async fn another_customers_packages_are_gone_at_once_when_a_person_says_who_it_is() {
+    let house = House::new().await;
+    let (profile, ada) = house.ada().await;
+    let bo = house.customer("Bo Fairway", "0812345678", "");
+    house.package(&bo.hash, 3, "7");
+    let _worker = house.worker();
+    house
+        .crm
+        .change(sim::supabase::Change::DeleteRow {
+            table: "customers".to_owned(),
+            id: ada.id,
+        })
+        .unwrap();
+    assert_eq!(house.synced(profile).await.status, "in_review");
+    let open = house.reviews().await;
+
+    let mut tx = house.env.pool.begin().await.unwrap();
+    let said = ("nok", Some("she married"));
+    review::accept(&mut tx, open[0].id, Some(&bo.id), said)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let changes = house.synced(profile).await.changes;
+
+    assert_eq!((changes.created, changes.gone, changes.missing), (1, 2, 0));
+    assert_eq!(house.hours(profile).await, [("3".into(), Some("7".into()))]);
+    let decided = review::show(&house.env.pool, open[0].id).await.unwrap();
+    assert_eq!(
+        (decided.status.as_str(), decided.note.as_deref()),
+        ("accepted", Some("she married"))
+    );
+}
+
+#[tokio::test]
+async fn a_name_alone_is_looked_for_and_never_enough() {
+    let house = House::new().await;
+    let ada = house.customer("Ada Fairway", "0812345678", "");
+    house.package(&ada.hash, 1, "10");
+    let profile = house.profile("ada fairway", "", "").await;
+    let _worker = house.worker();
+
+    let summary = house.synced(profile).await;
+
+    assert_eq!(summary.status, "in_review");
+    let open = house.reviews().await;
+    assert_eq!(open[0].reason, "weak");
+    assert_eq!(open[0].candidates[0]["customer_id"], ada.id.as_str());
+}
+
+#[tokio::test]
+async fn the_same_customer_of_two_shops_is_two_people() {
+    let house = House::new().await;
+    house.ada().await;
+    house
+        .sql("update sync.profile set connection = 'supabase/elsewhere'")
+        .await;
+    let second = house.profile("Ada Fairway", "0812345678", "").await;
+    let _worker = house.worker();
+
+    assert_eq!(house.synced(second).await.status, "synced");
 }

@@ -136,3 +136,34 @@ async fn what_cannot_be_asked_for_is_refused_with_what_can() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_bound_leaves_nobody_out_for_ever() {
+    let house = House::new().await;
+    let profiles = house.many(4).await;
+    let _worker = house.worker();
+    let two = |only_new| SyncAll {
+        max_profiles: Some(2),
+        ..in_chunks_of(2, only_new)
+    };
+    for nth in 0..2 {
+        house
+            .profile(&format!("Nobody {nth}"), &format!("07{nth:08}"), "")
+            .await;
+    }
+
+    let mut told = Vec::new();
+    for only_new in [true, true, true, false, false] {
+        told.push(house.all(two(only_new)).await.successful_profiles);
+    }
+
+    assert_eq!(told, [2, 2, 0, 2, 2]);
+    let twice: i64 = sqlx::query_scalar(
+        "select count(*) from (select profile_id from sync.package_outcome where is_good \
+         group by profile_id having count(*) = 2) as twice",
+    )
+    .fetch_one(&house.env.pool)
+    .await
+    .unwrap();
+    assert_eq!(twice, profiles.len() as i64);
+}

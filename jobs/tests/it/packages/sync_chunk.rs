@@ -22,7 +22,7 @@ impl House {
         profiles
     }
 
-    pub(super) async fn outcomes(&self) -> i64 {
+    pub(crate) async fn outcomes(&self) -> i64 {
         sqlx::query_scalar("select count(*) from sync.package_outcome")
             .fetch_one(&self.env.pool)
             .await
@@ -35,7 +35,7 @@ fn chunk(profiles: Vec<Uuid>) -> NewJob {
         bulk: Uuid::now_v7(),
         profiles,
     })
-    .rate_key(jobs::packages::CONNECTION)
+    .rate_key(super::SHOP)
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use sim::supabase::Change;
 use sim::wire::{Fault, Kind};
 
-use super::{House, adas, at_login};
+use super::{House, SHOP, adas};
 use crate::connection::until;
 
 #[tokio::test]
@@ -265,8 +265,9 @@ async fn a_login_waits_for_no_remote_and_one_minute_is_one_sync() {
     house.crm.inject(Fault::new(Kind::Silence));
     let _worker = house.worker();
 
-    let first = house.engine().enqueue(at_login(profile)).await.unwrap();
-    let twin = house.engine().enqueue(at_login(profile)).await.unwrap();
+    let asked = [house.at_login(profile).await, house.at_login(profile).await];
+    let [first, twin] = asked.map(|job| house.engine().enqueue(job));
+    let (first, twin) = (first.await.unwrap(), twin.await.unwrap());
 
     assert_eq!(first.answer, Answer::Inserted);
     assert_eq!(twin.id, first.id);
@@ -297,4 +298,52 @@ async fn an_answer_that_is_older_than_what_is_stored_changes_nothing() {
 
     assert_eq!(changes, jobs::packages::Changes::default());
     assert_eq!(house.hours(profile).await, adas());
+}
+
+#[tokio::test]
+async fn the_breaker_hears_of_single_profiles_too() {
+    let house = House::new().await;
+    let (profile, _) = house.ada().await;
+    house.crm.inject(Fault::status(503));
+    let _worker = house.worker();
+
+    for _ in 0..2 {
+        house.end_of(house.sync_now(profile)).await;
+    }
+
+    let opened: bool = sqlx::query_scalar(
+        "select exists (select from engine.breaker where connection = $1 and state <> 'closed')",
+    )
+    .bind(SHOP)
+    .fetch_one(&house.env.pool)
+    .await
+    .unwrap();
+    assert!(opened);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_looked_for_again_and_not_only_the_next_night() {
+    let house = House::new().await;
+    let (profile, _) = house.ada().await;
+    let (table, id) = ("package_rows".to_owned(), "2".to_owned());
+    house.crm.change(Change::DeleteRow { table, id }).unwrap();
+    let _worker = house.worker();
+
+    let first = house.synced(profile).await.changes;
+    let again: Vec<(String, bool)> = sqlx::query_as(
+        "select j.args->>'profile_id', p.run_at > now() + interval '10 minutes' \
+         from engine.job j join engine.pending p on p.id = j.id",
+    )
+    .fetch_all(&house.env.pool)
+    .await
+    .unwrap();
+    house
+        .sql("update sync.package set missing_since = missing_since - interval '11 minutes' where missing_since is not null")
+        .await;
+    let second = house.synced(profile).await.changes;
+
+    assert_eq!((first.missing, first.gone), (1, 0));
+    assert_eq!(again, [(profile.to_string(), true)]);
+    assert_eq!((second.missing, second.gone), (0, 1));
+    assert_eq!(house.hours(profile).await, adas()[..1]);
 }

@@ -2,4 +2,5 @@
 
 mod bulk;
 mod fleet;
+mod packages;
 mod throttled;

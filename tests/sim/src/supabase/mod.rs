@@ -5,6 +5,7 @@ mod cell;
 mod config;
 mod door;
 mod filter;
+mod index;
 mod keys;
 mod parse;
 mod prefer;

@@ -7,7 +7,7 @@ use axum::http::header::RANGE;
 use serde_json::Value;
 
 use super::cell::Cell;
-use super::filter::Condition;
+use super::filter::{Condition, Operator};
 use super::parse::{split, unquoted};
 use super::reply::Fault;
 use super::table::{Row, Table};
@@ -84,6 +84,14 @@ impl Query {
         self.filters
             .iter()
             .all(|filter| filter.holds(row) == Some(true))
+    }
+
+    /// A column and the text that every row asked for has in it, if the query names one.
+    pub(super) fn text_of_a_key(&self) -> Option<(usize, &str)> {
+        self.filters.iter().find_map(|filter| match filter {
+            Condition::Compare(at, Operator::Eq, Cell::Text(text)) => Some((*at, text.as_str())),
+            _ => None,
+        })
     }
 
     /// The rows that are asked for, in order, before they are cut into parts.

@@ -25,7 +25,10 @@ pub(super) struct Reading<'a> {
 pub(super) fn list(table: &Table, query: &Query, reading: &Reading) -> Result<Response, Fault> {
     // Row-level security hides rows: what may not be seen is not there, and no error.
     let visible = reading.role == Role::Service;
-    let found = query.matching(table.rows.iter().filter(|_| visible));
+    let found = match query.text_of_a_key() {
+        Some((column, text)) => query.matching(table.rows_with(column, text).filter(|_| visible)),
+        None => query.matching(table.rows.iter().filter(|_| visible)),
+    };
     let total = found.len();
     let counted = reading.prefer.count && reading.switches.counts;
     if counted && query.offset > total {

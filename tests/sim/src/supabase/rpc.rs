@@ -24,13 +24,13 @@ impl Rpc<'_> {
         match (self.schema, self.name, args.as_slice()) {
             ("public", "get_available_packages", []) => Ok(world.table(AVAILABLE_ROWS)?.clone()),
             ("backoffice", "get_packages_by_hash_id", [HASH]) => {
-                let mut table = world.table(PACKAGE_ROWS)?.clone();
+                let table = world.table(PACKAGE_ROWS)?;
                 let at = table.column("stable_hash_id")?;
-                let hash = self.args[HASH].clone();
-                table
-                    .rows
-                    .retain(|row| hash.is_some() && row[at].to_text() == hash);
-                Ok(table)
+                let rows = match &self.args[HASH] {
+                    Some(hash) => table.rows_with(at, hash).cloned().collect(),
+                    None => Vec::new(),
+                };
+                Ok(table.of_rows(rows))
             }
             _ => Err(self.unknown()),
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::cell::{Cell, Kind, timestamp};
+use super::index::Index;
 use super::reply::Fault;
 use crate::wire::Clock;
 
@@ -35,6 +36,8 @@ pub(super) struct Table {
     /// Unique keys; the first is the primary one.
     pub(super) unique: Vec<Vec<&'static str>>,
     pub(super) rows: Vec<Row>,
+    /// Forgotten by whoever asks for the table to change it.
+    pub(super) index: Index,
     next_id: u64,
 }
 
@@ -54,7 +57,30 @@ impl Table {
             columns: columns.iter().map(column).collect(),
             unique: unique.iter().map(|key| key.to_vec()).collect(),
             rows: Vec::new(),
+            index: Index::default(),
             next_id: 0,
+        }
+    }
+
+    /// The rows that have this text in a column, in the order of their making.
+    pub(super) fn rows_with<'a>(
+        &'a self,
+        column: usize,
+        text: &str,
+    ) -> impl Iterator<Item = &'a Row> + use<'a> {
+        let places = self.index.places(&self.rows, column, text);
+        places.into_iter().filter_map(|place| self.rows.get(place))
+    }
+
+    /// A table of the same sort that has these rows.
+    pub(super) fn of_rows(&self, rows: Vec<Row>) -> Self {
+        Self {
+            name: self.name,
+            columns: self.columns.clone(),
+            unique: self.unique.clone(),
+            rows,
+            index: Index::default(),
+            next_id: self.next_id,
         }
     }
 

@@ -102,7 +102,9 @@ impl World {
 
     pub(super) fn table_mut(&mut self, name: &str) -> Result<&mut Table, Fault> {
         let found = self.tables.iter_mut().find(|table| table.name == name);
-        found.ok_or_else(|| unknown(name))
+        let table = found.ok_or_else(|| unknown(name))?;
+        table.index.forget();
+        Ok(table)
     }
 
     pub(super) fn rows(&self, name: &str) -> Vec<Value> {

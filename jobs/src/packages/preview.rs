@@ -1,0 +1,158 @@
+//! Preview: what a sync of packages would do, found out by asking the CRM and comparing, with nothing written.
+
+use std::time::Duration;
+
+use connectors::Verdict;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::apply::{is_another, readable, row};
+use super::fetch::{Fetched, fetch, stored};
+use super::{Link, Package};
+use crate::plan::difference::difference;
+use crate::{Env, Error, RecordChange, store};
+
+/// When a refusal names no wait.
+const THROTTLED: Duration = Duration::from_secs(10);
+
+/// What a sync of one profile would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProfilePreview {
+    pub profile_id: Uuid,
+    /// `synced`; or why not: `unmatched`, `in_review`, or the code of what failed.
+    pub status: String,
+    /// The customer it would be, if that is new, and how sure that is in percent.
+    pub link: Option<(String, i16)>,
+    /// Why a person would be asked: `several`, `weak`, `taken`, `moved` or `shared`.
+    pub reason: Option<String>,
+    /// Packages of the answer that can be read, and those that cannot.
+    pub packages: i64,
+    pub bad: i64,
+    /// What would become of packages, field by field: `created`, `updated`, `revived`, `missing` or `gone`.
+    pub changes: Vec<RecordChange>,
+}
+
+/// Asks for one profile and writes nothing. A call that must wait for the budget waits here.
+///
+/// # Errors
+/// [`Error::UnknownProfile`]; [`Error::Unproven`]; [`Error::Remote`]; [`Error::Database`].
+pub async fn preview(env: &Env, profile_id: Uuid) -> Result<ProfilePreview, Error> {
+    let (profile, link) = stored(env, profile_id).await?;
+    let fetched = loop {
+        match fetch(env, &profile, link.clone()).await {
+            Err(Error::Remote(error)) => match error.verdict() {
+                Verdict::Throttled { after } => {
+                    tokio::time::sleep(after.unwrap_or(THROTTLED)).await;
+                }
+                _ => return Err(Error::Remote(error)),
+            },
+            other => break other?,
+        }
+    };
+    let rows = store::in_transaction(&env.pool, move |tx| {
+        Box::pin(async move { store::package::list(tx, profile_id, true).await })
+    })
+    .await?;
+    Ok(told(profile_id, link.as_ref(), &fetched, &rows))
+}
+
+/// What the answer makes of the rows that stand there.
+fn told(
+    profile_id: Uuid,
+    now: Option<&Link>,
+    fetched: &Fetched,
+    rows: &[Package],
+) -> ProfilePreview {
+    let nothing = ProfilePreview {
+        profile_id,
+        status: "unmatched".to_owned(),
+        link: None,
+        reason: None,
+        packages: 0,
+        bad: 0,
+        changes: Vec::new(),
+    };
+    match fetched {
+        Fetched::Nobody => nothing,
+        Fetched::Unsure(reason, _) => ProfilePreview {
+            status: "in_review".to_owned(),
+            reason: Some((*reason).to_owned()),
+            ..nothing
+        },
+        Fetched::Packages {
+            link, hash, found, ..
+        } => {
+            let is_new = now.is_none_or(|now| now.customer_id != link.customer_id);
+            let good: Vec<_> = found.items.iter().filter_map(readable).collect();
+            let answer: Vec<Value> = good.iter().map(|one| row(one)).collect();
+            let mut changes: Vec<RecordChange> = answer
+                .iter()
+                .filter_map(|one| of_answer(one, rows))
+                .collect();
+            let named: Option<Vec<&str>> =
+                found.items.iter().map(|one| one.id.as_deref()).collect();
+            if let Some(named) = named.filter(|_| found.is_whole) {
+                let is_others = is_another(now, link, hash);
+                let left = rows.iter().filter(|row| !named.contains(&row.id.as_str()));
+                changes.extend(left.filter_map(|row| of_missing(row, is_others)));
+            }
+            ProfilePreview {
+                status: "synced".to_owned(),
+                link: is_new.then(|| (link.customer_id.clone(), link.confidence)),
+                packages: good.len() as i64,
+                bad: (found.items.len() - good.len()) as i64,
+                changes,
+                ..nothing
+            }
+        }
+    }
+}
+
+/// What would become of a package that the answer names; none if it stands there so already.
+fn of_answer(fetched: &Value, rows: &[Package]) -> Option<RecordChange> {
+    let key = fetched["id"].as_str().unwrap_or_default();
+    let fetched = fields(fetched);
+    let stored = rows.iter().find(|row| row.id == key);
+    let before = stored.map(|row| fields(&json!(row)));
+    let changes = difference(before.as_ref(), &fetched);
+    let is_back = stored.is_some_and(|row| row.missing_since.is_some() || row.gone_at.is_some());
+    let event = match stored {
+        None => "created",
+        Some(_) if is_back => "revived",
+        Some(_) if changes.is_empty() => return None,
+        Some(_) => "updated",
+    };
+    Some(change(key, event, changes))
+}
+
+/// As the sweep does: missing first, and gone when it has been so for ten minutes.
+fn of_missing(row: &Package, is_others: bool) -> Option<RecordChange> {
+    if row.gone_at.is_some() {
+        return None;
+    }
+    let event = match row.missing_since {
+        _ if is_others => "gone",
+        None => "missing",
+        Some(_) if row.is_overdue => "gone",
+        Some(_) => return None,
+    };
+    Some(change(&row.id, event, Map::new()))
+}
+
+fn change(key: &str, event: &str, changes: Map<String, Value>) -> RecordChange {
+    RecordChange {
+        key: key.to_owned(),
+        event: event.to_owned(),
+        changes: Value::Object(changes),
+    }
+}
+
+/// The fields that an answer can change, as they are compared.
+fn fields(row: &Value) -> Map<String, Value> {
+    const NOT_COMPARED: [&str; 4] = ["id", "hash", "missing_since", "gone_at"];
+    let all = row.as_object().cloned().unwrap_or_default();
+    all.into_iter()
+        .filter(|(name, _)| !NOT_COMPARED.contains(&name.as_str()))
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! A bulk sync of many profiles, by a worker process that is killed again and again. `./dev soak packages` runs it with
+//! fifty thousand; here it is as small as still has a kill in it.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use engine::testing::run_worker;
+use engine::{Client, State};
+use jobs::packages::{self, Profile, SyncAll, Totals, sync_all_of, sync_profile_of};
+use uuid::Uuid;
+
+use crate::packages::{House, SHOP, connections};
+use crate::support::{options, registry};
+
+const DATABASE: &str = "JOBS_TEST_DATABASE";
+const REMOTE: &str = "JOBS_TEST_REMOTE";
+const TOKEN: &str = "JOBS_TEST_TOKEN";
+/// How many profiles, where somebody wants another number.
+const PROFILES: &str = "LOCKSTEP_SOAK_PROFILES";
+const SMALL: u64 = 240;
+/// Kills of the worker's process, evenly spread over the profiles. A third would meet the same chunks here, and a job
+/// that took three processes with it is dead as poison.
+const KILLS: u64 = 2;
+/// Seldom enough to cost nothing, and often enough to meet each kill's moment.
+const LOOK: Duration = Duration::from_millis(20);
+/// Each profile has two packages, and every second one more: 125,000 for 50,000.
+const fn packages_of(nth: u64) -> u64 {
+    2 + nth % 2
+}
+
+/// Not a test by itself: the worker process of the test below.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the parent test says by environment what to do"
+)]
+async fn helper_process() {
+    let Ok(database) = std::env::var(DATABASE) else {
+        return;
+    };
+    let (remote, token) = (
+        std::env::var(REMOTE).unwrap(),
+        std::env::var(TOKEN).unwrap(),
+    );
+    let engine = Client::connect(&database, 12).await.unwrap();
+    let env = jobs::Env {
+        pool: engine.pool().clone(),
+        connections: connections(engine.clone(), &remote, &token),
+    };
+    let _worker = run_worker(&engine, registry(&env, 20), options(10));
+    std::future::pending::<()>().await;
+}
+
+/// A worker process. Dropping it kills it.
+struct Process(Child);
+
+impl Process {
+    fn start(house: &House) -> Process {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["scale::packages::helper_process", "--exact", "--nocapture"])
+            .env(DATABASE, house.database.url())
+            .env(REMOTE, house.crm.url())
+            .env(TOKEN, &house.crm.config().secret_key)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Process(child)
+    }
+
+    /// On Unix this is SIGKILL: nothing is told to anybody.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Megabytes that the process holds; none where the system does not say.
+    fn memory(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kilobytes / 1024.0)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already dead, some of them.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Profiles whose customers are known, with their packages at the CRM.
+async fn seed(house: &House, count: u64) {
+    let (mut ids, mut customers) = (Vec::new(), Vec::new());
+    for nth in 0..count {
+        let customer = house.customer(&format!("Guest {nth}"), &format!("08{nth:08}"), "");
+        for package in 0..packages_of(nth) {
+            house.package(&customer.hash, nth * 10 + package, "12.345");
+        }
+        ids.push(Uuid::now_v7());
+        customers.push(customer.id);
+    }
+    sqlx::query(
+        "with p as (insert into sync.profile (id, connection) select unnest($1::uuid[]), $3) \
+         insert into sync.customer_link (profile_id, customer_id, method, confidence, linked_by) \
+         select i, c, 'automatic', 98, 'test' from unnest($1::uuid[], $2::text[]) as t (i, c)",
+    )
+    .bind(&ids)
+    .bind(&customers)
+    .bind(SHOP)
+    .execute(&house.env.pool)
+    .await
+    .unwrap();
+}
+
+/// Logins while the bulk sync runs: what each waits for the answer of its enqueue, in milliseconds.
+async fn logins(client: Client, count: u64) -> Vec<f64> {
+    let mut spans = Vec::new();
+    for nth in 0..count {
+        let profile = Profile {
+            id: Uuid::now_v7(),
+            connection: "supabase/elsewhere".to_owned(),
+            name: Some(format!("Login {nth}")),
+            email: None,
+            phone: Some(format!("09{nth:08}")),
+        };
+        let began = Instant::now();
+        let mut tx = client.pool().begin().await.unwrap();
+        packages::put(&mut tx, &profile).await.unwrap();
+        let job = sync_profile_of(&profile, "login").queue("logins that nobody serves");
+        client.enqueue_in(&mut tx, &[job]).await.unwrap();
+        tx.commit().await.unwrap();
+        spans.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    spans.sort_by(f64::total_cmp);
+    spans
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a soak says by environment how long it may be"
+)]
+fn asked_for() -> u64 {
+    let said = std::env::var(PROFILES).ok();
+    said.map_or(SMALL, |said| said.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
+    let count = asked_for();
+    let house = House::new().await;
+    seed(&house, count).await;
+    let expected: u64 = (0..count).map(packages_of).sum();
+    let asked = SyncAll {
+        batch_size: 20,
+        pause_ms: 0,
+        ..SyncAll::default()
+    };
+    let began = Instant::now();
+    let mut process = Process::start(&house);
+
+    let bulk = house
+        .engine()
+        .enqueue(sync_all_of(&asked, "test"))
+        .await
+        .unwrap();
+    let login = tokio::spawn(logins(house.engine().clone(), count.min(2_000)));
+    let (mut kills, mut memory) = (0, Vec::new());
+    let state = loop {
+        let state = house.engine().wait(bulk.id, LOOK).await.unwrap();
+        if state.is_terminal() {
+            break state;
+        }
+        memory.extend(process.memory());
+        let due = (kills + 1) * count / (KILLS + 2);
+        if kills < KILLS && house.outcomes().await >= due as i64 {
+            process.kill();
+            kills += 1;
+            process = Process::start(&house);
+        }
+    };
+    let took = began.elapsed();
+    let spans = login.await.unwrap();
+
+    assert_eq!((state, kills), (State::Completed, KILLS));
+    let job = house.engine().job(bulk.id).await.unwrap().unwrap();
+    let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
+    assert_eq!(
+        (
+            totals.total_profiles,
+            totals.failed_profiles,
+            totals.total_packages
+        ),
+        (count as i64, 0, expected as i64),
+        "{totals:?}"
+    );
+    let (rows, right): (i64, i64) = sqlx::query_as(
+        "select count(*), count(*) filter (where remaining_hours = 12.345 and gone_at is null) from sync.package",
+    )
+    .fetch_one(&house.env.pool)
+    .await
+    .unwrap();
+    assert_eq!((rows, right), (expected as i64, expected as i64));
+    let crashes: i64 =
+        sqlx::query_scalar("select coalesce(sum(crashes), 0)::bigint from engine.ended")
+            .fetch_one(&house.env.pool)
+            .await
+            .unwrap();
+    assert!(crashes > 0, "no kill hit a running job");
+    tell(count, took, &memory, &spans);
+}
+
+/// For whoever runs it as a soak.
+fn tell(count: u64, took: Duration, memory: &[f64], spans: &[f64]) {
+    let at = |share: f64| spans[((spans.len() - 1) as f64 * share) as usize];
+    let third = memory.len() / 3;
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+    println!(
+        "{count} profiles in {:.0} s with {KILLS} kills: {:.0} profiles/s; worker {:.0} MB in the first third, {:.0} in the \
+         last, {:.0} at most; {} logins meanwhile: p50 {:.2} ms, p99 {:.2} ms, worst {:.1} ms",
+        took.as_secs_f64(),
+        count as f64 / took.as_secs_f64(),
+        mean(&memory[..third]),
+        mean(&memory[memory.len() - third..]),
+        memory.iter().copied().fold(0.0, f64::max),
+        spans.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0),
+    );
+}

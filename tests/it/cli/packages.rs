@@ -1,0 +1,214 @@
+//! Packages of profiles at the command line.
+
+use assert_cmd::Command;
+use connectors::supabase::stable_hash;
+use engine::testing::Database;
+use serde_json::{Value, json as value};
+use sim::supabase::{Change, Config, Simulator};
+use uuid::Uuid;
+
+use super::{database, ended, json, lockstep};
+
+/// A database, a CRM, and a file that declares it. Dropping it removes the file.
+struct World {
+    database: Database,
+    crm: Simulator,
+    file: std::path::PathBuf,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+impl World {
+    async fn new(name: &str) -> World {
+        let config = Config {
+            customers: 0,
+            ..Config::default()
+        };
+        let (database, crm) = tokio::join!(database(), Simulator::start(config));
+        let crm = crm.expect("the CRM");
+        let name = format!("packages-{}-{name}.toml", std::process::id());
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let text = format!(
+            "[connections]\nloopback = true\n[connections.\"supabase/shop\"]\nbase_url = \"{}\"\n\
+             refill = 1000\nkey_env = \"SHOP_KEY\"\n",
+            crm.url()
+        );
+        std::fs::write(&file, text).expect("written");
+        let world = World {
+            database,
+            crm,
+            file,
+        };
+        world.customer("Zed Nobody", "0999999999");
+        world
+    }
+
+    fn say(&self, words: &[&str]) -> Command {
+        let mut command = lockstep(&self.database, words);
+        command.env("LOCKSTEP_CONFIG", &self.file);
+        command.env("SHOP_KEY", &self.crm.config().secret_key);
+        command
+    }
+
+    /// What a command answers as JSON; it must end with `code`.
+    async fn told(&self, code: i32, words: &[&str]) -> Value {
+        let words: Vec<&str> = words.iter().chain(&["-o", "json"]).copied().collect();
+        let (ended, told) = json(self.say(&words)).await;
+        assert_eq!(ended, code, "{words:?}: {told}");
+        told
+    }
+
+    fn add(&self, table: &str, row: Value) {
+        let table = table.to_owned();
+        self.crm
+            .change(Change::AddRow { table, row })
+            .expect("added");
+    }
+
+    /// A customer with one package; the CRM's id.
+    fn customer(&self, name: &str, phone: &str) -> String {
+        let (id, hash) = (Uuid::now_v7().to_string(), stable_hash(name, phone));
+        self.add(
+            "customers",
+            value!({"id": id, "stable_hash_id": hash, "customer_name": name, "contact_number": phone,
+                "update_time": "2026-11-01T10:00:00+00:00"}),
+        );
+        let nth: u64 = phone.parse().expect("digits");
+        self.add(
+            "package_rows",
+            value!({"id": nth, "customer_name": name, "expiration_date": "2027-01-31",
+                "calculated_remaining_hours": "7.5", "calculated_used_hours": "2.5", "stable_hash_id": hash}),
+        );
+        id
+    }
+
+    async fn profile(&self, name: &str, phone: &str) -> String {
+        let id = Uuid::now_v7().to_string();
+        self.told(
+            0,
+            &["profile", "set", &id, "--name", name, "--phone", phone],
+        )
+        .await;
+        id
+    }
+}
+
+#[tokio::test]
+async fn a_profile_is_set_planned_synced_shown_and_deleted() {
+    let world = World::new("one").await;
+    let customer = world.customer("Ada Fairway", "0812345678");
+    let id = world.profile("Ada Fairway", "081 234 5678").await;
+    let sync = ["sync", "packages", "--profile", &id];
+
+    let plan = world.told(0, &[&sync[..], &["--dry-run"]].concat()).await;
+    let still = world.told(0, &["profile", "show", &id]).await;
+    let done = world.told(0, &sync).await;
+    let shown = world.told(0, &["profile", "show", &id]).await;
+    let (code, words, _) = ended(world.say(&["profile", "show", &id])).await;
+    let dry = world
+        .told(0, &["profile", "delete", &id, "--dry-run"])
+        .await;
+    let (unsaid, _, _) = ended(world.say(&["profile", "delete", &id])).await;
+    world.told(0, &["profile", "delete", &id, "--yes"]).await;
+    let (missing, _, _) = ended(world.say(&sync)).await;
+
+    assert_eq!(plan["created"], 1);
+    assert_eq!(plan["changes"][0]["link"], value!([customer, 98]));
+    assert_eq!(
+        plan["changes"][0]["changes"][0]["changes"]["remaining_hours"],
+        value!([null, "7.5"])
+    );
+    assert_eq!(
+        (&still["link"], &still["packages"]),
+        (&Value::Null, &value!([]))
+    );
+    assert_eq!(
+        (&done["status"], &done["created"]),
+        (&value!("synced"), &value!(1))
+    );
+    assert_eq!(shown["packages"][0]["remaining_hours"], "7.5");
+    assert_eq!(code, 0);
+    assert!(words.contains("98 %") && words.contains("7.5"), "{words}");
+    assert_eq!(dry["dry_run"], true);
+    assert_eq!((unsaid, missing), (2, 3));
+}
+
+#[tokio::test]
+async fn a_bulk_sync_ends_in_part_when_somebody_is_nobody() {
+    let world = World::new("bulk").await;
+    world.customer("Ada Fairway", "0812345678");
+    world.profile("Ada Fairway", "0812345678").await;
+    world.profile("Who Isthis", "0700000000").await;
+    let new = ["sync", "packages", "--only-new", "--pause", "0s"];
+
+    let plan = world.told(0, &[&new[..], &["--dry-run"]].concat()).await;
+    let (code, words, said) = ended(world.say(&new)).await;
+    let again = world.told(0, &["sync", "packages"]).await;
+    let (odd, _, why) = ended(world.say(&["sync", "packages", "--batch-size", "101"])).await;
+    let other = ["sync", "packages", "--connection", "supabase/none"];
+    let (unknown, _, _) = ended(world.say(&other)).await;
+
+    assert_eq!(
+        (&plan["profiles"], &plan["would_sync"], &plan["created"]),
+        (&value!(2), &value!(1), &value!(1))
+    );
+    assert_eq!(code, 8, "{said}");
+    assert_eq!(words.trim(), "Synced 1 of 2 profiles: 1 package; 1 failed.");
+    assert!(said.contains(": unmatched"), "{said}");
+    assert_eq!(again["totalProfiles"], 1);
+    assert_eq!((odd, unknown), (2, 3), "{why}");
+    assert!(why.contains("expected 1 to 100"), "{why}");
+}
+
+#[tokio::test]
+async fn a_person_decides_and_a_dry_run_does_not() {
+    let world = World::new("review").await;
+    let bo = world.customer("Bo Bunker", "0812345678");
+    let id = world.profile("Ada Fairway", "0812345678").await;
+    let sync = ["sync", "packages", "--profile", &id];
+
+    let held = world.told(4, &sync).await;
+    let open = world.told(0, &["review", "list", "--profile", &id]).await;
+    let review = open[0]["id"].to_string();
+    let accept = ["review", "accept", &review, "--reason", "asked at the desk"];
+    world.told(0, &[&accept[..], &["--dry-run"]].concat()).await;
+    let still = world.told(0, &["review", "show", &review]).await;
+    let done = world.told(0, &accept).await;
+    let (again, _, _) = ended(world.say(&accept)).await;
+    let (unknown, _, _) = ended(world.say(&["review", "reject", "999999"])).await;
+    let none = world.told(0, &["review", "list"]).await;
+
+    assert_eq!(held["status"], "in_review");
+    assert_eq!(open[0]["candidates"][0]["customer_id"], bo.as_str());
+    assert_eq!(
+        (&still["status"], &done["customer_id"]),
+        (&value!("open"), &value!(bo))
+    );
+    assert_eq!((again, unknown), (4, 3));
+    assert_eq!(none, value!([]));
+    let trail = world.told(0, &["audit", "list"]).await.to_string();
+    assert!(trail.contains("review.accept") && trail.contains("asked at the desk"));
+    assert!(!trail.contains("Ada Fairway"), "names are on no trail");
+}
+
+#[tokio::test]
+async fn without_a_connection_or_a_key_it_says_what_to_do() {
+    let world = World::new("keyless").await;
+    let mut keyless = world.say(&["sync", "packages"]);
+    keyless.env_remove("SHOP_KEY");
+    let bare = lockstep(&world.database, &["sync", "packages"]);
+
+    let (no_key, _, why) = ended(keyless).await;
+    let (no_connection, _, how) = ended(bare).await;
+
+    assert_eq!((no_key, no_connection), (5, 3));
+    assert!(
+        why.contains("lockstep credential set supabase/shop key"),
+        "{why}"
+    );
+    assert!(how.contains("[connections.\"supabase/shop\"]"), "{how}");
+}
