@@ -244,8 +244,8 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
         .items_page(None, None)
         .await
         .unwrap();
-    // A hundred calls at once would wait for the minute. Nor may the refill be large: each ask is lent a
-    // tenth second of it.
+    // A hundred calls at once would wait for the minute, so there is room for them; and not by a large
+    // refill, of which each ask is lent a tenth second.
     let room = engine::BudgetChange {
         capacity: Some(1_000.0),
         refill_per_s: Some(10.0),
@@ -258,6 +258,9 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
         .set_budget(ZOHO, &room, None, &actor)
         .await
         .unwrap();
+    house
+        .sql("update engine.budget set tokens = capacity")
+        .await;
     // Nothing here knows: each of them has it refused.
     house.age().await;
     house.zoho.expire_access_tokens();
