@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use connectors::Verdict;
 use connectors::page::Item;
 use connectors::zoho::{self as remote, Client};
 use jiff::Timestamp;
@@ -88,7 +89,7 @@ impl Products {
             total: None,
             server_at: None,
         };
-        for id in self.items.iter().skip(from).take(CHOSEN) {
+        for (at, id) in self.items.iter().enumerate().skip(from).take(CHOSEN) {
             match self.client.item(id).await {
                 Ok(item) => match read(item) {
                     Ok(record) => page.records.push(record),
@@ -102,6 +103,12 @@ impl Products {
                     expected: format!("one that the remote accepts (it says code {code})"),
                     raw: Value::Null,
                 }),
+                // What was given is kept, or the next attempt would spend its calls on the same items again, and
+                // with few to spend get no further.
+                Err(error) if at > from && may_pass(&error) => {
+                    page.next = Next::More(at.to_string());
+                    return Ok(page);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -111,6 +118,10 @@ impl Products {
         }
         Ok(page)
     }
+}
+
+fn may_pass(error: &connectors::Error) -> bool {
+    matches!(error.verdict(), Verdict::Throttled { .. } | Verdict::Retry)
 }
 
 fn read(item: Item<remote::Item>) -> Result<Record, Bad> {
