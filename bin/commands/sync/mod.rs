@@ -1,5 +1,6 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+mod follow;
 mod packages;
 mod plan;
 mod wait;
@@ -13,17 +14,15 @@ use jobs::company::{self, Filter};
 use jobs::connection::{CredentialStatus, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
+use self::follow::{Follow, follow};
 pub(in crate::commands) use self::wait::{Watched, wait};
 use super::dry;
 use super::enqueue::{duration, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
-use crate::crew;
 use crate::output::{Exit, Fault, Format, plural};
-use crate::signals;
 
 /// What is synced.
 #[derive(Debug, Subcommand)]
@@ -172,35 +171,16 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         detail: json!({"job": one.id}),
     };
     let made = put_in(app, session, job, &sync.change, told).await?;
-    if sync.no_wait {
-        let words = format!(
-            "Enqueued job {}. See how it goes: lockstep job show {}",
-            made.id, made.id
-        );
-        app.out.done(&words, &made.id.to_string(), &json!(made))?;
-        if !is_manned {
-            app.out
-                .note("No worker is alive: it waits until one is. Start one: lockstep serve");
-        }
-        return Ok(Exit::Ok);
-    }
-    let (stop, left) = (signals::stop_token()?, CancellationToken::new());
-    let worker = (!is_manned).then(|| {
-        app.out
-            .note("No worker is alive: this command runs the jobs itself.");
-        crew::hire(app, session, &left)
-    });
-    let watched = Watched {
-        job: made.id,
+    let how = Follow {
+        is_manned,
+        no_wait: sync.no_wait,
         over: vec![CONNECTION.to_owned()],
         patience: sync.timeout,
     };
-    let waited = wait(app, session, &watched, &stop).await;
-    left.cancel();
-    if let Some(worker) = worker {
-        worker.await??;
+    match follow(app, session, &made, how).await? {
+        Some(job) => tell(app, &job, one.is_some()),
+        None => Ok(Exit::Ok),
     }
-    tell(app, &waited?, one.is_some())
 }
 
 async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {

@@ -7,18 +7,15 @@ use engine::{Enqueued, JobView, NewJob, State};
 use jobs::connection::{CredentialStatus, ops};
 use jobs::packages::{self, Summary, SyncAll, Totals, sync_all_of, sync_profile_of};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::id;
-use super::wait::{Watched, wait};
+use super::follow::{Follow, follow};
 use super::{duration, ended_badly, plan, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
-use crate::crew;
 use crate::output::{Exit, Fault, plural};
-use crate::signals;
 
 /// Which, and whether to wait.
 #[derive(Debug, Args)]
@@ -98,29 +95,16 @@ async fn sync_with(app: &App, session: &Session, sync: &Packages) -> anyhow::Res
         detail: json!({"job": one.id, "only_new": sync.only_new, "max_profiles": sync.max_profiles}),
     };
     let made = put_in(app, session, asked.job.clone(), &sync.change, told).await?;
-    if sync.no_wait {
-        let id = made.id;
-        let words = format!("Enqueued job {id}. See how it goes: lockstep job show {id}");
-        app.out.done(&words, &id.to_string(), &json!(made))?;
-        return Ok(Exit::Ok);
-    }
-    let (stop, left) = (signals::stop_token()?, CancellationToken::new());
-    let worker = (!is_manned).then(|| {
-        app.out
-            .note("No worker is alive: this command runs the jobs itself.");
-        crew::hire(app, session, &left)
-    });
-    let watched = Watched {
-        job: made.id,
-        over: asked.connections.clone(),
+    let how = Follow {
+        is_manned,
+        no_wait: sync.no_wait,
+        over: asked.connections,
         patience: sync.timeout,
     };
-    let waited = wait(app, session, &watched, &stop).await;
-    left.cancel();
-    if let Some(worker) = worker {
-        worker.await??;
+    match follow(app, session, &made, how).await? {
+        Some(job) => tell(app, &job, sync.profile),
+        None => Ok(Exit::Ok),
     }
-    tell(app, &waited?, sync.profile)
 }
 
 async fn asked_for(app: &App, session: &Session, sync: &Packages) -> anyhow::Result<Asked> {

@@ -8,15 +8,13 @@ use engine::{Enqueued, JobView, NewJob, State};
 use jobs::connection::{CredentialStatus, ops};
 use jobs::zoho::{Summary, SyncProducts, preview, sync_all_of, sync_items_of, sync_of};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use super::{Watched, duration, ended_badly, plan, plural_i32, put_in, wait};
+use super::follow::{Follow, follow};
+use super::{duration, ended_badly, plan, plural_i32, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
-use crate::crew;
 use crate::output::{Exit, Fault};
-use crate::signals;
 
 /// Which, and whether to wait.
 #[derive(Debug, Args)]
@@ -86,29 +84,16 @@ async fn sync_with(app: &App, session: &Session, sync: &Zoho) -> anyhow::Result<
         detail: json!({"job": one.id, "items": sync.items.len(), "changed": sync.changed}),
     };
     let made = put_in(app, session, job, &sync.change, told).await?;
-    if sync.no_wait {
-        let id = made.id;
-        let words = format!("Enqueued job {id}. See how it goes: lockstep job show {id}");
-        app.out.done(&words, &id.to_string(), &json!(made))?;
-        return Ok(Exit::Ok);
-    }
-    let (stop, left) = (signals::stop_token()?, CancellationToken::new());
-    let worker = (!is_manned).then(|| {
-        app.out
-            .note("No worker is alive: this command runs the jobs itself.");
-        crew::hire(app, session, &left)
-    });
-    let watched = Watched {
-        job: made.id,
+    let how = Follow {
+        is_manned,
+        no_wait: sync.no_wait,
         over: one.map_or(declared, |one| vec![one]),
         patience: sync.timeout,
     };
-    let waited = wait(app, session, &watched, &stop).await;
-    left.cancel();
-    if let Some(worker) = worker {
-        worker.await??;
+    match follow(app, session, &made, how).await? {
+        Some(job) => tell(app, &job),
+        None => Ok(Exit::Ok),
     }
-    tell(app, &waited?)
 }
 
 fn organisations(session: &Session) -> Vec<String> {
