@@ -7,6 +7,7 @@
 mod clients;
 pub mod credential;
 mod declared;
+mod health;
 mod keeper;
 pub mod ops;
 mod park;
@@ -25,6 +26,7 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 
 pub use declared::{Declared, FieldRule, Given, check_name, fields_of};
+pub(crate) use health::tell;
 pub(crate) use view::{Credential, Stored};
 pub use view::{CredentialStatus, SecretView, State, View};
 

@@ -8,10 +8,11 @@ use engine::{Again, Cx, Failure, Outcome};
 use tokio::time::Instant;
 
 use super::{Page, Progress, Stream, open, page};
+use crate::connection::tell;
 use crate::quarantine::Named;
 use crate::run::Run;
 use crate::store::run::Ending;
-use crate::{Env, Error, store, verdict};
+use crate::{Env, Error, store};
 
 /// How long an attempt walks before it gives its slot back and goes on as another: far from any
 /// timeout, so that a listing of any length costs no attempt.
@@ -87,18 +88,6 @@ async fn fetch<S: Stream>(
             }
             Err(cx.env().connections.judge(stream.connection(), error).await)
         }
-    }
-}
-
-/// The breaker is a help: that it cannot be told is no fault of the job.
-async fn tell(cx: &Cx<Env>, connection: &str, verdict: &Verdict) {
-    let health = verdict::health(verdict);
-    let told = cx
-        .client()
-        .report_health(connection, cx.job_id(), health)
-        .await;
-    if let Err(error) = told {
-        tracing::debug!(error = %error, "could not tell the breaker how a call ended");
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Link, Profile};
+use crate::connection::tell;
 use crate::plan::matching::{self, Known, Match, Person, judge};
-use crate::{Env, Error, store, verdict};
+use crate::{Env, Error, store};
 
 /// Digits that numbers are looked for by: fewer than any number at home has without its country.
 const ENDING: usize = 8;
@@ -36,7 +37,9 @@ pub(super) enum Fetched {
 pub(super) async fn fetch_for(cx: &Cx<Env>, profile_id: Uuid) -> Result<Fetched, Error> {
     let (profile, link) = stored(cx.env(), profile_id).await?;
     let asked = fetch(cx.env(), &profile, link).await;
-    tell(cx, &profile.connection, &asked).await;
+    if let Some(verdict) = verdict_of(&asked) {
+        tell(cx, &profile.connection, &verdict).await;
+    }
     match asked {
         Err(Error::Remote(error)) => {
             let all = &cx.env().connections;
@@ -46,20 +49,12 @@ pub(super) async fn fetch_for(cx: &Cx<Env>, profile_id: Uuid) -> Result<Fetched,
     }
 }
 
-/// The breaker is a help: that it cannot be told is no fault of the job.
-async fn tell(cx: &Cx<Env>, connection: &str, asked: &Result<Fetched, Error>) {
-    let verdict = match asked {
-        Ok(_) | Err(Error::Unproven(_)) => Verdict::Ok,
-        Err(Error::Remote(error)) => error.verdict(),
-        Err(_) => return,
-    };
-    let health = verdict::health(&verdict);
-    let told = cx
-        .client()
-        .report_health(connection, cx.job_id(), health)
-        .await;
-    if let Err(error) = told {
-        tracing::debug!(error = %error, "could not tell the breaker how a call ended");
+/// How the call went, as far as it says something of the connection.
+fn verdict_of(asked: &Result<Fetched, Error>) -> Option<Verdict> {
+    match asked {
+        Ok(_) | Err(Error::Unproven(_)) => Some(Verdict::Ok),
+        Err(Error::Remote(error)) => Some(error.verdict()),
+        Err(_) => None,
     }
 }
 
