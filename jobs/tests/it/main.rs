@@ -6,6 +6,7 @@ mod company;
 mod connection;
 mod migrate;
 mod packages;
+mod process;
 mod record;
 mod scale;
 mod soundtrack;

@@ -1,7 +1,6 @@
 //! One renewal over the whole fleet, whoever dies in the middle of it. The processes are this test binary
 //! again.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use engine::Client;
@@ -10,6 +9,7 @@ use sim::wire::{Fault, Kind};
 use sim::zoho::Config;
 
 use super::{House, OLD, ZOHO, connections, ring, until};
+use crate::process::Process;
 
 const DATABASE: &str = "JOBS_TEST_CONNECTION_DATABASE";
 const REMOTE: &str = "JOBS_TEST_CONNECTION_REMOTE";
@@ -64,40 +64,13 @@ async fn helper_process() {
     std::future::pending::<()>().await;
 }
 
-/// A process. Dropping it kills it.
-struct Process(Child);
-
-impl Process {
-    fn start(house: &House, workers: usize) -> Process {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "connection::refresh::helper_process",
-                "--exact",
-                "--nocapture",
-            ])
-            .env(DATABASE, house.database.url())
-            .env(REMOTE, house.zoho.api_domain())
-            .env(WORKERS, workers.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Process(child)
-    }
-
-    /// On Unix this is SIGKILL: nothing is told to anybody.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Already dead, some of them.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(house: &House, workers: usize) -> Process {
+    let said = [
+        (DATABASE, house.database.url()),
+        (REMOTE, &house.zoho.api_domain()),
+        (WORKERS, &workers.to_string()),
+    ];
+    Process::start("connection::refresh::helper_process", &said)
 }
 
 impl House {
@@ -173,7 +146,7 @@ impl House {
 
     /// A process of its own reads a page.
     async fn another_reads(&self) -> Process {
-        let process = Process::start(self, 1);
+        let process = start(self, 1);
         until("a page is read", async || {
             self.count("select count(*) from read").await > 0
         })
@@ -212,7 +185,7 @@ async fn fifty_workers_of_four_processes_with_one_expired_token_ask_for_one() {
         .await
         .unwrap();
     let _fleet: Vec<Process> = [13, 13, 12, 12]
-        .map(|workers| Process::start(&house, workers))
+        .map(|workers| start(&house, workers))
         .into();
     until("all are ready", async || {
         house.count("select count(*) from ready").await == 4
@@ -274,7 +247,7 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
         .await
         .unwrap();
     let _fleet: Vec<Process> = [13, 13, 12, 12]
-        .map(|workers| Process::start(&house, workers))
+        .map(|workers| start(&house, workers))
         .into();
     until("all are ready", async || {
         house.count("select count(*) from ready").await == 4
@@ -299,7 +272,7 @@ async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
 async fn a_process_killed_before_it_asks_costs_no_token() {
     let house = House::fleet().await;
     let halt = house.halt_at("sent").await;
-    let mut victim = Process::start(&house, 3);
+    let mut victim = start(&house, 3);
     until("it has the lease and is about to ask", async || {
         house.is_halted().await
     })
@@ -325,7 +298,7 @@ async fn a_process_killed_before_the_answer_is_followed_by_one_that_asks_again()
             .on_path("/token")
             .times(1),
     );
-    let mut victim = Process::start(&house, 3);
+    let mut victim = start(&house, 3);
     until("the remote has the call", async || {
         house.zoho.stats().calls > 0
     })
@@ -348,7 +321,7 @@ async fn a_process_killed_before_the_answer_is_followed_by_one_that_asks_again()
 async fn a_process_killed_between_answer_and_store_is_followed_by_one_that_asks_again() {
     let house = House::fleet().await;
     let halt = house.halt_at("idle").await;
-    let mut victim = Process::start(&house, 3);
+    let mut victim = start(&house, 3);
     until("it has the answer and stores it", async || {
         house.is_halted().await
     })
@@ -379,7 +352,7 @@ async fn three_answers_lost_in_a_row_park_the_connection_instead_of_asking_for_e
     let house = House::fleet().await;
     for lost in 1..=3 {
         let halt = house.halt_at("idle").await;
-        let mut victim = Process::start(&house, 1);
+        let mut victim = start(&house, 1);
         until("it has the answer and stores it", async || {
             house.is_halted().await
         })
@@ -389,7 +362,7 @@ async fn three_answers_lost_in_a_row_park_the_connection_instead_of_asking_for_e
         assert_eq!(house.mints(), lost);
     }
 
-    let _fleet: Vec<Process> = (0..3).map(|_| Process::start(&house, 4)).collect();
+    let _fleet: Vec<Process> = (0..3).map(|_| start(&house, 4)).collect();
     until("all were told", async || {
         house.count("select count(*) from read").await == 12
     })

@@ -1,7 +1,6 @@
 //! Four processes with one token, some of them killed. The workers are this test binary again, so that
 //! what dies is a process and not a task.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use connectors::budget::BucketConfig;
@@ -12,6 +11,7 @@ use jobs::connection::Connections;
 use jobs::soundtrack::{CONNECTION, Totals, enqueue_sync_all};
 use sim::soundtrack::{LogEntry, Outcome, Switches, WorldSize};
 
+use crate::process::Process;
 use crate::support::{House, Plan, client_with, options, registry};
 
 const DATABASE: &str = "JOBS_TEST_DATABASE";
@@ -53,36 +53,13 @@ async fn helper_process() {
     std::future::pending::<()>().await;
 }
 
-/// A worker process. Dropping it kills it.
-struct Process(Child);
-
-impl Process {
-    fn start(house: &House) -> Process {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["scale::fleet::helper_process", "--exact", "--nocapture"])
-            .env(DATABASE, house.database.url())
-            .env(REMOTE, house.remote.url())
-            .env(TOKEN, house.remote.token())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Process(child)
-    }
-
-    /// On Unix this is SIGKILL: nothing is told to anybody.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Already dead, some of them.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(house: &House) -> Process {
+    let said = [
+        (DATABASE, house.database.url()),
+        (REMOTE, &house.remote.url()),
+        (TOKEN, house.remote.token()),
+    ];
+    Process::start("scale::fleet::helper_process", &said)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,7 +82,7 @@ async fn four_processes_of_which_some_are_killed_use_the_rate_and_are_never_refu
     for account in house.remote.truth().accounts {
         house.company(Some(&account.id)).await;
     }
-    let mut processes: Vec<Process> = (0..4).map(|_| Process::start(&house)).collect();
+    let mut processes: Vec<Process> = (0..4).map(|_| start(&house)).collect();
 
     let parent = enqueue_sync_all(house.engine(), "test").await.unwrap();
     for (nth, spent) in KILLS.into_iter().enumerate() {
@@ -115,7 +92,7 @@ async fn four_processes_of_which_some_are_killed_use_the_rate_and_are_never_refu
             })
             .await;
         processes[nth].kill();
-        processes[nth] = Process::start(&house);
+        processes[nth] = start(&house);
     }
     let job = house.end_of(parent).await;
 

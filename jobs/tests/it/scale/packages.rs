@@ -1,7 +1,6 @@
 //! A bulk sync of many profiles, by a worker process that is killed again and again. `./dev soak packages` runs it with
 //! fifty thousand; here it is as small as still has a kill in it.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine::testing::run_worker;
@@ -10,6 +9,7 @@ use jobs::packages::{self, Profile, SyncAll, Totals, sync_all_of, sync_profile_o
 use uuid::Uuid;
 
 use crate::packages::{House, SHOP, connections};
+use crate::process::Process;
 use crate::support::{options, registry};
 
 const DATABASE: &str = "JOBS_TEST_DATABASE";
@@ -51,44 +51,13 @@ async fn helper_process() {
     std::future::pending::<()>().await;
 }
 
-/// A worker process. Dropping it kills it.
-struct Process(Child);
-
-impl Process {
-    fn start(house: &House) -> Process {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["scale::packages::helper_process", "--exact", "--nocapture"])
-            .env(DATABASE, house.database.url())
-            .env(REMOTE, house.crm.url())
-            .env(TOKEN, &house.crm.config().secret_key)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Process(child)
-    }
-
-    /// On Unix this is SIGKILL: nothing is told to anybody.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// Megabytes that the process holds; none where the system does not say.
-    fn memory(&self) -> Option<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-        let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kilobytes / 1024.0)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Already dead, some of them.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(house: &House) -> Process {
+    let said = [
+        (DATABASE, house.database.url()),
+        (REMOTE, &house.crm.url()),
+        (TOKEN, &house.crm.config().secret_key),
+    ];
+    Process::start("scale::packages::helper_process", &said)
 }
 
 /// Profiles whose customers are known, with their packages at the CRM.
@@ -159,7 +128,7 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
         ..SyncAll::default()
     };
     let began = Instant::now();
-    let mut process = Process::start(&house);
+    let mut process = start(&house);
 
     let bulk = house
         .engine()
@@ -178,7 +147,7 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
         if kills < KILLS && house.outcomes().await >= due as i64 {
             process.kill();
             kills += 1;
-            process = Process::start(&house);
+            process = start(&house);
         }
     };
     let took = began.elapsed();
