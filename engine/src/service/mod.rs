@@ -1,6 +1,7 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
 //! cancel the parts of what was cancelled, group what died, fold what was tallied, wake what was put off,
-//! act on many, put in its place what missed new limits, prune what is old. Safe with any number of processes at once; none of them leads.
+//! act on many, put in its place what missed new limits, prune what is old. Safe with any number of
+//! processes at once; none of them leads.
 
 mod bulk;
 mod cascade;
