@@ -160,6 +160,16 @@ impl<E> Cx<E> {
         store::fence::hold(tx, &self.attempt.fence, self.attempt.lease).await
     }
 
+    /// As [`Cx::hold`], for a transaction after which the next attempt goes on from there: the crashes so far
+    /// count no more. A job whose workers are killed again and again is no poison while it gets on; one
+    /// that kills them at the same place still is, after three.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]: roll back, another attempt owns the job.
+    pub async fn checkpoint(&self, tx: &mut PgConnection) -> Result<()> {
+        store::fence::checkpoint(tx, &self.attempt.fence, self.attempt.lease).await
+    }
+
     /// Settles the job in the handler's own transaction: its writes and its end commit together, or
     /// neither does. Return the outcome it answers.
     ///

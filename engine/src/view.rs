@@ -32,7 +32,7 @@ pub struct JobView {
     pub attempt: i32,
     /// Attempts that failed; at `max_attempts` the job is dead.
     pub failed: i16,
-    /// Attempts that took their worker with them.
+    /// Attempts that took their worker with them, since the job last saved where it stands.
     pub crashes: i16,
     /// Attempts that may fail.
     pub max_attempts: i16,

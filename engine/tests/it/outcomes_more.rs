@@ -52,6 +52,62 @@ async fn the_third_crash_makes_a_job_poison() {
 }
 
 #[tokio::test]
+async fn a_job_that_gets_on_between_its_crashes_is_no_poison() {
+    const CRASHES: i32 = 5;
+    let db = Database::new().await;
+    let gate = Gate::closed();
+    let door = gate.clone();
+    let worker = run_worker(
+        db.client(),
+        playing(move |_, cx| {
+            let door = door.clone();
+            async move {
+                let mut tx = cx.client().pool().begin().await.map_err(Error::from)?;
+                cx.checkpoint(&mut tx).await?;
+                sqlx::query("insert into public.progress default values")
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(Error::from)?;
+                tx.commit().await.map_err(Error::from)?;
+                door.pass().await;
+                Ok(Outcome::done())
+            }
+        }),
+        quick(),
+    );
+    meddle(&db, "create table public.progress (id serial)").await;
+    let job = act("long").max_attempts(3);
+    let id = db.client().enqueue(job).await.unwrap().id;
+
+    for crash in 1..=CRASHES {
+        until("it has got on", || async {
+            number(&db, "select count(*) from public.progress").await == i64::from(crash)
+        })
+        .await;
+        meddle(&db, "update engine.running set lease_until = now() - interval '1 second', nonce = nonce + 1").await;
+    }
+    until("it runs again", || async {
+        number(&db, "select count(*) from public.progress").await == i64::from(CRASHES) + 1
+    })
+    .await;
+    gate.open(usize::MAX >> 4);
+
+    let job = ended(db.client(), id).await;
+    assert_eq!(
+        (job.state, job.crashes, job.failed),
+        (State::Completed, 0, 0),
+        "{job:?}"
+    );
+    assert_eq!(
+        outcomes(db.client(), id).await,
+        [
+            "crashed", "crashed", "crashed", "crashed", "crashed", "done"
+        ]
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_person_forgives_the_crashes() {
     let db = Database::new().await;
     let id = db.client().enqueue(act("forgiven")).await.unwrap().id;
