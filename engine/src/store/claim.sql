@@ -106,7 +106,9 @@ taken as (
         ctid = any(array(select address from candidate order by place, rank_at, id limit $4))
         and shard = $1
         and due
-    returning *
+    returning
+        shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, rank_at, unique_key, unique_until_claim,
+        partition_key, batch_id
 ),
 begun as (
     insert into engine.running (

@@ -18,15 +18,19 @@ taken as (
     -- It may have got a key since, as a batch began to wait for it: some releases of Postgres follow a row
     -- that was changed meanwhile.
     where ctid = any(array(select row from held)) and shard = $1 and unique_key is null and batch_id is null
-    returning *
+    returning shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, worker_id, started_at
+),
+written as (
+    insert into engine.ended (
+        shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts, worker_id,
+        started_at, outcome, result
+    )
+    select
+        t.shard, t.id, t.kind, t.queue, 'completed', t.priority, t.attempt, t.failed, t.crashes,
+        t.max_attempts, t.worker_id, t.started_at, 'done', h.result::jsonb
+    from taken t
+    join held h on h.id = t.id
+    returning id
 )
-insert into engine.ended (
-    shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts, worker_id,
-    started_at, outcome, result
-)
-select
-    t.shard, t.id, t.kind, t.queue, 'completed', t.priority, t.attempt, t.failed, t.crashes,
-    t.max_attempts, t.worker_id, t.started_at, 'done', h.result::jsonb
-from taken t
-join held h on h.id = t.id
-returning id
+-- One row: sending and reading hundreds of them costs a tenth of the statement.
+select coalesce(array_agg(id), '{}') as ids from written

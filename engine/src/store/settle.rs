@@ -126,7 +126,7 @@ async fn complete(conn: &mut PgConnection, batch: &[&Settlement]) -> Result<Hash
         .bind(attempts(batch))
         .bind(nonces(batch))
         .bind(results)
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await?;
     Ok(written.into_iter().collect())
 }
