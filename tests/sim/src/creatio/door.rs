@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Form as Fields, Request, State as Shared};
-use axum::http::HeaderMap;
-use axum::http::header::HOST;
+use axum::http::header::{DATE, HOST};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::json;
@@ -21,6 +21,7 @@ use super::service::{Call, Counter};
 use super::state::State;
 use super::switches::Switches;
 use crate::locked::lock;
+use crate::wire::{Arrival, Clock};
 
 type Site = Shared<Arc<State>>;
 
@@ -96,10 +97,29 @@ async fn service(Shared(state): Site, request: Request) -> Response {
         tokio::time::sleep(Duration::from_millis(switches.metadata_takes_ms)).await;
     }
     let root = format!("{}{root}", origin(&parts.headers));
-    answer(&state, &switches, &call, root).into_response()
+    let arrival = parts.extensions.get::<Arrival>().map_or(0, |one| one.0);
+    let response = answer(&state, &switches, &call, (root, arrival)).into_response();
+    match switches.dates_by_own_clock {
+        true => dated(&state, response),
+        false => response,
+    }
 }
 
-fn answer(state: &State, switches: &Switches, call: &Call, root: String) -> Answer {
+fn dated(state: &State, mut response: Response) -> Response {
+    let now = Clock::instant(state.clock.now_s());
+    let now = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(now) = HeaderValue::from_str(&now) {
+        response.headers_mut().insert(DATE, now);
+    }
+    response
+}
+
+fn answer(
+    state: &State,
+    switches: &Switches,
+    call: &Call,
+    (root, arrival): (String, u64),
+) -> Answer {
     let schema = state.world(super::world::World::schema);
     let counter = Counter {
         schema: &schema,
@@ -107,6 +127,7 @@ fn answer(state: &State, switches: &Switches, call: &Call, root: String) -> Answ
         now: state.now(),
         root,
         turn: state.next_turn(),
+        arrival,
     };
     let is_batch = Resource::read(&call.path) == Some(Resource::Batch);
     if is_batch && call.method == "POST" {

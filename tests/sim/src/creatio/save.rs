@@ -17,11 +17,16 @@ pub(super) struct Saving<'a> {
     /// Microseconds since 1970, by the vendor's clock.
     pub(super) now: i64,
     pub(super) by: Guid,
-    pub(super) through_api: bool,
+    /// Which call of the service it came by; None for what comes through the control door.
+    pub(super) arrival: Option<u64>,
     pub(super) switches: &'a Switches,
 }
 
 impl Saving<'_> {
+    fn is_through_api(&self) -> bool {
+        self.arrival.is_some()
+    }
+
     fn seen_at(&self) -> Option<i64> {
         let lag_ms = i64::try_from(self.switches.visible_after_ms).unwrap_or(i64::MAX / 2_000);
         (lag_ms > 0).then(|| self.now + lag_ms * 1_000)
@@ -36,7 +41,8 @@ impl Saving<'_> {
             verb,
             entity: entity.name,
             id,
-            through_api: self.through_api,
+            through_api: self.is_through_api(),
+            arrival: self.arrival,
             at: super::cell::written(self.now),
         }
     }
@@ -77,7 +83,7 @@ pub(super) fn create(
     let chosen = said.iter().find(|(at, _)| *at == ID);
     let chosen = chosen.and_then(|(_, cell)| cell.as_guid());
     let id = match chosen {
-        Some(id) if switches.accepts_chosen_ids || !saving.through_api => id,
+        Some(id) if switches.accepts_chosen_ids || !saving.is_through_api() => id,
         _ => world.new_id(),
     };
     if world
@@ -132,7 +138,7 @@ pub(super) fn change(
     if row == old && !saving.switches.same_values_touch {
         return Ok(());
     }
-    if saving.through_api || !dated {
+    if saving.is_through_api() || !dated {
         row.set(MODIFIED_ON, Cell::Null);
     }
     stamp(&mut row, saving);
@@ -251,7 +257,7 @@ fn fill(
 ) -> Result<(), Fault> {
     for (at, cell) in said {
         let is_own = matches!(at, ID | CREATED_ON | CREATED_BY | MODIFIED_BY);
-        if is_own || (at == MODIFIED_ON && saving.through_api) {
+        if is_own || (at == MODIFIED_ON && saving.is_through_api()) {
             continue;
         }
         let column = &entity.columns[at];

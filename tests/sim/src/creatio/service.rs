@@ -34,6 +34,8 @@ pub(super) struct Counter<'a> {
     pub(super) now: i64,
     pub(super) root: String,
     pub(super) turn: u64,
+    /// Which call of the wire's it is.
+    pub(super) arrival: u64,
 }
 
 impl Call {
@@ -86,7 +88,7 @@ impl Counter<'_> {
         let saving = Saving {
             now: self.now,
             by: world.users.technical,
-            through_api: true,
+            arrival: Some(self.arrival),
             switches: self.switches,
         };
         match (call.method.as_str(), &resource) {

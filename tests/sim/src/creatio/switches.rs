@@ -34,6 +34,8 @@ pub struct Switches {
     /// How long `$metadata` takes: 2 to 9 s with the vendor.
     pub metadata_takes_ms: u64,
     pub throttle: Option<Throttle>,
+    /// Replies are dated by the clock that records are, which may be far from ours.
+    pub dates_by_own_clock: bool,
 
     // Queries.
     /// `$count=true` gives `@odata.count`.
@@ -106,6 +108,7 @@ impl Default for Switches {
             metadata_tells_lengths: true,
             metadata_takes_ms: 0,
             throttle: None,
+            dates_by_own_clock: false,
             counts: true,
             page_size: None,
             max_rows: 20_000,

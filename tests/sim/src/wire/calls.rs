@@ -38,10 +38,23 @@ pub struct Call {
     pub faulted: bool,
 }
 
+/// From when until when a call was under way, in microseconds since the start or the last reset. Unlike
+/// [`Call`] it also tells of calls whose client went away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Span {
+    /// From 1, in the order the calls came.
+    pub arrival: u64,
+    pub began_us: u64,
+    /// None while it is under way.
+    pub ended_us: Option<u64>,
+}
+
 #[derive(Debug)]
 pub(super) struct Book {
     started: Instant,
     running: u64,
+    pub(super) spans: VecDeque<Span>,
     log_limit: usize,
     pub(super) stats: Stats,
     pub(super) log: VecDeque<Call>,
@@ -52,6 +65,7 @@ impl Book {
         Self {
             started: Instant::now(),
             running: 0,
+            spans: VecDeque::new(),
             log_limit,
             stats: Stats::default(),
             log: VecDeque::new(),
@@ -64,16 +78,38 @@ impl Book {
         self.running = running;
     }
 
-    pub(super) fn begin(&mut self) -> Instant {
+    /// When the call came, and which it is.
+    pub(super) fn begin(&mut self) -> (Instant, u64) {
         self.running += 1;
         self.stats.calls += 1;
         self.stats.max_concurrent = self.stats.max_concurrent.max(self.running);
-        Instant::now()
+        if self.spans.len() >= self.log_limit.max(1) {
+            self.spans.pop_front();
+        }
+        let came = Instant::now();
+        let arrival = self.stats.calls;
+        self.spans.push_back(Span {
+            arrival,
+            began_us: self.since_start(came),
+            ended_us: None,
+        });
+        (came, arrival)
     }
 
     /// A call whose client went away no longer runs, though it has no end.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn leave(&mut self, arrival: u64) {
         self.running = self.running.saturating_sub(1);
+        let ended = self.since_start(Instant::now());
+        // The spans are of arrivals in a row.
+        let first = self.spans.front().map_or(0, |span| span.arrival);
+        let at = arrival.checked_sub(first).map(|at| at as usize);
+        if let Some(span) = at.and_then(|at| self.spans.get_mut(at)) {
+            span.ended_us = Some(ended);
+        }
+    }
+
+    fn since_start(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.started).as_micros() as u64
     }
 
     pub(super) fn end(&mut self, came: Instant, mut call: Call) {

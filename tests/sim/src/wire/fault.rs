@@ -60,6 +60,8 @@ pub enum Kind {
     DuplicatePage,
     /// The page without its records and all else as it was.
     EmptyPage,
+    /// The page with its records the other way round, as an index that is rebuilt may give them.
+    ReversedPage,
     /// The call is carried out and of the replies in a JSON batch only the first so many come.
     ShortBatch { keep: usize },
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::calls::{Book, Call, Stats};
+use super::calls::{Book, Call, Span, Stats};
 use super::fault::{Fault, Kind};
 use super::twist;
 use crate::fault::{FaultId, Faults, Injected};
@@ -25,6 +25,10 @@ use crate::mangle;
 /// Why the vendor declined a call; goes with its reply inside the process only.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Note(pub(crate) &'static str);
+
+/// Which call it is, in the order the calls came; goes with its request inside the process only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival(pub(crate) u64);
 
 /// That a fault struck the call.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +87,10 @@ impl Wire {
 
     pub(crate) fn log(&self) -> Vec<Call> {
         lock(&self.0.book).log.iter().cloned().collect()
+    }
+
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        lock(&self.0.book).spans.iter().copied().collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -154,6 +162,7 @@ impl Wire {
         for fault in struck {
             match fault {
                 Kind::EmptyPage => reply.body = twist::emptied(reply.body),
+                Kind::ReversedPage => reply.body = twist::reversed(reply.body),
                 Kind::ShortBatch { keep } => reply.body = twist::shortened(reply.body, *keep),
                 _ => {}
             }
@@ -172,9 +181,11 @@ impl Wire {
     }
 
     fn begin(&self) -> Running {
+        let (came, arrival) = lock(&self.0.book).begin();
         Running {
             wire: self.clone(),
-            came: lock(&self.0.book).begin(),
+            came,
+            arrival,
         }
     }
 }
@@ -182,11 +193,12 @@ impl Wire {
 struct Running {
     wire: Wire,
     came: Instant,
+    arrival: u64,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        lock(&self.wire.0.book).leave();
+        lock(&self.wire.0.book).leave(self.arrival);
     }
 }
 
@@ -195,8 +207,9 @@ pub(crate) fn before(wire: &Wire, routes: Router) -> Router {
     routes.layer(middleware::from_fn_with_state(wire.clone(), watch))
 }
 
-async fn watch(State(wire): State<Wire>, request: Request, remote: Next) -> Response {
+async fn watch(State(wire): State<Wire>, mut request: Request, remote: Next) -> Response {
     let running = wire.begin();
+    request.extensions_mut().insert(Arrival(running.arrival));
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default();
     let mut call = Call {

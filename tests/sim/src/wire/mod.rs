@@ -22,10 +22,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use self::calls::{Call, Stats};
+pub use self::calls::{Call, Span, Stats};
 pub use self::clock::Clock;
 pub use self::fault::{Fault, Hook, Kind};
-pub(crate) use self::layer::{Note, Wire, before};
+pub(crate) use self::layer::{Arrival, Note, Wire, before};
 
 use crate::fault::{FaultId, Injected};
 use crate::server::Server;
@@ -150,6 +150,12 @@ impl<R: Remote> Simulator<R> {
     #[must_use]
     pub fn log(&self) -> Vec<Call> {
         self.wire.log()
+    }
+
+    /// From when until when each call was under way, those that never ended too, in the order they came.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        self.wire.spans()
     }
 
     /// The counts since the start or the last reset.

@@ -5,15 +5,22 @@ use serde_json::Value;
 
 /// The lists of the remotes, without what is in them.
 pub(super) fn emptied(body: Bytes) -> Bytes {
+    with_records(body, Vec::clear)
+}
+
+/// The lists of the remotes, from their end to their beginning.
+pub(super) fn reversed(body: Bytes) -> Bytes {
+    with_records(body, |records| records.reverse())
+}
+
+fn with_records(body: Bytes, change: impl Fn(&mut Vec<Value>)) -> Bytes {
     let Ok(mut json) = serde_json::from_slice::<Value>(&body) else {
         return body;
     };
-    if json.is_array() {
-        json = Value::Array(Vec::new());
-    }
-    for list in ["/items", "/data/account/soundZones/edges", "/value"] {
-        if let Some(list) = json.pointer_mut(list) {
-            *list = Value::Array(Vec::new());
+    // The root is a list itself at some remotes.
+    for list in ["", "/items", "/data/account/soundZones/edges", "/value"] {
+        if let Some(Value::Array(records)) = json.pointer_mut(list) {
+            change(records);
         }
     }
     json.to_string().into()

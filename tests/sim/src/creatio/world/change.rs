@@ -113,7 +113,7 @@ impl World {
         let saving = Saving {
             now,
             by: self.users.person,
-            through_api: false,
+            arrival: None,
             switches,
         };
         let refused = |fault| format!("{fault:?}");

@@ -40,6 +40,8 @@ pub struct Save {
     pub id: Guid,
     /// Through the service, and not through the control door.
     pub through_api: bool,
+    /// Which call it came by, as [`crate::wire::Span`] counts them.
+    pub arrival: Option<u64>,
     /// By the vendor's clock.
     pub at: String,
 }
