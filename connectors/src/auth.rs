@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -141,6 +142,37 @@ pub struct Access {
     /// Where the remote wants it used, if it says so: Zoho's `https://www.zohoapis.eu`.
     pub api_domain: Option<String>,
 }
+
+/// A remote that gives access tokens for a grant of ours, each by one call that changes nothing else.
+pub trait Mint: fmt::Debug + Send + Sync {
+    /// Asks the remote for an access token, once.
+    fn mint(&self) -> Minting<'_>;
+
+    /// An access token, fresh or kept, as the header wants it.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if no header could carry it.
+    fn token(&self, access_token: &str) -> Result<Token, Error>;
+}
+
+/// The answer of [`Mint::mint`].
+pub type Minting<'a> = Pin<Box<dyn Future<Output = Result<Minted, Error>> + Send + 'a>>;
+
+/// A fresh access token, for whoever keeps it. `Debug` never shows it.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// As it came, for storing.
+    pub access_token: SecretString,
+    /// How long from the answer on it lives. An hour, by the documents of Zoho and of Creatio.
+    pub lives: Duration,
+    /// Where the API is, if the remote says: `https://www.zohoapis.eu`. Keep it beside the token.
+    pub api_domain: Option<String>,
+    /// The rights, if the reply names them, parted by commas or blanks.
+    pub scope: Option<String>,
+}
+
+/// Whatever is said, a token is renewed once a day: no instant is beyond what a database can add.
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use jiff::SignedDuration;
 
-use crate::{Error, soundtrack, supabase, zoho};
+use crate::{Error, creatio, soundtrack, supabase, zoho};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,17 @@ impl Question {
     }
 }
 
+impl Checked for creatio::Client {
+    fn check(&self) -> Checking<'_> {
+        Box::pin(async move {
+            match self.test_connection().await {
+                Ok(probe) => of_creatio(&probe),
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
 impl Checked for soundtrack::Client {
     fn check(&self) -> Checking<'_> {
         Box::pin(async move {
@@ -100,6 +111,33 @@ impl Checked for zoho::Client {
             }
         })
     }
+}
+
+fn of_creatio(probe: &creatio::Probe) -> Vec<Finding> {
+    let sees = probe.contacts_visible.is_none_or(|seen| seen > 0);
+    let seen = probe.contacts_visible.map_or_else(
+        || "the site does not count its contacts".to_owned(),
+        |seen| format!("it sees {seen} contacts"),
+    );
+    let found = match probe.unreadable.as_slice() {
+        [] => format!("{seen} and may read leads, activities and participants"),
+        sets => format!("{seen} and may not read {}", sets.join(", ")),
+    };
+    let fix = "have an administrator grant the technical user rights to Contact, Lead, Activity and \
+               ActivityParticipant";
+    let id = probe.contact.map(|id| id.to_string());
+    vec![
+        good(Question::Auth, "the access token is accepted".to_owned()),
+        either(
+            Question::Rights,
+            sees && probe.unreadable.is_empty(),
+            found,
+            fix,
+        ),
+        clock(probe.server_clock_offset),
+        good(Question::Price, calls(probe.calls, "no limit is told")),
+        record("contact", id.as_deref(), fix),
+    ]
 }
 
 fn of_soundtrack(probe: &soundtrack::Probe) -> Vec<Finding> {

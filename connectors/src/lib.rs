@@ -8,13 +8,15 @@
 //! - [`reach`] says which hosts may be called; [`check`] how a connection is tried, the same for all.
 //! - [`page`] is what every listing gives.
 //! - [`soundtrack`] is Soundtrack Your Brand, API v2; [`zoho`] Zoho Inventory, v1; [`supabase`] the
-//!   CRM of a golf shop over PostgREST.
+//!   CRM of a golf shop over PostgREST; [`creatio`] Creatio CRM over OData 4, read and written.
 
 pub mod auth;
 pub mod budget;
 pub mod check;
+pub mod creatio;
 mod error;
 pub mod http;
+mod keeper;
 pub mod page;
 pub mod reach;
 mod record;
@@ -22,5 +24,6 @@ pub mod soundtrack;
 pub mod supabase;
 pub mod zoho;
 
-pub use auth::{Access, Credential, Refusal, Token};
+pub use auth::{Access, Credential, Mint, Minted, Refusal, Token};
 pub use error::{Error, RecordError, Verdict};
+pub use keeper::Keeper;

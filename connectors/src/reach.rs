@@ -3,11 +3,13 @@
 
 use reqwest::Url;
 
+use crate::creatio;
 use crate::zoho::DataCentre;
 
 /// Whose hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
+    Creatio,
     Soundtrack,
     Supabase,
     Zoho,
@@ -24,12 +26,13 @@ pub struct Reach {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Soundtrack, Self::Supabase, Self::Zoho];
+    pub const ALL: [Self; 4] = [Self::Creatio, Self::Soundtrack, Self::Supabase, Self::Zoho];
 
     /// As connections are named: `zoho` of `zoho/10234695`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Creatio => "creatio",
             Self::Soundtrack => "soundtrack",
             Self::Supabase => "supabase",
             Self::Zoho => "zoho",
@@ -46,6 +49,7 @@ impl Service {
     #[must_use]
     pub fn hosts(self) -> String {
         match self {
+            Self::Creatio => "SITE.creatio.com and SITE-is.creatio.com".to_owned(),
             Self::Soundtrack => "api.soundtrackyourbrand.com".to_owned(),
             Self::Supabase => "PROJECT.supabase.co".to_owned(),
             Self::Zoho => "www.zohoapis.com and those of Zoho's other data centres".to_owned(),
@@ -54,6 +58,7 @@ impl Service {
 
     fn owns(self, host: &str) -> bool {
         match self {
+            Self::Creatio => creatio::is_of_cloud(host),
             Self::Soundtrack => host == "api.soundtrackyourbrand.com",
             Self::Supabase => host.strip_suffix(".supabase.co").is_some_and(|project| {
                 !project.is_empty() && project.chars().all(|c| c.is_ascii_alphanumeric())
@@ -143,6 +148,16 @@ mod tests {
             (Service::Supabase, "https://evil-supabase.co", false),
             (Service::Supabase, "https://u:p@abc.supabase.co", false),
             (Service::Supabase, "https://abc.supabase.co?x=1", false),
+            (Service::Creatio, "https://acme.creatio.com/0/odata", true),
+            (Service::Creatio, "https://acme-is.creatio.com", true),
+            (Service::Creatio, "https://creatio.com", false),
+            (Service::Creatio, "https://a.b.creatio.com", false),
+            (Service::Creatio, "https://evil-creatio.com", false),
+            (
+                Service::Creatio,
+                "https://acme.creatio.com.example.com",
+                false,
+            ),
             (Service::Zoho, "https://169.254.169.254", false),
             (Service::Zoho, "http://127.0.0.1:80", false),
             (Service::Zoho, "https://[::1]", false),

@@ -22,9 +22,10 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::auth::{LONGEST_LIFE, Minting};
 use crate::budget::{Budget, Wait};
 use crate::http::{Effect, Http, RawReply, Request, retry_after};
-use crate::{Error, Token};
+use crate::{Error, Mint, Minted, Token};
 
 const ACTION: &str = "refresh the Zoho access token";
 /// The lockout is over ten minutes after the last try (sheet section 2).
@@ -37,32 +38,6 @@ pub struct Grant {
     pub client_secret: SecretString,
     pub refresh_token: SecretString,
 }
-
-/// A fresh access token, for whoever keeps it. `Debug` never shows it.
-#[derive(Clone, Debug)]
-pub struct Minted {
-    /// As it came, for storing.
-    pub access_token: SecretString,
-    /// How long from the answer on it lives. An hour, by the documents.
-    pub lives: Duration,
-    /// Where the API is: `https://www.zohoapis.eu`. Keep it beside the token.
-    pub api_domain: Option<String>,
-    /// The rights, if the reply names them, parted by commas or blanks.
-    pub scope: Option<String>,
-}
-
-impl Minted {
-    /// The header's value.
-    ///
-    /// # Errors
-    /// [`Error::Misconfigured`] if no header could carry it.
-    pub fn token(&self) -> Result<Token, Error> {
-        Token::zoho(self.access_token.expose_secret())
-    }
-}
-
-/// Whatever is said, a token is renewed once a day: no instant is beyond what a database can add.
-const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// The accounts host of one data centre. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -126,6 +101,23 @@ impl Accounts {
             _ => permit.settle(None),
         }
         minted
+    }
+}
+
+/// An accounts host with the grant it gives tokens for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    pub accounts: Accounts,
+    pub grant: Grant,
+}
+
+impl Mint for Granted {
+    fn mint(&self) -> Minting<'_> {
+        Box::pin(self.accounts.refresh(&self.grant))
+    }
+
+    fn token(&self, access_token: &str) -> Result<Token, Error> {
+        Token::zoho(access_token)
     }
 }
 

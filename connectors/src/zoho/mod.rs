@@ -13,17 +13,15 @@ mod centre;
 mod classify;
 mod client;
 mod item;
-mod keeper;
 mod walk;
 mod wire;
 
 use std::time::Duration;
 
-pub use self::accounts::{Accounts, Grant, Minted};
+pub use self::accounts::{Accounts, Grant, Granted};
 pub use self::centre::DataCentre;
 pub use self::client::{Client, Probe};
 pub use self::item::{Item, ItemStatus};
-pub use self::keeper::Keeper;
 pub use self::wire::Organization;
 
 /// What a [`Client`] needs to know of one connection.

@@ -4,6 +4,7 @@
 
 mod capture;
 mod contract;
+mod creatio;
 mod soundtrack;
 mod supabase;
 mod zoho;

@@ -30,6 +30,7 @@ pub(super) fn path(remote: &str) -> &'static str {
     match remote {
         "soundtrack" => "/v2",
         "zoho" => "/items",
+        "creatio" => "/Contact",
         _ => "/customers",
     }
 }
@@ -84,6 +85,10 @@ fn error_in_200(remote: &str) -> (Fault, Want) {
             let body = json!({"code": 1000, "message": "Internal error"});
             (Fault::json(200, body), Want::Verdict(drift))
         }
+        "creatio" => {
+            let body = json!({"error": {"code": "", "message": "An error has occurred."}});
+            (Fault::json(200, body), Want::Verdict(retry))
+        }
         _ => {
             let body = json!({"code": "57014", "message": "canceling statement", "details": null});
             (Fault::json(200, body), Want::Verdict(retry))
@@ -123,7 +128,7 @@ fn statuses(remote: &str) -> Vec<Row> {
         _ => revoked,
     };
     let bad_request = match remote {
-        "soundtrack" => drift,
+        "soundtrack" | "creatio" => drift,
         _ => misconfigured,
     };
     vec![

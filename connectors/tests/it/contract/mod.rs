@@ -17,7 +17,7 @@ use connectors::{Error, Verdict};
 use sim::wire::{Fault, Kind};
 
 use faults::{Case, Want, cases};
-use remotes::{Soundtrack, Supabase, Zoho};
+use remotes::{Creatio, Soundtrack, Supabase, Zoho};
 
 /// A simulated vendor with some pages of records, and a client of it.
 trait Remote {
@@ -45,6 +45,8 @@ trait Remote {
 /// A page, as far as the contract looks at it.
 struct Seen {
     ids: Vec<String>,
+    /// The records, as they were read.
+    records: Vec<String>,
     next: Next,
     total: Option<u64>,
 }
@@ -251,6 +253,36 @@ async fn every_page_size_gives_every_record_once<R: Remote>() {
     }
 }
 
+/// A cursor that is read off the last record of a page may cost calls, and no record.
+async fn records_in_any_order_are_all_read<R: Remote>() {
+    let remote = R::start().await;
+    let calls = calls_of(&remote).await;
+    remote.inject(Fault::new(Kind::ReversedPage).on_path(path::<R>()));
+    let mut walk = Walk::default();
+    let ended = walk.go(&remote, &remote.client()).await;
+    remote.clear();
+
+    // Or a verdict, and then nothing was taken for whole.
+    if let Ok(true) = ended {
+        assert_eq!(walk.ids, remote.truth(), "{}", R::NAME);
+        assert!(walk.calls >= calls, "{}", R::NAME);
+    }
+    let mut again = Walk::default();
+    assert!(again.go(&remote, &remote.client()).await.unwrap());
+    assert_eq!(again.ids, remote.truth(), "{}", R::NAME);
+}
+
+/// What a record is read as does not change in silence: a snapshot each.
+async fn records_are_read_to_the_letter<R: Remote>() {
+    let remote = R::start().await;
+    let page = remote.page(&remote.client(), None).await.unwrap();
+    let first = page.records.iter().take(3).cloned().collect::<Vec<_>>();
+    // The simulators' records are as old as the day.
+    insta::with_settings!({filters => vec![(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[instant]")]}, {
+        insta::assert_snapshot!(format!("{}_records", R::NAME), first.join("\n"));
+    });
+}
+
 async fn a_token_that_runs_out_before_any_call_costs_no_record<R: Remote>() {
     let remote = R::start().await;
     let calls = calls_of(&remote).await;
@@ -317,6 +349,16 @@ macro_rules! keep {
             }
 
             #[tokio::test]
+            async fn records_in_any_order_are_all_read() {
+                super::records_in_any_order_are_all_read::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn records_are_read_to_the_letter() {
+                super::records_are_read_to_the_letter::<$remote>().await;
+            }
+
+            #[tokio::test]
             async fn a_token_that_runs_out_before_any_call_costs_no_record() {
                 super::a_token_that_runs_out_before_any_call_costs_no_record::<$remote>().await;
             }
@@ -330,6 +372,7 @@ macro_rules! keep {
 }
 
 keep! {
+    creatio: super::Creatio,
     soundtrack: super::Soundtrack,
     supabase: super::Supabase,
     zoho: super::Zoho,

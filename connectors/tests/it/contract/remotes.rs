@@ -1,4 +1,4 @@
-//! The three connectors, each before its simulator.
+//! The four connectors, each before its simulator.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,11 +6,14 @@ use std::time::Duration;
 use connectors::Error;
 use connectors::budget::{SharedBucket, Window};
 use connectors::page::{Item, Page};
-use connectors::{soundtrack, supabase, zoho};
+use connectors::{creatio, soundtrack, supabase, zoho};
 use sim::wire::Fault;
 
 use super::{Remote, Seen};
-use crate::{soundtrack as soundtrack_bed, supabase as supabase_bed, zoho as zoho_bed};
+use crate::{
+    creatio as creatio_bed, soundtrack as soundtrack_bed, supabase as supabase_bed,
+    zoho as zoho_bed,
+};
 
 /// Long enough for an honest answer on a busy machine, and awaited at every silence.
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -20,11 +23,69 @@ fn ids<T>(items: &[Item<T>]) -> Vec<String> {
     items.iter().filter_map(|item| item.id.clone()).collect()
 }
 
-fn seen<T>(page: Page<T>) -> Seen {
+fn seen<T>(page: Page<T>, show: impl Fn(&T) -> String) -> Seen {
+    let shown = |item: &Item<T>| match &item.decoded {
+        Ok(record) => show(record),
+        Err(error) => format!("{error:?}"),
+    };
     Seen {
         ids: ids(&page.items),
+        records: page.items.iter().map(shown).collect(),
         next: page.next,
         total: page.total,
+    }
+}
+
+pub(super) struct Creatio(creatio_bed::Bed, connectors::Keeper);
+
+impl Remote for Creatio {
+    const NAME: &'static str = "creatio";
+    const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
+    type Client = creatio::Client;
+
+    async fn start() -> Self {
+        let mut bed = creatio_bed::Bed::new(45).await;
+        bed.http.request_timeout = TIMEOUT;
+        bed.http.max_reply_bytes = MOST_BYTES;
+        let keeper = bed.keeper();
+        Self(bed, keeper)
+    }
+
+    fn client(&self) -> creatio::Client {
+        let window = Window::new(10_000, creatio_bed::MINUTE);
+        self.0.client_of(self.1.clone(), window)
+    }
+
+    async fn page(&self, client: &creatio::Client, cursor: Option<&str>) -> Result<Seen, Error> {
+        let ask = creatio::Ask::new("Contact", ["Name", "Email"]);
+        let show =
+            |one: &creatio::Record| format!("{} {:#}", one.id, serde_json::json!(one.fields));
+        let page = client.page(&ask, cursor, None).await;
+        page.map(|page| seen(page, show))
+    }
+
+    fn resize(&mut self, page_size: u16) {
+        self.0.page_size = page_size;
+    }
+
+    fn expire(&self) {
+        self.0.sim.expire_access_tokens();
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        vec![self.0.sim.config().client_secret.clone()]
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.0.sim.inject(fault);
+    }
+
+    fn clear(&self) {
+        self.0.sim.clear_faults();
+    }
+
+    fn truth(&self) -> BTreeSet<String> {
+        self.0.true_ids("Contact")
     }
 }
 
@@ -50,11 +111,14 @@ impl Remote for Soundtrack {
 
     async fn page(&self, client: &soundtrack::Client, cursor: Option<&str>) -> Result<Seen, Error> {
         let page = client.zones_page(&self.0.account(), cursor).await?;
-        Ok(Seen {
-            ids: ids(&page.items),
+        let page = Page {
+            items: page.items,
             next: page.next,
             total: page.total,
-        })
+            filter_ignored: false,
+            server_date: None,
+        };
+        Ok(seen(page, |one| format!("{one:#?}")))
     }
 
     fn resize(&mut self, page_size: u16) {
@@ -83,7 +147,7 @@ impl Remote for Soundtrack {
     }
 }
 
-pub(super) struct Zoho(zoho_bed::Bed, zoho::Keeper);
+pub(super) struct Zoho(zoho_bed::Bed, connectors::Keeper);
 
 impl Remote for Zoho {
     const NAME: &'static str = "zoho";
@@ -109,7 +173,8 @@ impl Remote for Zoho {
     }
 
     async fn page(&self, client: &zoho::Client, cursor: Option<&str>) -> Result<Seen, Error> {
-        client.items_page(cursor, None).await.map(seen)
+        let page = client.items_page(cursor, None).await;
+        page.map(|page| seen(page, |one| format!("{one:#?}")))
     }
 
     fn resize(&mut self, page_size: u16) {
@@ -162,7 +227,13 @@ impl Remote for Supabase {
     }
 
     async fn page(&self, client: &supabase::Client, cursor: Option<&str>) -> Result<Seen, Error> {
-        client.customers_page(cursor, None).await.map(seen)
+        // Its `Debug` tells no more than its id.
+        let show = |one: &supabase::Customer| {
+            let who = (&one.name, &one.phone, &one.email, &one.stable_hash);
+            format!("{} {who:#?}", one.id)
+        };
+        let page = client.customers_page(cursor, None).await;
+        page.map(|page| seen(page, show))
     }
 
     fn resize(&mut self, page_size: u16) {

@@ -10,10 +10,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use connectors::Error;
+use connectors::Keeper;
 use connectors::budget::Window;
 use connectors::http::{Http, HttpConfig};
 use connectors::page::{Next, Page};
-use connectors::zoho::{Accounts, Client, Config, DataCentre, Grant, Item, Keeper};
+use connectors::zoho::{Accounts, Client, Config, DataCentre, Grant, Granted, Item};
 use secrecy::SecretString;
 use sim::zoho::{Config as SimConfig, Simulator, Switches};
 
@@ -79,7 +80,10 @@ impl Bed {
     }
 
     pub(crate) fn keeper(&self) -> Keeper {
-        Keeper::new(self.accounts(), self.grant())
+        Keeper::new(Granted {
+            accounts: self.accounts(),
+            grant: self.grant(),
+        })
     }
 
     pub(crate) fn client(&self) -> Client {

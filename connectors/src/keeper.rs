@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::accounts::{Accounts, Grant};
 use crate::auth::Accessing;
-use crate::{Access, Credential, Error};
+use crate::{Access, Credential, Error, Mint};
 
 /// A token this near its end is renewed before it is lent (brief S3).
 const MARGIN: Duration = Duration::from_secs(300);
@@ -17,8 +17,7 @@ const MARGIN: Duration = Duration::from_secs(300);
 /// A [`Credential`] that mints when it must, one call at a time. Cheap to clone; clones are the same.
 #[derive(Clone, Debug)]
 pub struct Keeper {
-    accounts: Accounts,
-    grant: Grant,
+    remote: Arc<dyn Mint>,
     // Held while a token is asked for, which is what makes it one call at a time.
     kept: Arc<Mutex<Option<Kept>>>,
 }
@@ -32,10 +31,9 @@ struct Kept {
 impl Keeper {
     /// Asks for nothing yet.
     #[must_use]
-    pub fn new(accounts: Accounts, grant: Grant) -> Self {
+    pub fn new(remote: impl Mint + 'static) -> Self {
         Self {
-            accounts,
-            grant,
+            remote: Arc::new(remote),
             kept: Arc::default(),
         }
     }
@@ -50,9 +48,9 @@ impl Keeper {
             }
         }
         let asked = Instant::now();
-        let minted = self.accounts.refresh(&self.grant).await?;
+        let minted = self.remote.mint().await?;
         let access = Access {
-            token: minted.token()?,
+            token: self.remote.token(minted.access_token.expose_secret())?,
             version: version + 1,
             api_domain: minted.api_domain,
         };
