@@ -143,6 +143,14 @@ pub enum Error {
     /// The attempt was told to stop between two pages.
     #[error("stopped between two pages")]
     Stopped,
+    /// The mapping of a connection does not fit what Creatio says of itself.
+    #[error("the mapping of {connection} cannot be used: {}", .faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Mapping {
+        /// Whose.
+        connection: String,
+        /// Everything that is wrong with it.
+        faults: Vec<crate::creatio::mapping::Fault>,
+    },
     /// The engine refused or failed.
     #[error("the engine failed")]
     Engine(#[from] engine::Error),
@@ -164,6 +172,9 @@ impl From<sqlx::Error> for Error {
         match constraint.as_deref() {
             Some("company_by_account") => Error::AccountTaken,
             Some("company_parent_id_fkey") => Error::Invalid("parent_id: no such company".into()),
+            Some("record_keeps_its_key") => {
+                Error::Invalid("connection: a record keeps its id and its connection".into())
+            }
             Some("parent_is_another") => {
                 Error::Invalid("parent_id: a company is not its own parent".into())
             }
@@ -215,6 +226,7 @@ impl Error {
             Error::Decided(_) => "decided",
             Error::NoSuch { .. } => "no_such",
             Error::Stopped => "stopped",
+            Error::Mapping { .. } => "mapping",
             Error::Engine(error) => error.code(),
             Error::Migrate(_) => "migrate",
             Error::Database(_) => "database",

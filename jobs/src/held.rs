@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
+use crate::creatio::Sort;
 use crate::flow::Partition;
 use crate::{Error, soundtrack, store, zoho};
 
@@ -124,9 +125,10 @@ pub async fn approve(
         zoho::STREAM => store::product::TABLE,
         soundtrack::STREAM => store::zone::TABLE,
         other => {
-            return Err(Error::Invalid(format!(
-                "nothing is known of the stream {other}"
-            )));
+            let sort = Sort::parse(other);
+            let sort = sort
+                .ok_or_else(|| Error::Invalid(format!("nothing is known of the stream {other}")))?;
+            store::creatio::observed::table(sort)
         }
     };
     let since = Some(run_id);

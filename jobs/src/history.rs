@@ -7,12 +7,20 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::creatio::Sort;
 use crate::{Error, store};
 
 const LARGEST_PAGE: u16 = 500;
 
 /// The streams whose records have a history.
-pub const STREAMS: [&str; 2] = [crate::soundtrack::STREAM, crate::zoho::STREAM];
+pub const STREAMS: [&str; 6] = [
+    crate::soundtrack::STREAM,
+    crate::zoho::STREAM,
+    Sort::Contact.stream(),
+    Sort::Lead.stream(),
+    Sort::Activity.stream(),
+    Sort::Participant.stream(),
+];
 
 /// One change of a record. What an answer left as it was is no change.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -13,6 +13,7 @@
 mod budget;
 pub mod company;
 pub mod connection;
+pub mod creatio;
 mod env;
 mod error;
 mod flow;
@@ -28,6 +29,8 @@ pub mod run;
 pub mod seal;
 pub mod soundtrack;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verdict;
 pub mod zoho;
 pub mod zone;

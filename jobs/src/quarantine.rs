@@ -7,7 +7,8 @@ use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-use crate::{Error, soundtrack, store, zoho};
+use crate::creatio::Sort;
+use crate::{Error, creatio, soundtrack, store, zoho};
 
 const LARGEST_PAGE: u16 = 500;
 const LONGEST_REASON: usize = 1_000;
@@ -142,6 +143,9 @@ pub async fn retry_job(conn: &mut PgConnection, id: i64, asked_by: &str) -> Resu
         return Err(Error::Decided(format!(
             "record {id} is resolved: there is nothing to try again"
         )));
+    }
+    if let (Some(sort), Some(connection)) = (Sort::parse(&one.stream), &one.connection) {
+        return Ok(creatio::observe_of(connection, sort, false, asked_by));
     }
     match (one.company_id, one.connection) {
         (Some(company), _) => Ok(soundtrack::sync_of(company, asked_by)),

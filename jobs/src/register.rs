@@ -3,6 +3,7 @@
 use engine::{Job, Registry};
 use serde_json::Value;
 
+use crate::creatio;
 use crate::packages::{self, SyncChunk, SyncProfile};
 use crate::record::PruneHistory;
 use crate::soundtrack::{SyncAll, SyncZones};
@@ -19,6 +20,10 @@ pub fn register(registry: Registry, env: &Env) -> Registry {
         .with::<packages::SyncAll>(env.clone())
         .with::<zoho::SyncProducts>(env.clone())
         .with::<zoho::SyncOrganizations>(env.clone())
+        .with::<creatio::Observe>(env.clone())
+        .with::<creatio::Reconcile>(env.clone())
+        .with::<creatio::SyncAll>(env.clone())
+        .with::<creatio::SyncLead>(env.clone())
         .with::<PruneHistory>(env.clone())
 }
 

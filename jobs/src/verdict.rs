@@ -54,6 +54,7 @@ impl From<&Error> for Failure {
             | Error::UnknownConnection(_)
             | Error::NoSecret { .. }
             | Error::GivenElsewhere { .. }
+            | Error::Mapping { .. }
             | Error::Migrate(_) => Again::Never,
             // By then the pause is in force, and puts the job off without asking it.
             Error::Parked { .. } => Again::Uncounted(PARKED),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use connectors::budget::{BucketConfig, Window};
 use connectors::http::{Http, HttpConfig};
 use connectors::reach::Service;
-use connectors::{Refusal, Token, soundtrack, supabase, zoho};
+use connectors::{Refusal, Token, creatio, soundtrack, supabase, zoho};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::keeper::Keeper;
@@ -26,12 +26,19 @@ const ZOHO: BucketConfig = BucketConfig {
 };
 /// Of the smallest plan (sheet section 4): larger ones are for people to say.
 const CALLS_A_DAY: u32 = 1_000;
-/// Supabase tells no limit. This spares a small project's database.
-const SUPABASE: BucketConfig = BucketConfig {
-    capacity: 50,
-    refill_per_s: 20.0,
-    refill_ceiling_per_s: 20.0,
+/// Supabase and Creatio tell no limit, in calls a second. This spares a small project's or site's database.
+const UNTOLD: f64 = 20.0;
+/// A site describes itself in tens of megabytes, and its processes run on each of a hundred saves of a batch
+/// (sheet section 2 and trap 4).
+const CREATIO: HttpConfig = HttpConfig {
+    connect_timeout: Duration::from_secs(5),
+    request_timeout: Duration::from_secs(120),
+    max_reply_bytes: 64 * 1024 * 1024,
+    allowed_hosts: Vec::new(),
+    plain_hosts: Vec::new(),
 };
+/// The identity service is small (sheet trap 5); the row counts for all processes, and this is a net below it.
+const MINTS_IN_TEN_MINUTES: u32 = 10;
 
 /// `generation` is that of the secrets in the database.
 pub(super) async fn build(
@@ -55,6 +62,9 @@ pub(super) async fn build(
     let secret = |field: &str| -> &SecretString { &secrets[field] };
     let refusal = park::of_static(all.engine()?, &declared.name, generation);
     Ok(match declared.service {
+        Service::Creatio => {
+            Remote::Creatio(Arc::new(of_creatio(all, declared, (&secrets, generation))?))
+        }
         Service::Soundtrack => Remote::Soundtrack(Arc::new(of_soundtrack(
             all,
             declared,
@@ -67,6 +77,51 @@ pub(super) async fn build(
         )?)),
         Service::Zoho => Remote::Zoho(Arc::new(of_zoho(all, declared, (&secrets, generation))?)),
     })
+}
+
+fn of_creatio(
+    all: &Connections,
+    declared: &Declared,
+    (secrets, generation): (&HashMap<&'static str, SecretString>, i64),
+) -> Result<creatio::Client, Error> {
+    let identity_url = declared.identity_url.clone();
+    let identity_url = identity_url.or_else(|| creatio::identity_url(&declared.base_url));
+    let identity_url = identity_url.ok_or_else(|| {
+        let why = "identity_url: say where its access tokens come from";
+        Error::Invalid(format!("{}: {why}", declared.name))
+    })?;
+    let minting = HttpConfig {
+        request_timeout: MINT,
+        ..HttpConfig::default()
+    };
+    let minting = http(all, declared, &[&identity_url], minting)?;
+    let grant = creatio::Grant {
+        client_id: secrets["client_id"].clone(),
+        client_secret: secrets["client_secret"].clone(),
+    };
+    let window = Window::new(MINTS_IN_TEN_MINUTES, TEN_MINUTES);
+    let identity = creatio::Identity::new(&identity_url, grant, minting, window)?;
+    let keeper = Keeper::new(all, declared, identity, generation)?;
+    let mut config = creatio::Config::new(&declared.base_url);
+    config.page_size = declared.page_size.unwrap_or(config.page_size);
+    let http = http(all, declared, &[&declared.base_url], CREATIO)?;
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, untold(declared));
+    Ok(creatio::Client::new(
+        config,
+        http,
+        keeper,
+        budget.without_readings(),
+    )?)
+}
+
+fn untold(declared: &Declared) -> BucketConfig {
+    let refill = declared.refill.unwrap_or(UNTOLD);
+    BucketConfig {
+        // As many at once as come back in two and a half seconds.
+        capacity: ((refill * 2.5) as u32).max(1),
+        refill_per_s: refill,
+        refill_ceiling_per_s: refill,
+    }
 }
 
 fn of_soundtrack(
@@ -98,14 +153,7 @@ fn of_supabase(
     config.refusal = refusal;
     config.page_size = declared.page_size.unwrap_or(config.page_size);
     let http = http(all, declared, &[&declared.base_url], HttpConfig::default())?;
-    let refill = declared.refill.unwrap_or(SUPABASE.refill_per_s);
-    let bucket = BucketConfig {
-        // As many at once as come back in two and a half seconds.
-        capacity: ((refill * 2.5) as u32).max(1),
-        refill_per_s: refill,
-        refill_ceiling_per_s: refill,
-    };
-    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, bucket);
+    let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, untold(declared));
     Ok(supabase::Client::new(
         config,
         http,
@@ -137,7 +185,8 @@ fn of_zoho(
         client_secret: secrets["client_secret"].clone(),
         refresh_token: secrets["refresh_token"].clone(),
     };
-    let keeper = Keeper::new(all, declared, accounts, (grant, generation))?;
+    let granted = zoho::Granted { accounts, grant };
+    let keeper = Keeper::new(all, declared, granted, generation)?;
     let http = http(all, declared, &hosts, HttpConfig::default())?;
     let budget = FleetBudget::new(all.engine()?.clone(), &declared.name, ZOHO);
     let budget = budget.with_calls_a_day(CALLS_A_DAY);

@@ -14,6 +14,8 @@ pub struct Declared {
     pub service: Service,
     /// Where it is called.
     pub base_url: String,
+    /// Where Creatio's access tokens come from; the cloud's own beside `base_url` unless said.
+    pub identity_url: Option<String>,
     /// Zoho's data centre.
     pub centre: Option<DataCentre>,
     /// Records a page; the connector's own number unless said.
@@ -54,6 +56,10 @@ const fn field(name: &'static str, says: &'static str, is_renewed: bool) -> Fiel
 /// The secrets of a service, in the order people are told of them.
 #[must_use]
 pub fn fields_of(service: Service) -> &'static [FieldRule] {
+    const CREATIO: &[FieldRule] = &[
+        field("client_id", "the id of the OAuth client", false),
+        field("client_secret", "its secret", true),
+    ];
     const SOUNDTRACK: &[FieldRule] = &[field("token", "the token of the API client", true)];
     const SUPABASE: &[FieldRule] = &[field(
         "key",
@@ -66,6 +72,7 @@ pub fn fields_of(service: Service) -> &'static [FieldRule] {
         field("refresh_token", "the refresh token of the consent", true),
     ];
     match service {
+        Service::Creatio => CREATIO,
         Service::Soundtrack => SOUNDTRACK,
         Service::Supabase => SUPABASE,
         Service::Zoho => ZOHO,
@@ -77,7 +84,8 @@ pub fn fields_of(service: Service) -> &'static [FieldRule] {
 /// # Errors
 /// What is wrong with the name, and how it is written.
 pub fn check_name(name: &str) -> Result<Service, String> {
-    let example = "write it as `soundtrack/default`, `supabase/shop` or `zoho/10234695`";
+    let example =
+        "write it as `creatio/acme`, `soundtrack/default`, `supabase/shop` or `zoho/10234695`";
     let (service, account) = name.split_once('/').ok_or(example)?;
     let Some(service) = Service::parse(service) else {
         return Err(format!("there is no service `{service}`: {example}"));
@@ -116,11 +124,12 @@ mod tests {
     fn a_name_says_its_service_and_account() {
         assert_eq!(check_name("soundtrack/default"), Ok(Service::Soundtrack));
         assert_eq!(check_name("zoho/10234695"), Ok(Service::Zoho));
+        assert_eq!(check_name("creatio/acme-crm"), Ok(Service::Creatio));
         let long = format!("supabase/{}", "x".repeat(81));
         for bad in [
             "soundtrack",
             "soundtrack/",
-            "creatio/x",
+            "hubspot/x",
             "zoho/shop",
             "supabase/a b",
             "supabase/a/b",

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::auth::{Accessing, Refusing};
-use connectors::zoho::{Accounts, Grant};
-use connectors::{Access, Credential, Token};
+use connectors::{Access, Credential, Mint};
 use engine::Client;
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
@@ -42,8 +41,8 @@ pub(super) struct Inner {
     pub(super) keys: Option<Keyring>,
     pub(super) declared: Declared,
     pub(super) name: String,
-    pub(super) accounts: Accounts,
-    pub(super) grant: Grant,
+    /// Where tokens come from, with the grant.
+    pub(super) remote: Box<dyn Mint>,
     /// Of the secrets in the database that the grant is made of.
     generation: i64,
     /// Held while a token is looked for: of one process, one looks.
@@ -60,8 +59,8 @@ impl Keeper {
     pub(super) fn new(
         all: &Connections,
         declared: &Declared,
-        accounts: Accounts,
-        (grant, generation): (Grant, i64),
+        remote: impl Mint + 'static,
+        generation: i64,
     ) -> Result<Keeper, Error> {
         // Not the connections themselves, which hold the client that holds this.
         Ok(Keeper(Arc::new(Inner {
@@ -69,8 +68,7 @@ impl Keeper {
             keys: all.keys().cloned(),
             declared: declared.clone(),
             name: declared.name.clone(),
-            accounts,
-            grant,
+            remote: Box::new(remote),
             generation,
             kept: Mutex::default(),
         })))
@@ -182,7 +180,7 @@ impl Inner {
         let left = Duration::try_from_secs_f64(left).unwrap_or(BELIEVED);
         Ok(Kept {
             access: Access {
-                token: Token::zoho(opened.expose_secret())?,
+                token: self.remote.token(opened.expose_secret())?,
                 version: standing.version,
                 api_domain: loaded.api_domain.clone(),
             },

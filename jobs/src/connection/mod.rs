@@ -11,6 +11,7 @@ mod health;
 mod keeper;
 pub mod ops;
 mod park;
+mod principal;
 mod renew;
 mod view;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use connectors::check::Checked;
 use connectors::reach::{Reach, Service};
-use connectors::{Verdict, soundtrack, supabase, zoho};
+use connectors::{Verdict, creatio, soundtrack, supabase, zoho};
 use engine::Client;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
@@ -56,6 +57,7 @@ struct Built {
 /// A client of a service.
 #[derive(Clone)]
 enum Remote {
+    Creatio(Arc<creatio::Client>),
     Soundtrack(Arc<soundtrack::Client>),
     Supabase(Arc<supabase::Client>),
     Zoho(Arc<zoho::Client>),
@@ -137,6 +139,17 @@ impl Connections {
         Ok(())
     }
 
+    /// The client of a Creatio connection.
+    ///
+    /// # Errors
+    /// As for [`soundtrack`](Self::soundtrack).
+    pub async fn creatio(&self, name: &str) -> Result<Arc<creatio::Client>, Error> {
+        match self.client(name).await? {
+            Remote::Creatio(client) => Ok(client),
+            _ => Err(Error::UnknownConnection(name.to_owned())),
+        }
+    }
+
     /// The client of a Soundtrack connection.
     ///
     /// # Errors
@@ -205,6 +218,7 @@ impl Connections {
     /// A client, whatever its service, that can be tried.
     pub(crate) async fn checked(&self, name: &str) -> Result<Arc<dyn Checked>, Error> {
         Ok(match self.any_client(name).await? {
+            Remote::Creatio(client) => client,
             Remote::Soundtrack(client) => client,
             Remote::Supabase(client) => client,
             Remote::Zoho(client) => client,

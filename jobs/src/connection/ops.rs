@@ -166,21 +166,25 @@ async fn views(all: &Connections, name: Option<&str>) -> Result<Vec<View>, Error
 }
 
 fn of_declared(declared: &Declared, row: Option<&Stored>) -> View {
-    let has = |field: &str| match declared.given.get(field) {
-        Some(given) => given.secret.is_some(),
-        None => row.is_some_and(|row| row.fields.iter().any(|stored| stored == field)),
+    let is_stored =
+        |field: &str| row.is_some_and(|row| row.fields.iter().any(|stored| stored == field));
+    let fields = fields_of(declared.service).iter().map(|rule| rule.name);
+    let has_all = fields
+        .clone()
+        .all(|field| declared.given.contains_key(field) || is_stored(field));
+    let given = fields.filter_map(|field| declared.given.get(field));
+    let lacking = given.filter(|given| given.secret.is_none());
+    let lacking: Vec<String> = lacking.map(|given| given.origin.clone()).collect();
+    let given = match (has_all, lacking.is_empty()) {
+        (false, _) => super::CredentialStatus::Missing,
+        (true, false) => super::CredentialStatus::NotHere,
+        (true, true) => super::CredentialStatus::Valid,
     };
-    let has_all = fields_of(declared.service)
-        .iter()
-        .all(|rule| has(rule.name));
     let mut view = row.map_or_else(|| unused(declared), of_stored);
     view.base_url.clone_from(&declared.base_url);
     view.region = declared.region().map(str::to_owned);
-    view.credential = match row {
-        Some(row) => row.credential.status(has_all),
-        None if has_all => super::CredentialStatus::Valid,
-        None => super::CredentialStatus::Missing,
-    };
+    view.credential = row.map_or(given, |row| row.credential.status(given));
+    view.lacking = lacking;
     if view.state == State::Undeclared {
         (view.state, view.since) = (State::Active, None);
     }
@@ -198,6 +202,7 @@ fn unused(declared: &Declared) -> View {
         reason: None,
         since: None,
         credential: super::CredentialStatus::Missing,
+        lacking: Vec::new(),
         expires_at: None,
         refreshed_at: None,
         renewals: 0,
@@ -221,7 +226,8 @@ fn of_stored(row: &Stored) -> View {
         paused_by: None,
         reason: row.state_reason.clone(),
         since: (state == State::NeedsReauthorisation).then_some(row.state_at),
-        credential: row.credential.status(true),
+        credential: row.credential.status(super::CredentialStatus::Valid),
+        lacking: Vec::new(),
         expires_at: row.credential.expires_at,
         refreshed_at: row.credential.refreshed_at,
         renewals: row.credential.version,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use connectors::zoho::Minted;
+use connectors::Minted;
 use uuid::Uuid;
 
 use super::keeper::{AGAIN, FIELD, Inner};
@@ -43,7 +43,7 @@ impl Inner {
         if !may.await? {
             return Ok(());
         }
-        match self.accounts.refresh(&self.grant).await {
+        match self.remote.mint().await {
             Ok(minted) => self.store(lease, &minted).await,
             Err(error) => self.failed(lease, failures, error).await,
         }

@@ -22,6 +22,8 @@ pub enum State {
 pub enum CredentialStatus {
     /// Not all of its secrets were given.
     Missing,
+    /// They are to come from the environment, and this process's does not have them. Others may: it is proof of nothing.
+    NotHere,
     /// All secrets are there; whether the remote takes them was not tried, or it did.
     Valid,
     /// The access token is renewed by whoever needs it next.
@@ -51,6 +53,7 @@ impl CredentialStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             CredentialStatus::Missing => "missing",
+            CredentialStatus::NotHere => "not_here",
             CredentialStatus::Valid => "valid",
             CredentialStatus::Expiring => "expiring",
             CredentialStatus::Expired => "expired",
@@ -76,6 +79,8 @@ pub struct View {
     /// Since when.
     pub since: Option<Timestamp>,
     pub credential: CredentialStatus,
+    /// Where secrets are to come from and this process finds none: `variable ZOHO_SECRET`.
+    pub lacking: Vec<String>,
     /// When its access token runs out.
     pub expires_at: Option<Timestamp>,
     /// When its access token was last renewed.
@@ -86,6 +91,14 @@ pub struct View {
     pub used_at: Option<Timestamp>,
     /// The stable word of what last went wrong with a renewal.
     pub code: Option<String>,
+}
+
+impl View {
+    /// Whether this process itself has what the connection needs.
+    #[must_use]
+    pub fn is_usable_here(&self) -> bool {
+        self.credential != CredentialStatus::Missing && self.lacking.is_empty()
+    }
 }
 
 /// A secret, as far as it may be told.
@@ -139,13 +152,15 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    pub(crate) fn status(&self, has_all: bool) -> CredentialStatus {
+    /// As far as its secrets go it is `given`. An access token is proof that somebody has them.
+    pub(crate) fn status(&self, given: CredentialStatus) -> CredentialStatus {
         match self {
             _ if self.is_revoked => CredentialStatus::Revoked,
-            _ if !has_all => CredentialStatus::Missing,
+            _ if given == CredentialStatus::Missing => CredentialStatus::Missing,
             _ if self.is_expired => CredentialStatus::Expired,
             _ if self.is_expiring => CredentialStatus::Expiring,
-            _ => CredentialStatus::Valid,
+            _ if self.expires_at.is_some() => CredentialStatus::Valid,
+            _ => given,
         }
     }
 }

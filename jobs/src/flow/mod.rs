@@ -9,6 +9,7 @@ mod page;
 pub(crate) mod preview;
 mod progress;
 pub(crate) mod pull;
+pub(crate) mod reconcile;
 mod record;
 
 use std::fmt;

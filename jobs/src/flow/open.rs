@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Mode, Partition, Progress, Stream};
 use crate::store::run::{self, Ending, Opening};
-use crate::{Env, Error, store};
+use crate::{Env, Error};
 
 /// Ties at a watermark, remotes that stamp a change before it can be read, and clocks of several machines:
 /// so much is read twice. It costs a comparison.
@@ -28,7 +28,11 @@ pub(super) async fn open<S: Stream>(cx: &Cx<Env>, stream: &S) -> Result<Progress
             partition: &partition,
             job_id: cx.job_id(),
             scope: &scope,
-            principal: store::secret::generation(&mut conn, stream.connection()).await?,
+            principal: cx
+                .env()
+                .connections
+                .principal(&mut conn, stream.connection())
+                .await?,
             mode,
             since,
         };

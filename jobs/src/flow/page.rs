@@ -28,10 +28,11 @@ pub(super) async fn apply<S: Stream>(
     conclude: Conclude,
 ) -> Result<Step, Error> {
     let (attempt, connection) = (cx.clone(), stream.connection().to_owned());
+    let connections = cx.env().connections.clone();
     store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
             // First of all, so that a worker that lost its lease meanwhile writes nothing.
-            attempt.hold(tx).await?;
+            attempt.checkpoint(tx).await?;
             let mut after = counted(&before, &page);
             let Page {
                 records,
@@ -58,7 +59,7 @@ pub(super) async fn apply<S: Stream>(
                 before,
                 after,
                 keys: named.keys,
-                principal: store::secret::generation(tx, &connection).await?,
+                principal: connections.principal(tx, &connection).await?,
             };
             finish::end_walk::<S>(tx, &attempt, last, conclude).await
         })

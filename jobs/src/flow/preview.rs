@@ -21,6 +21,8 @@ use crate::{Env, Error, store};
 const TOLD: usize = 1_000;
 /// When a refusal names no wait.
 const THROTTLED: Duration = Duration::from_secs(10);
+/// Who looks at a preview waits for it; what takes longer, as a day's budget does, is told instead.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What a pull would do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -81,7 +83,7 @@ pub(crate) async fn preview<S: Stream>(env: &Env, stream: &S) -> Result<Preview,
             Next::End => {}
         }
         if cursor.is_none() {
-            return walk.end(&mut conn, stream).await;
+            return walk.end(env, &mut conn, stream).await;
         }
     }
 }
@@ -96,7 +98,7 @@ async fn fetch<S: Stream>(
         match stream.page(cursor.clone(), since).await {
             Ok(page) => return Ok(page),
             Err(error) => match error.verdict() {
-                Verdict::Throttled { after } => {
+                Verdict::Throttled { after } if after.unwrap_or(THROTTLED) <= PATIENCE => {
                     tokio::time::sleep(after.unwrap_or(THROTTLED)).await;
                 }
                 _ => return Err(env.connections.judge(stream.connection(), error).await),
@@ -200,6 +202,7 @@ impl Walk {
     /// What the sweep would make of it. A second walk would be asked for as the first one is judged.
     async fn end<S: Stream>(
         mut self,
+        env: &Env,
         conn: &mut PgConnection,
         stream: &S,
     ) -> Result<Preview, Error> {
@@ -214,7 +217,7 @@ impl Walk {
                 .filter(|key| !self.met.contains(key))
                 .collect();
         }
-        let principal = store::secret::generation(conn, stream.connection()).await?;
+        let principal = env.connections.principal(conn, stream.connection()).await?;
         let known = store::run::known(conn, S::NAME, &partition).await?;
         let at_end = Progress::previewed(stream, self.preview.mode, principal, known);
         let walk = sweep::Walk {

@@ -30,7 +30,7 @@ pub(super) async fn apply(
     profile_id: Uuid,
     fetched: &Fetched,
 ) -> Result<Applied, Error> {
-    cx.hold(tx).await?;
+    cx.checkpoint(tx).await?;
     let applied = write(tx, profile_id, fetched).await?;
     if let (Applied::Done(changes), Fetched::Packages { connection, .. }) = (applied, fetched)
         && changes.missing > 0

@@ -40,13 +40,13 @@ pub async fn put(tx: &mut PgConnection, profile: &Profile) -> Result<bool, Error
             )));
         }
     }
-    let before = store::profile::get(tx, profile.id).await?;
-    if before.is_some_and(|before| before.connection != profile.connection) {
+    let put = store::profile::put(tx, profile).await?;
+    if put.connection.is_some_and(|it| it != profile.connection) {
         return Err(Error::Invalid(
             "connection: a profile stays with its CRM; delete it and set it anew".to_owned(),
         ));
     }
-    store::profile::put(tx, profile).await
+    Ok(put.has_changed)
 }
 
 /// A page of profiles in the order of their ids, each with the customer it is, if that is known.

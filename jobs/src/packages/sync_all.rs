@@ -107,13 +107,13 @@ impl SyncAll {
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |text: &str| Err(Error::Invalid(text.to_owned()));
         if !(1..=100).contains(&self.batch_size) {
-            return wrong("batchSize: expected 1 to 100");
+            return wrong("batch_size: expected 1 to 100");
         }
         if self.max_profiles == Some(0) {
-            return wrong("maxProfiles: expected 1 or more");
+            return wrong("max_profiles: expected 1 or more");
         }
         if self.pause_ms > 60_000 {
-            return wrong("pauseMs: expected at most 60000");
+            return wrong("pause_ms: expected at most 60000");
         }
         Ok(())
     }

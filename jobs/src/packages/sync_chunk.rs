@@ -101,7 +101,7 @@ async fn fail(cx: &Cx<Env>, bulk: Uuid, profile_id: Uuid, code: &'static str) ->
     let attempt = cx.clone();
     store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
-            attempt.hold(tx).await?;
+            attempt.checkpoint(tx).await?;
             store::outcome::note(tx, (bulk, profile_id), 0, Some(code)).await?;
             // One that was deleted meanwhile needs no other try.
             let Some(profile) = store::profile::get(tx, profile_id).await? else {

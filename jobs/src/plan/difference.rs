@@ -23,7 +23,7 @@ pub(crate) fn difference(
     changes
 }
 
-fn cut(value: &Value) -> Value {
+pub(crate) fn cut(value: &Value) -> Value {
     match value {
         Value::String(text) if text.chars().count() > LONGEST => {
             let mut short: String = text.chars().take(LONGEST).collect();

@@ -6,5 +6,6 @@ pub(crate) mod difference;
 pub(crate) mod fingerprint;
 pub(crate) mod matching;
 pub(crate) mod quarantine;
+pub(crate) mod reconcile;
 pub(crate) mod refresh;
 pub(crate) mod sweep;

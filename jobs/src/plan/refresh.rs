@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-/// Calls whose answer was lost, after which a person must look. Zoho's refresh token stays good when an answer
-/// is lost, so that the next call may work; ten in ten minutes is all there is.
+/// Calls whose answer was lost, after which a person must look. The grants of Zoho and Creatio stay good when an
+/// answer is lost, so that the next call may work; ten in ten minutes is all that Zoho gives.
 pub(crate) const MOST_LOST: i16 = 3;
 /// Of the ten tokens in ten minutes, those that are left for people who try a connection by hand.
 pub(crate) const MOST_SENT: usize = 8;

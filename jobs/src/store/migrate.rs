@@ -5,7 +5,7 @@ use sqlx::migrate::Migrator;
 
 use crate::Error;
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/sync");
+pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../migrations/sync");
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), Error> {
     let mut migrator = Migrator {

@@ -3,6 +3,7 @@
 
 pub(crate) mod company;
 pub(crate) mod connection;
+pub(crate) mod creatio;
 pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod migrate;

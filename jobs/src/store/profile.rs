@@ -8,23 +8,38 @@ use super::instant_or_none;
 use crate::Error;
 use crate::packages::{Filter, Link, Profile, SyncAll};
 
-/// Writes what the booking site says of a profile, if that is new; false when it stood there already. It stays with
-/// the connection that it was made with.
-pub(crate) async fn put(conn: &mut PgConnection, profile: &Profile) -> Result<bool, Error> {
-    let done = sqlx::query(
-        "insert into sync.profile as p (id, connection, name, email, phone) values ($1, $5, $2, $3, $4) \
-         on conflict (id) do update \
-         set name = excluded.name, email = excluded.email, phone = excluded.phone, updated_at = now() \
-         where (p.name, p.email, p.phone) is distinct from (excluded.name, excluded.email, excluded.phone)",
+/// What a profile was before it was written.
+pub(crate) struct Put {
+    /// None where there was none such.
+    pub(crate) connection: Option<String>,
+    pub(crate) has_changed: bool,
+}
+
+/// Writes what the booking site says of a profile, if that is new and it has no other connection. One statement, since
+/// a login waits for it.
+pub(crate) async fn put(conn: &mut PgConnection, profile: &Profile) -> Result<Put, Error> {
+    let (connection, has_changed) = sqlx::query_as(
+        "with put as ( \
+             insert into sync.profile as p (id, connection, name, email, phone) values ($1, $5, $2, $3, $4) \
+             on conflict (id) do update \
+             set name = excluded.name, email = excluded.email, phone = excluded.phone, updated_at = now() \
+             where p.connection = excluded.connection \
+                 and (p.name, p.email, p.phone) is distinct from (excluded.name, excluded.email, excluded.phone) \
+             returning true \
+         ) \
+         select (select connection from sync.profile where id = $1), exists (select from put)",
     )
     .bind(profile.id)
     .bind(&profile.name)
     .bind(&profile.email)
     .bind(&profile.phone)
     .bind(&profile.connection)
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(Put {
+        connection,
+        has_changed,
+    })
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Profile>, Error> {

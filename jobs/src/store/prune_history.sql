@@ -37,7 +37,40 @@ bad as (
         limit $2
     )
     returning 1
+),
+operation as (
+    delete from sync.operation
+    where id in (select id from sync.operation order by id limit $2)
+        and at < now() - make_interval(days => $1)
+    returning 1
+),
+intent as (
+    delete from sync.intent
+    where op_id in (
+        select op_id from sync.intent
+        where ended_at < now() - make_interval(days => $1)
+        order by op_id
+        limit $2
+    )
+    returning 1
+),
+journal as (
+    delete from sync.journal
+    where id in (select id from sync.journal order by id limit $2)
+        and at < now() - make_interval(days => $1)
+    returning 1
+),
+conflict as (
+    delete from sync.conflict
+    where id in (
+        select id from sync.conflict
+        where status in ('applied', 'superseded') and updated_at < now() - make_interval(days => $1)
+        order by id
+        limit $2
+    )
+    returning 1
 )
 select
     (select count(*) from story) + (select count(*) from run) + (select count(*) from sweep)
-    + (select count(*) from bad)
+    + (select count(*) from bad) + (select count(*) from operation) + (select count(*) from intent)
+    + (select count(*) from journal) + (select count(*) from conflict)

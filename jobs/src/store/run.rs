@@ -63,7 +63,8 @@ pub(crate) async fn under_way(
     Ok(row.as_ref().map(progress).transpose()?)
 }
 
-/// Until when every change of a listing has been read, by the remote's clock.
+/// Until when every change of a listing has been read, by the remote's clock. None also while that lies
+/// a day ahead: a remote's clock was wrong once, and what is modified until then would be missed.
 pub(crate) async fn watermark(
     conn: &mut PgConnection,
     stream: &str,
@@ -71,7 +72,8 @@ pub(crate) async fn watermark(
     scope: &str,
 ) -> Result<Option<Timestamp>, Error> {
     let row = sqlx::query(
-        "select watermark_at from sync.stream where name = $1 and partition = $2 and scope = $3",
+        "select watermark_at from sync.stream where name = $1 and partition = $2 and scope = $3 \
+             and watermark_at < now() + interval '1 day'",
     )
     .bind(stream)
     .bind(partition.key())

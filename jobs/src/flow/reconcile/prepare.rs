@@ -1,0 +1,151 @@
+//! Prepare: what the looks have shown is written down, and every case gets its link and its two ids.
+
+use engine::Cx;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::case::Case;
+use super::decide::What;
+use super::done as given_back;
+use super::ground::Ground;
+use super::look::Resolved;
+use super::write::{self, Ready};
+use crate::creatio::{Status, chosen_id};
+use crate::plan::reconcile::{Plan, Side};
+use crate::store::creatio::dirty::{self, Release};
+use crate::store::creatio::intent::{self, State};
+use crate::store::creatio::link::{self, Standing};
+use crate::store::creatio::operation::{self, Done};
+use crate::store::creatio::site::{self, Site};
+use crate::{Env, Error, store};
+
+/// Writes what the looks have shown, and gives every case its link and its two ids.
+pub(super) async fn prepare(
+    cx: &Cx<Env>,
+    ground: &Ground,
+    (resolved, renamed): (Vec<Resolved>, Vec<Case>),
+    ready: Vec<Ready>,
+) -> Result<Vec<Ready>, Error> {
+    let (attempt, ground) = (cx.clone(), ground.clone());
+    store::in_transaction(&cx.env().pool, move |tx| {
+        Box::pin(async move {
+            attempt.checkpoint(tx).await?;
+            let of = (ground.connection.as_str(), ground.sort);
+            note_resolved(tx, (&ground, attempt.job_id()), resolved, &ready).await?;
+            let ids: Vec<Uuid> = renamed.iter().filter_map(|case| case.local_id).collect();
+            dirty::mark(tx, of.0, (of.1, Side::Local), &ids, "linked").await?;
+            let gone: Vec<Release> = renamed
+                .iter()
+                .filter_map(|case| case.dirty.as_ref())
+                .map(given_back)
+                .collect();
+            dirty::release(tx, of.0, of.1, attempt.job_id(), &gone).await?;
+            let mut linked = Vec::with_capacity(ready.len());
+            for one in ready {
+                linked.push(with_link(tx, &ground, one).await?);
+            }
+            Ok(linked)
+        })
+    })
+    .await
+}
+
+/// What was found out of writes of before stands, whatever becomes of this one.
+async fn note_resolved(
+    tx: &mut PgConnection,
+    (ground, job_id): (&Ground, Uuid),
+    resolved: Vec<Resolved>,
+    ready: &[Ready],
+) -> Result<(), Error> {
+    let (mut standings, mut done, mut learnt) = (Vec::new(), Vec::new(), Site::default());
+    for one in &resolved {
+        let case = ready.iter().map(|one| &one.case);
+        let mut case = case.filter(|case| {
+            let link = case.link.as_ref();
+            link.is_some_and(|link| link.id == one.link_id)
+        });
+        let local_id = case.next().and_then(|case| case.local_id);
+        if let Some(id) = one.renamed {
+            link::name(tx, one.link_id, (local_id, Some(id))).await?;
+        }
+        if one.end.state != State::Acked {
+            continue;
+        }
+        if one.verb == intent::Verb::Create {
+            learnt.keeps_ids = Some(one.renamed.is_none() && learnt.keeps_ids != Some(false));
+        }
+        done.push(Done {
+            link_id: one.link_id,
+            verb: one.verb.word(),
+            direction: Some("to_creatio"),
+            status: "success",
+            code: None,
+            changes: one.changes.clone(),
+            took_ms: 0,
+        });
+        standings.push(Standing {
+            id: one.link_id,
+            base: one.base.clone(),
+            status: Status::InProgress,
+            direction: Some("to_creatio"),
+            code: None,
+            detail: None,
+            is_synced: false,
+        });
+    }
+    let ends: Vec<intent::End> = resolved.into_iter().map(|one| one.end).collect();
+    intent::end(tx, &ends).await?;
+    let of = (ground.connection.as_str(), ground.sort);
+    operation::write(tx, of, job_id, &done).await?;
+    if learnt != Site::default() {
+        site::learn(tx, of.0, learnt).await?;
+    }
+    link::leave(tx, &standings).await
+}
+
+/// Makes the link of a case that needs one. If another job was quicker, it is looked at again.
+async fn with_link(tx: &mut PgConnection, ground: &Ground, mut one: Ready) -> Result<Ready, Error> {
+    let (connection, sort) = (ground.connection.as_str(), ground.sort);
+    if let What::Do(planned) = &one.what {
+        match &planned.plan {
+            Plan::Create {
+                on: Side::Remote, ..
+            } if one.case.remote_id.is_none() => {
+                one.case.remote_id = one.case.local_id.map(|id| write::remote_id(ground, id));
+            }
+            Plan::Create {
+                on: Side::Local, ..
+            } if one.case.local_id.is_none() => {
+                let remote_id = one.case.remote_id.unwrap_or_default().to_string();
+                one.case.local_id =
+                    Some(chosen_id(&[connection, sort.stream(), "local", &remote_id]));
+            }
+            Plan::Rest if one.case.link.is_none() => return Ok(one),
+            _ => {}
+        }
+    }
+    let ids = (one.case.local_id, one.case.remote_id);
+    match &mut one.case.link {
+        Some(link) if (link.local_id, link.remote_id) == ids => {}
+        Some(link) => {
+            if let (Some(remote_id), true) = (ids.1, link.remote_id != ids.1) {
+                link::drop_lonely(tx, connection, sort, remote_id).await?;
+            }
+            link::name(tx, link.id, ids).await?;
+            (link.local_id, link.remote_id) = ids;
+        }
+        None => {
+            if let (Some(_), Some(remote_id)) = ids {
+                link::drop_lonely(tx, connection, sort, remote_id).await?;
+            }
+            one.case.link = link::make(tx, connection, sort, ids).await?;
+            if one.case.link.is_none() {
+                one.what = What::Later {
+                    code: "busy",
+                    after_s: 1.0,
+                };
+            }
+        }
+    }
+    Ok(one)
+}

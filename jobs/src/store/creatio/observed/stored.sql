@@ -1,0 +1,11 @@
+-- Goes on after `with this (stream) as …`.
+select
+    o.remote_id::text as key,
+    true as is_ours,
+    ''::bytea as hash,
+    o.gone_at is not null as is_gone,
+    o.fields
+from this
+cross join unnest($3::text[]) as x (key)
+join sync.observed o on o.connection = $2 and o.stream = this.stream and o.remote_id = x.key::uuid
+where $1::bigint is null
