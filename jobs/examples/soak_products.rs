@@ -105,9 +105,8 @@ async fn set(items: u32) -> Result<Stage, Failure> {
         },
         ..Config::default()
     };
-    let (database, vendor) = tokio::join!(Database::new(), Simulator::start(config));
+    let (database, vendor) = tokio::join!(jobs::testing::database(), Simulator::start(config));
     let vendor = vendor?;
-    jobs::migrate(database.pool()).await?;
     widen(&database).await?;
     let connections = connections(&database, &vendor)?;
     connections.declare().await?;
@@ -161,6 +160,7 @@ fn connections(database: &Database, vendor: &Simulator) -> Result<Connections, F
         name: ZOHO.into(),
         service: Service::Zoho,
         base_url: vendor.api_domain(),
+        identity_url: None,
         centre: Some(DataCentre::Us),
         page_size: None,
         refill: None,

@@ -4,6 +4,7 @@
 
 mod company;
 mod connection;
+mod creatio;
 mod migrate;
 mod packages;
 mod process;

@@ -19,6 +19,14 @@ impl Process {
         Process(child)
     }
 
+    /// `STOP` freezes it where it stands, `CONT` wakes it.
+    pub(crate) fn signal(&self, name: &str) {
+        let done = Command::new("kill")
+            .args([format!("-{name}"), self.0.id().to_string()])
+            .status();
+        assert!(done.unwrap().success(), "kill -{name}");
+    }
+
     /// On Unix this is SIGKILL: nothing is told to anybody.
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
@@ -27,8 +35,17 @@ impl Process {
 
     /// Megabytes that the process holds; none where the system does not say.
     pub(crate) fn memory(&self) -> Option<f64> {
+        self.megabytes("VmRSS:")
+    }
+
+    /// The most that it ever held.
+    pub(crate) fn peak_memory(&self) -> Option<f64> {
+        self.megabytes("VmHWM:")
+    }
+
+    fn megabytes(&self, name: &str) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
         let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
         Some(kilobytes / 1024.0)
     }

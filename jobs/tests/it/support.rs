@@ -83,9 +83,8 @@ impl House {
             switches: plan.switches,
             ..Default::default()
         };
-        let (database, remote) = tokio::join!(Database::new(), Simulator::start(config));
+        let (database, remote) = tokio::join!(jobs::testing::database(), Simulator::start(config));
         let remote = remote.unwrap();
-        jobs::migrate(database.pool()).await.unwrap();
         let client = client(&remote.url(), remote.token(), plan.page_size, plan.bucket);
         let env = jobs::Env {
             pool: database.pool().clone(),

@@ -1,5 +1,6 @@
 //! Connections: credentials at rest, and their renewal over many processes.
 
+mod creatio;
 mod keys;
 mod parked;
 mod refresh;
@@ -28,7 +29,7 @@ pub(crate) fn ring(lines: &[&str]) -> Keyring {
 }
 
 /// Looks until it is so.
-pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !holds().await {
         assert!(
@@ -45,6 +46,7 @@ pub(crate) fn declared(base_url: &str) -> Declared {
         name: ZOHO.to_owned(),
         service: Service::Zoho,
         base_url: base_url.to_owned(),
+        identity_url: None,
         centre: Some(DataCentre::Us),
         page_size: None,
         refill: None,
@@ -72,8 +74,7 @@ impl House {
     }
 
     pub(crate) async fn with(config: Config) -> House {
-        let (database, zoho) = tokio::join!(Database::new(), Simulator::start(config));
-        jobs::migrate(database.pool()).await.unwrap();
+        let (database, zoho) = tokio::join!(jobs::testing::database(), Simulator::start(config));
         House {
             database,
             zoho: zoho.unwrap(),

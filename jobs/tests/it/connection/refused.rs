@@ -54,11 +54,10 @@ struct House {
 impl House {
     async fn new() -> House {
         let (database, store, shop) = tokio::join!(
-            Database::new(),
+            jobs::testing::database(),
             soundtrack::Simulator::start(soundtrack::Config::default()),
             supabase::Simulator::start(supabase::Config::default())
         );
-        jobs::migrate(database.pool()).await.unwrap();
         House {
             database,
             store: store.unwrap(),
@@ -76,6 +75,7 @@ impl House {
             name: name.to_owned(),
             service,
             base_url,
+            identity_url: None,
             centre: None,
             page_size: None,
             refill: Some(10_000.0),

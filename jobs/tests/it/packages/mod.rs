@@ -47,6 +47,7 @@ pub(crate) fn connections(engine: Client, url: &str, key: &str) -> Connections {
         name: SHOP.to_owned(),
         service: Service::Supabase,
         base_url: url.to_owned(),
+        identity_url: None,
         centre: None,
         page_size: None,
         refill: Some(10_000.0),
@@ -65,9 +66,8 @@ impl House {
             customers: 0,
             ..Config::default()
         };
-        let (database, crm) = tokio::join!(Database::new(), Simulator::start(config));
+        let (database, crm) = tokio::join!(jobs::testing::database(), Simulator::start(config));
         let crm = crm.unwrap();
-        jobs::migrate(database.pool()).await.unwrap();
         let engine = database.client().clone();
         let env = jobs::Env {
             pool: database.pool().clone(),

@@ -1,6 +1,7 @@
 //! A bulk sync whose worker dies at every commit there is.
 
 use engine::State;
+use futures::StreamExt as _;
 use jobs::packages::{SyncAll, Totals, sync_all_of};
 
 use super::House;
@@ -46,11 +47,12 @@ async fn stands_still(house: &House) -> bool {
 
 #[tokio::test]
 async fn r13_a_bulk_sync_goes_on_wherever_its_worker_dies() {
-    for (table, commits) in COMMITS {
-        for nth in 1..=commits {
-            dies_at(table, nth).await;
-        }
-    }
+    let cases = COMMITS
+        .into_iter()
+        .flat_map(|(table, commits)| (1..=commits).map(move |nth| (table, nth)));
+    futures::stream::iter(cases)
+        .for_each_concurrent(4, |(table, nth)| dies_at(table, nth))
+        .await;
 }
 
 async fn dies_at(table: &str, nth: u64) {

@@ -111,21 +111,21 @@ async fn r1_a_bulk_sync_of_a_failing_crm_counts_every_profile_as_failed_and_none
 #[tokio::test]
 async fn what_cannot_be_asked_for_is_refused_with_what_can() {
     for (asked, word) in [
-        (in_chunks_of(0, false), "batchSize"),
-        (in_chunks_of(101, false), "batchSize"),
+        (in_chunks_of(0, false), "batch_size"),
+        (in_chunks_of(101, false), "batch_size"),
         (
             SyncAll {
                 max_profiles: Some(0),
                 ..SyncAll::default()
             },
-            "maxProfiles",
+            "max_profiles",
         ),
         (
             SyncAll {
                 pause_ms: 60_001,
                 ..SyncAll::default()
             },
-            "pauseMs",
+            "pause_ms",
         ),
     ] {
         let error = asked.check().unwrap_err().to_string();

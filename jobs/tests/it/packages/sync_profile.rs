@@ -226,35 +226,35 @@ async fn r14_a_worker_that_dies_between_any_two_statements_leaves_all_packages_o
 
 #[tokio::test]
 async fn a_fault_of_any_sort_at_any_call_only_delays_the_packages() {
+    // Number, address, hash, packages.
+    futures::future::join_all((0..4).map(delayed_at)).await;
+}
+
+async fn delayed_at(call: u32) {
     let house = House::new().await;
     let customer = house.customer("Ada Fairway", "0812345678", "ada@example.com");
     house.package(&customer.hash, 1, "10");
     house.package(&customer.hash, 2, "12.345");
     let _worker = house.worker();
-    let faults = || {
-        [
-            Fault::status(500),
-            Fault::status(502),
-            Fault::status(503),
-            Fault::new(Kind::CutReply { after_bytes: 5 }),
-            Fault::json(429, json!({"message": "slow down"})),
-        ]
-    };
-    // Number, address, hash, packages.
-    for call in 0..4 {
-        for fault in faults() {
-            let profile = house
-                .profile("Ada Fairway", "0812345678", "ada@example.com")
-                .await;
-            house.sql("delete from sync.customer_link; delete from engine.breaker; update engine.budget set blocked_until = null").await;
-            house.crm.inject(fault.clone().after(call).times(1));
+    let faults = [
+        Fault::status(500),
+        Fault::status(502),
+        Fault::status(503),
+        Fault::new(Kind::CutReply { after_bytes: 5 }),
+        Fault::json(429, json!({"message": "slow down"})),
+    ];
+    for fault in faults {
+        let profile = house
+            .profile("Ada Fairway", "0812345678", "ada@example.com")
+            .await;
+        house.sql("delete from sync.customer_link; delete from engine.breaker; update engine.budget set blocked_until = null").await;
+        house.crm.inject(fault.clone().after(call).times(1));
 
-            let summary = house.synced(profile).await;
+        let summary = house.synced(profile).await;
 
-            assert_eq!(summary.status, "synced", "{call} {fault:?}");
-            assert_eq!(house.hours(profile).await, adas(), "{call} {fault:?}");
-            house.crm.clear_faults();
-        }
+        assert_eq!(summary.status, "synced", "{call} {fault:?}");
+        assert_eq!(house.hours(profile).await, adas(), "{call} {fault:?}");
+        house.crm.clear_faults();
     }
 }
 

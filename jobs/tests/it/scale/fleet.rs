@@ -100,7 +100,7 @@ async fn four_processes_of_which_some_are_killed_use_the_rate_and_are_never_refu
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!((totals.synced, totals.errors), (3_600, 0));
     let crashes: i64 =
-        sqlx::query_scalar("select coalesce(sum(crashes), 0)::bigint from engine.ended")
+        sqlx::query_scalar("select count(*) from engine.attempt where outcome = 'crashed'")
             .fetch_one(house.database.pool())
             .await
             .unwrap();

@@ -215,6 +215,34 @@ async fn what_changed_is_asked_for_since_the_vendors_own_clock() {
 }
 
 #[tokio::test]
+async fn a_watermark_from_far_ahead_is_replaced_by_a_whole_walk() {
+    let house = House::of(45).await;
+    house.switch(|switches| switches.dates_by_own_clock = true);
+    let _worker = house.worker();
+    house.synced().await;
+    house.a_while_later().await;
+    sqlx::query("update sync.stream set watermark_at = '2999-01-01'")
+        .execute(&house.env.pool)
+        .await
+        .unwrap();
+    let added = house.add("New");
+
+    let seen = house.synced_changes().await;
+
+    assert_eq!((seen.total, seen.created), (46, 1));
+    assert_eq!(house.latest_run().await.mode, Mode::All);
+    assert_eq!(house.product(&added).await.name, "New");
+    house.add("Newer");
+    let next = house.synced_changes().await;
+    assert_eq!(next.created, 1);
+    assert_eq!(
+        house.latest_run().await.mode,
+        Mode::Changed,
+        "it is back in the present"
+    );
+}
+
+#[tokio::test]
 async fn a_filter_that_the_vendor_ignores_never_moves_the_watermark() {
     let house = House::of(45).await;
     let _worker = house.worker();

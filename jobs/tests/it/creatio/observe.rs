@@ -1,0 +1,78 @@
+//! `creatio.observe`: what Creatio has is seen page by page, and what differs is marked.
+
+use jobs::creatio::{Sort, observe_of};
+use serde_json::json;
+
+use super::support::{CREATIO, House};
+
+async fn observed(house: &House, changed: bool) -> serde_json::Value {
+    house
+        .done(observe_of(CREATIO, Sort::Lead, changed, "test"))
+        .await
+}
+
+#[tokio::test]
+async fn what_changed_is_marked_once_and_nothing_else_is_written() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let id = house.add("Lead", json!({"Contact": "Ann"}));
+    house.add("Lead", json!({"Contact": "Bob"}));
+
+    let first = observed(&house, true).await;
+    let marks = house.count("select count(*) from sync.dirty_mark").await;
+    let again = observed(&house, true).await;
+    house.set("Lead", id.parse().unwrap(), json!({"Contact": "Anna"}));
+    let third = observed(&house, true).await;
+
+    assert_eq!((&first["seen"], &first["changed"]), (&json!(2), &json!(2)));
+    assert_eq!(marks, 2);
+    assert_eq!(again["changed"], 0, "{again}");
+    assert_eq!(third["changed"], 1, "{third}");
+    assert_eq!(house.count("select count(*) from sync.dirty_mark").await, 3);
+    assert_eq!(house.count("select count(*) from sync.lead").await, 0);
+    assert_eq!(house.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_save_that_changes_no_mapped_field_marks_nothing() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let id = house.add("Lead", json!({"Contact": "Ann"}));
+    observed(&house, false).await;
+
+    house.set(
+        "Lead",
+        id.parse().unwrap(),
+        json!({"Address": "Main Street 1"}),
+    );
+    let again = observed(&house, true).await;
+
+    assert_eq!(again["changed"], 0, "{again}");
+    assert_eq!(house.count("select count(*) from sync.dirty_mark").await, 1);
+}
+
+#[tokio::test]
+async fn only_a_complete_walk_says_that_a_record_is_gone() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let ids: Vec<String> = (0..12)
+        .map(|nth| house.add("Lead", json!({"Contact": format!("Ann {nth}")})))
+        .collect();
+    observed(&house, false).await;
+    house.remove("Lead", ids[3].parse().unwrap());
+
+    let changed = observed(&house, true).await;
+    let gone_then = house
+        .count("select count(*) from sync.observed where gone_at is not null")
+        .await;
+    let all = observed(&house, false).await;
+
+    assert_eq!((changed["gone"].as_i64(), gone_then), (Some(0), 0));
+    assert_eq!(all["gone"], 1, "{all}");
+    assert_eq!(
+        house
+            .count("select count(*) from sync.observed where gone_at is not null")
+            .await,
+        1
+    );
+}
