@@ -5,6 +5,7 @@
 //! when a future is dropped: HTTP requests run in tasks of their own, commands in `main`.
 
 mod connection;
+pub(crate) mod creatio;
 mod decision;
 mod profile;
 

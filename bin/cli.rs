@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, breaker, budget, bulk, check, company, completions, connection, credential, db,
-    dead, demo, doctor, enqueue, job, kind, migrate, partition, product, profile, quarantine,
-    queue, record, review, rollup, run, schedule, serve, sweep, sync, token, version, worker, zone,
+    audit, bench, breaker, budget, bulk, check, company, completions, conflict, connection,
+    credential, db, dead, demo, doctor, enqueue, job, journal, kind, mapping, migrate, partition,
+    product, profile, quarantine, queue, record, review, rollup, run, schedule, serve, sweep, sync,
+    token, version, worker, zone,
 };
 use crate::output::Format;
 
@@ -156,9 +157,18 @@ pub(crate) enum Command {
     /// Say which customer of the CRM a profile is
     #[command(subcommand)]
     Review(review::Reviews),
-    /// See why a value of a synced record is what it is
+    /// See why a value of a synced record is what it is, and how records stand
     #[command(subcommand)]
     Record(record::Record),
+    /// Settle what both sides have edited: look, decide, propose, approve
+    #[command(subcommand)]
+    Conflict(conflict::Conflicts),
+    /// Look at values that a rule wrote over, and put them back
+    #[command(subcommand)]
+    Journal(journal::Journal),
+    /// See and set which fields are synced with a Creatio
+    #[command(subcommand)]
+    Mapping(mapping::Mapping),
     /// Look at records that could not be read, try them again or let them be
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),

@@ -1,11 +1,13 @@
 //! Kinds as the command line and the HTTP API show them: what each asks for, and whether it is paused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Client, Keep, KindRetention, Limits, Pause, PauseScope, Policy};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::config::suggest::did_you_mean;
 
 /// A kind with its policy and whether it is paused.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,6 +93,54 @@ pub(crate) struct KindBackoff {
     pub(crate) factor: f64,
     /// No wait is longer.
     pub(crate) max_ms: u64,
+}
+
+/// The kinds that somebody runs: this program has a handler for them, or a worker has once registered them.
+#[derive(Debug)]
+pub(crate) struct Known(BTreeSet<String>);
+
+/// A kind that nobody runs. A job of it would wait for ever.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    /// What is wrong.
+    pub(crate) what: String,
+    /// What may have been meant.
+    pub(crate) fix: String,
+}
+
+impl Known {
+    /// Those of these names.
+    pub(crate) fn of(names: BTreeSet<String>) -> Known {
+        Known(names)
+    }
+
+    /// Those of this program, and those of workers only if one of `wanted` is not among them.
+    ///
+    /// # Errors
+    /// [`engine::Error::Database`].
+    pub(crate) async fn beside(
+        own: &BTreeSet<String>,
+        client: &Client,
+        wanted: &[&str],
+    ) -> engine::Result<Known> {
+        let mut known = own.clone();
+        if !wanted.iter().all(|kind| own.contains(*kind)) {
+            known.extend(client.kinds().await?.into_iter().map(|(name, _)| name));
+        }
+        Ok(Known::of(known))
+    }
+
+    /// Refuses a kind that is not among them.
+    pub(crate) fn check(&self, kind: &str) -> Result<(), Unknown> {
+        if self.0.contains(kind) {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        Err(Unknown {
+            what: format!("no kind is called {kind:?}"),
+            fix: did_you_mean(kind, &known).unwrap_or_default(),
+        })
+    }
 }
 
 /// Every kind that was ever registered or is paused, by name.

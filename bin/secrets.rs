@@ -71,6 +71,7 @@ fn declared(one: &Connection, env: &Environment) -> anyhow::Result<Declared> {
         name: one.name.clone(),
         service: one.service,
         base_url: one.base_url.clone().unwrap_or_else(|| vendors(one)),
+        identity_url: one.identity_url.clone(),
         centre: one.centre,
         page_size: one.page_size,
         refill: one.refill,
@@ -81,6 +82,10 @@ fn declared(one: &Connection, env: &Environment) -> anyhow::Result<Declared> {
 /// The vendor's own address. Projects of Supabase have each their own, which the settings must name.
 fn vendors(one: &Connection) -> String {
     match one.service {
+        Service::Creatio => {
+            let site = one.name.split_once('/').map_or("", |(_, site)| site);
+            connectors::creatio::service_url(site)
+        }
         Service::Soundtrack => connectors::soundtrack::BASE_URL.to_owned(),
         Service::Supabase => String::new(),
         Service::Zoho => one.centre.unwrap_or(DataCentre::Us).api_domain(),

@@ -105,12 +105,22 @@ async fn list(app: &App, session: &Session) -> anyhow::Result<Exit> {
 async fn show(app: &App, session: &Session, name: &str) -> anyhow::Result<Exit> {
     let view = ops::show(&session.env.connections, name).await?;
     app.out.item(&view)?;
+    if !view.lacking.is_empty() {
+        app.out.note(&format!(
+            "This process does not have {}. That proves nothing of the workers: they may.",
+            view.lacking.join(", ")
+        ));
+    }
     app.out
         .next(&format!("Try it: lockstep connection test {name}"));
     Ok(Exit::Ok)
 }
 
-async fn test(app: &App, session: &Session, name: &str) -> anyhow::Result<Exit> {
+pub(in crate::commands) async fn test(
+    app: &App,
+    session: &Session,
+    name: &str,
+) -> anyhow::Result<Exit> {
     session.env.connections.declare().await?;
     let findings = ops::test(&session.env.connections, name).await?;
     let lines: Vec<Line> = findings.iter().map(Line::of).collect();

@@ -14,8 +14,9 @@ use super::{asked, dry};
 use crate::app::{App, Session};
 use crate::audited::{self, Told};
 use crate::cli::Change;
-use crate::config::{parse_duration, suggest};
+use crate::config::parse_duration;
 use crate::http;
+use crate::kinds::Known;
 use crate::output::{Exit, Fault};
 
 /// The job.
@@ -60,7 +61,7 @@ pub(crate) struct Enqueue {
     /// A word to find it by; may be said often
     #[arg(long)]
     tag: Vec<String>,
-    /// Even if no handler here is called so
+    /// Even if no program runs such jobs yet
     #[arg(long)]
     unknown_kind: bool,
     /// Wait until it has ended
@@ -95,14 +96,8 @@ pub(crate) async fn run(app: &App, enqueue: Enqueue) -> anyhow::Result<Exit> {
 }
 
 async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<Exit> {
-    let kinds = session.registry.kinds();
-    if !enqueue.unknown_kind && !kinds.contains(&enqueue.kind) {
-        let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
-        let fix = suggest::did_you_mean(&enqueue.kind, &known).unwrap_or_default();
-        return Err(Fault::new(Exit::NotFound, format!("no kind is called {:?}", enqueue.kind))
-            .why("a job nobody can run would wait for ever; --unknown-kind puts it into the queue all the same")
-            .fix(fix)
-            .into());
+    if !enqueue.unknown_kind {
+        check_kind(session, &enqueue.kind).await?;
     }
     let args = args(&enqueue.args)?;
     let job = job_of(app, &enqueue, &args);
@@ -132,6 +127,17 @@ async fn put(app: &App, session: &Session, enqueue: Enqueue) -> anyhow::Result<E
     };
     app.out.done(&words, &made.id.to_string(), &json!(made))?;
     Ok(Exit::Ok)
+}
+
+async fn check_kind(session: &Session, kind: &str) -> anyhow::Result<()> {
+    let own = session.registry.kinds().into_iter().collect();
+    let known = Known::beside(&own, &session.client, &[kind]).await?;
+    known.check(kind).map_err(|unknown| {
+        Fault::new(Exit::NotFound, unknown.what)
+            .why("a job nobody can run would wait for ever; --unknown-kind puts it into the queue all the same")
+            .fix(unknown.fix)
+            .into()
+    })
 }
 
 /// Enqueues one job with the audit row that tells of it, unless nothing was changed.

@@ -8,6 +8,7 @@ pub(crate) mod bulk;
 pub(crate) mod check;
 pub(crate) mod company;
 pub(crate) mod completions;
+pub(crate) mod conflict;
 pub(crate) mod connection;
 pub(crate) mod credential;
 pub(crate) mod db;
@@ -16,7 +17,9 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
 pub(crate) mod job;
+pub(crate) mod journal;
 pub(crate) mod kind;
+pub(crate) mod mapping;
 pub(crate) mod migrate;
 pub(crate) mod overview;
 pub(crate) mod partition;
@@ -82,6 +85,9 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<Exit> {
         Command::Profile(it) => Box::pin(profile::run(app, it)).await,
         Command::Review(it) => Box::pin(review::run(app, it)).await,
         Command::Record(it) => Box::pin(record::run(app, it)).await,
+        Command::Conflict(it) => Box::pin(conflict::run(app, it)).await,
+        Command::Journal(it) => Box::pin(journal::run(app, it)).await,
+        Command::Mapping(it) => Box::pin(mapping::run(app, it)).await,
         Command::Quarantine(it) => Box::pin(quarantine::run(app, it)).await,
         Command::Run(it) => Box::pin(run::run(app, it)).await,
         Command::Sweep(it) => Box::pin(sweep::run(app, it)).await,

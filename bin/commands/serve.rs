@@ -111,7 +111,7 @@ async fn open(app: &App, no_migrate: bool) -> anyhow::Result<Session> {
     }
     session.env.connections.declare().await?;
     for one in jobs::connection::ops::list(&session.env.connections).await? {
-        if one.credential == jobs::connection::CredentialStatus::Missing {
+        if !one.is_usable_here() {
             let name = one.name;
             tracing::warn!(
                 connection = name,

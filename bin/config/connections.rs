@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use connectors::creatio;
 use connectors::reach::{Reach, Service};
 use connectors::zoho::DataCentre;
 use jobs::connection::{check_name, fields_of};
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) service: Service,
     /// Where it is called; none is the vendor's.
     pub(crate) base_url: Option<String>,
+    /// Where Creatio's access tokens come from; none is the cloud's, beside `base_url`.
+    pub(crate) identity_url: Option<String>,
     /// Zoho's data centre.
     pub(crate) centre: Option<DataCentre>,
     /// Records a page.
@@ -77,6 +80,7 @@ impl Connection {
             name: name.to_owned(),
             service,
             base_url: None,
+            identity_url: None,
             centre: None,
             page_size: None,
             refill: None,
@@ -153,6 +157,7 @@ fn connection(section: Section<'_>, mut one: Connection, reach: &Reach) -> Conne
         .and_then(|field| field.integer(page_sizes(one.service)))
         .and_then(|size| u16::try_from(size).ok());
     match one.service {
+        Service::Creatio => site(&section, &mut one, reach),
         Service::Soundtrack => {
             one.refill = section
                 .get("refill")
@@ -194,6 +199,32 @@ fn connection(section: Section<'_>, mut one: Connection, reach: &Reach) -> Conne
     one
 }
 
+/// A site of the vendor's cloud is known by its name; one that somebody runs has both its addresses said.
+fn site(section: &Section<'_>, one: &mut Connection, reach: &Reach) {
+    one.refill = section
+        .get("refill")
+        .and_then(|field| field.number(0.2..=10_000.0));
+    let field = section.get("identity_url");
+    one.identity_url = field
+        .as_ref()
+        .and_then(|field| endpoint(field, one.service, reach));
+    let name = one.name.split_once('/').map_or("", |(_, site)| site);
+    let said = section.get("base_url").is_some();
+    if !said && !creatio::is_site(name) {
+        section.missing(
+            "base_url",
+            "base_url = \"https://SITE.creatio.com/0/odata\"",
+        );
+    }
+    let is_of_cloud = |url: &String| creatio::identity_url(url).is_some();
+    if field.is_none() && said && !one.base_url.as_ref().is_none_or(is_of_cloud) {
+        section.missing(
+            "identity_url",
+            "identity_url = \"https://crm-is.example.com\"",
+        );
+    }
+}
+
 /// The settings that say where a secret is. Sections hear of keys by names that live as long as the program.
 fn source_keys(field: &str) -> (&'static str, &'static str) {
     match field {
@@ -208,7 +239,7 @@ fn source_keys(field: &str) -> (&'static str, &'static str) {
 fn page_sizes(service: Service) -> std::ops::RangeInclusive<i64> {
     match service {
         Service::Soundtrack => 1..=100,
-        Service::Supabase => 1..=1_000,
+        Service::Creatio | Service::Supabase => 1..=1_000,
         Service::Zoho => 20..=200,
     }
 }

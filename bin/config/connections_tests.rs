@@ -26,6 +26,9 @@ fn connections_are_declared_by_name_with_where_their_secrets_are() {
          [connections]\nallowed_hosts = [\"CRM.example.com\"]\n\
          [connections.\"zoho/10234695\"]\ndata_centre = \"eu\"\nrefresh_token_env = \"SHOP\"\n\
          [connections.\"supabase/shop\"]\nbase_url = \"https://crm.example.com/rest/v1/\"\nkey_file = \"/run/key\"\n\
+         [connections.\"creatio/acme\"]\nclient_secret_env = \"CRM\"\n\
+         [connections.\"creatio/Own.Site\"]\nbase_url = \"https://crm.example.com/odata/\"\n\
+         identity_url = \"https://crm.example.com/is\"\nrefill = 5\n\
          [connections.\"soundtrack/default\"]\npage_size = 20\n",
     );
     let all = all.0.expect("a configuration");
@@ -33,20 +36,43 @@ fn connections_are_declared_by_name_with_where_their_secrets_are() {
     let names: Vec<&str> = all.declared.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(
         names,
-        ["soundtrack/default", "supabase/shop", "zoho/10234695"]
+        [
+            "creatio/Own.Site",
+            "creatio/acme",
+            "soundtrack/default",
+            "supabase/shop",
+            "zoho/10234695"
+        ]
+    );
+    let (own, cloud) = (&all.declared[0], &all.declared[1]);
+    assert_eq!(
+        own.base_url.as_deref(),
+        Some("https://crm.example.com/odata")
+    );
+    assert_eq!(
+        own.identity_url.as_deref(),
+        Some("https://crm.example.com/is")
+    );
+    assert_eq!(
+        (own.refill, &cloud.base_url, &cloud.identity_url),
+        (Some(5.0), &None, &None)
+    );
+    assert_eq!(
+        cloud.sources["client_secret"],
+        SecretSource::Env("CRM".into())
     );
     assert_eq!(all.keys, SecretSource::File("/run/keys".into()));
-    assert_eq!(all.declared[0].page_size, Some(20));
-    assert_eq!(all.declared[0].sources.len(), 1);
-    let shop = &all.declared[1];
+    assert_eq!(all.declared[2].page_size, Some(20));
+    assert_eq!(all.declared[2].sources.len(), 1);
+    let shop = &all.declared[3];
     assert_eq!(
         shop.base_url.as_deref(),
         Some("https://crm.example.com/rest/v1")
     );
     assert_eq!(shop.sources["key"], SecretSource::File("/run/key".into()));
-    assert_eq!(all.declared[2].centre, Some(DataCentre::Eu));
+    assert_eq!(all.declared[4].centre, Some(DataCentre::Eu));
     assert_eq!(
-        all.declared[2].sources["refresh_token"],
+        all.declared[4].sources["refresh_token"],
         SecretSource::Env("SHOP".into())
     );
 }
@@ -61,6 +87,27 @@ fn what_a_credential_must_not_do_is_refused_each_with_its_place() {
         ("[connections.shop]\n", "names no connection"),
         ("[connections.\"zoho/shop\"]\n", "names no connection"),
         ("[connections.\"zoho/1\"]\n", "`data_centre` is missing"),
+        (
+            "[connections.\"creatio/My_Site\"]\n",
+            "`base_url` is missing",
+        ),
+        (
+            "[connections]\nallowed_hosts = [\"x.com\"]\n\
+             [connections.\"creatio/a\"]\nbase_url = \"https://x.com/odata\"",
+            "`identity_url` is missing",
+        ),
+        (
+            "[connections.\"creatio/a\"]\nidentity_url = \"https://example.com\"",
+            "may go to this address",
+        ),
+        (
+            "[connections.\"creatio/a\"]\nclient_secret = \"canary\"",
+            "does not belong",
+        ),
+        (
+            "[connections.\"creatio/a\"]\nrefresh_token_env = \"A\"",
+            "unknown setting `refresh_token_env`",
+        ),
         (
             "[connections.\"zoho/1\"]\ndata_centre = \"moon\"",
             "not a choice",

@@ -15,9 +15,25 @@ use super::problem::{BAD_JSON, Flaw, Problem};
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let value = value(body)?;
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer = pointer(error.path());
-        Problem::invalid(vec![Flaw::new(pointer, error.into_inner().to_string())])
+        let within = pointer(error.path());
+        Problem::invalid(vec![flaw(within, error.into_inner().to_string())])
     })
+}
+
+/// serde tells of a field that lacks at the place of what lacks it: callers look for the field.
+fn flaw(within: String, said: String) -> Flaw {
+    let lacking = said.strip_prefix("missing field `");
+    match lacking.and_then(|rest| rest.strip_suffix('`')) {
+        Some(field) => Flaw {
+            code: "missing",
+            ..Flaw::new(
+                format!("{within}/{}", escaped(field)),
+                "expected this field, which is missing",
+            )
+        },
+        None if within.is_empty() => Flaw::new("", format!("the body: {said}")),
+        None => Flaw::new(within, said),
+    }
 }
 
 /// Reads one JSON value.
@@ -48,10 +64,14 @@ fn unreadable(error: &serde_json::Error) -> Problem {
 fn pointer(path: &Path) -> String {
     let segments = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(format!("/{index}")),
-        Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        Segment::Map { key } => Some(format!("/{}", escaped(key))),
         _ => None,
     });
     segments.collect()
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// A JSON value in which no object says a key twice and no string holds NUL. serde_json alone keeps
@@ -156,7 +176,31 @@ mod tests {
             "/list/2"
         );
         assert_eq!(refusal(r#"{"list": "x"}"#).flaws[0].pointer, "/list");
-        assert_eq!(refusal("{}").flaws[0].message, "missing field `list`");
+    }
+
+    #[test]
+    fn what_lacks_is_told_at_its_own_place_and_what_is_wrong_with_all_at_none() {
+        let table = [
+            (
+                "{}",
+                "/list",
+                "/list: expected this field, which is missing",
+            ),
+            ("[]", "", "the body: invalid length 0"),
+            ("7", "", "the body: invalid type: integer"),
+            (r#"{"list": [], "lst": 1}"#, "/lst", "/lst: unknown field"),
+        ];
+
+        for (body, pointer, detail) in table {
+            let problem = refusal(body);
+
+            assert_eq!(problem.flaws[0].pointer, pointer, "{body}");
+            assert!(
+                problem.detail.starts_with(detail),
+                "{body}: {}",
+                problem.detail
+            );
+        }
     }
 
     #[test]

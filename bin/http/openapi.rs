@@ -28,6 +28,7 @@ use super::{FrontState, api};
         (name = "connections", description = "Remote accounts, their credentials and the keys that seal them."),
         (name = "companies", description = "Companies, their zones, and syncs."),
         (name = "syncs", description = "Products, profiles and their packages, why records are as they are, and what syncs leave to people."),
+        (name = "crm", description = "Contacts, leads and activities that are synced with Creatio both ways, conflicts and what meetings teach."),
         (name = "tokens", description = "API tokens."),
         (name = "health", description = "For orchestrators and tools; no token is needed."),
     )

@@ -138,7 +138,7 @@ impl Problem {
             format!("{}: {}", flaw.pointer, flaw.message)
         });
         let detail = match flaws.len() {
-            0 | 1 => first,
+            0 | 1 => first.trim_start_matches(": ").to_owned(),
             n => format!("{first} (and {} more)", n - 1),
         };
         Problem {
@@ -269,14 +269,15 @@ impl From<jobs::Error> for Problem {
             E::UnknownProfile(_) | E::UnknownReview(_) => Problem::new(NOT_FOUND, detail),
             E::NoSuch { .. } => Problem::new(NOT_FOUND, detail),
             E::NoAccount { .. } | E::AccountTaken => Problem::new(CONFLICT, detail),
-            E::Busy { .. } | E::Decided(_) | E::ReviewDecided(_) => Problem::new(CONFLICT, detail),
+            E::Busy { .. } | E::Mapping { .. } => Problem::new(CONFLICT, detail),
+            E::Decided(_) | E::ReviewDecided(_) => Problem::new(CONFLICT, detail),
             E::Unproven(_) => Problem::new(REMOTE, detail),
             E::Remote(_) => Problem::new(REMOTE, causes(&error)),
             error if error.is_of_credential() => Problem::new(CONFLICT, detail),
-            E::Invalid(text) => {
-                let (field, message) = text.split_once(": ").unwrap_or(("", &text));
-                Problem::invalid(vec![Flaw::new(format!("/{field}"), message)])
-            }
+            E::Invalid(text) => Problem::invalid(vec![match text.split_once(": ") {
+                Some((field, message)) => Flaw::new(format!("/{field}"), message),
+                None => Flaw::new("", text),
+            }]),
             error => Problem::new(INTERNAL, "the request failed").because(causes(&error)),
         }
     }
@@ -287,9 +288,8 @@ fn flaw_of_filter(fault: &engine::FilterFault) -> Flaw {
     Flaw::new(place, fault.said())
 }
 
-/// True when Postgres refused a value: class 22 (data), 23514 (a named check). The extractors refuse
-/// such values earlier with a better word; this is the net below them, so that bad input is never
-/// our fault.
+/// True when Postgres refused a value: class 22 (data), 23514 (a named check). The extractors refuse such
+/// values earlier with a better word; this is the net below them.
 fn is_bad_value(error: &engine::Error) -> bool {
     let engine::Error::Database(sqlx::Error::Database(db)) = error else {
         return false;

@@ -1,5 +1,6 @@
 //! What every handler may use: the engine, the world of the jobs, and the limits of the front.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -75,6 +76,8 @@ impl Default for FrontOptions {
 pub struct FrontState {
     pub(crate) client: engine::Client,
     pub(crate) env: jobs::Env,
+    /// Those that this program has handlers for.
+    pub(crate) kinds: Arc<BTreeSet<String>>,
     pub(crate) options: Arc<FrontOptions>,
     /// One permit a request in work.
     pub(crate) permits: Arc<Semaphore>,
@@ -97,9 +100,11 @@ impl std::fmt::Debug for FrontState {
 impl FrontState {
     /// A front over an engine and the world of the jobs.
     pub fn new(client: engine::Client, env: jobs::Env, options: FrontOptions) -> FrontState {
+        let kinds = jobs::register(engine::Registry::new(), &env).kinds();
         FrontState {
             client,
             env,
+            kinds: Arc::new(kinds.into_iter().collect()),
             permits: Arc::new(Semaphore::new(options.concurrency)),
             rates: Arc::new(Rates::new(&options)),
             seen: Arc::default(),

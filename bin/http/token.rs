@@ -49,6 +49,18 @@ pub const SCOPES: &[(&str, &str)] = &[
         "credentials:write",
         "give connections other credentials and change keys",
     ),
+    (
+        "crm:read",
+        "read how records that are synced with a CRM stand, conflicts, journal and mappings",
+    ),
+    (
+        "crm:write",
+        "tell of meetings, propose how to settle conflicts, have failed records looked at again",
+    ),
+    (
+        "crm:approve",
+        "settle conflicts, approve and decline proposals, undo, pair records, set mappings",
+    ),
     ("sync:run", "start syncs and wait for them"),
     (
         "tokens:admin",

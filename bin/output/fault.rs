@@ -246,12 +246,12 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
                 "give the right key; if the row is spoilt, delete it from sync.secret and give the {field} of {connection} again"
             )),
         ),
-        jobs::Error::NoSuch { what, .. } => (
-            Exit::NotFound,
-            fix(match what.contains("sweep") {
-                true => "lockstep sweep list --all",
-                false => "lockstep quarantine list",
-            }),
+        jobs::Error::NoSuch { what, .. } => (Exit::NotFound, fix(where_they_are(what))),
+        jobs::Error::Mapping { .. } => (
+            Exit::BadConfig,
+            fix(
+                "correct it: lockstep mapping show; lockstep mapping check FILE; lockstep mapping set FILE",
+            ),
         ),
         jobs::Error::UnknownProfile(_) => (Exit::NotFound, fix("lockstep profile list")),
         jobs::Error::UnknownReview(_) => (Exit::NotFound, fix("lockstep review list --all")),
@@ -269,6 +269,17 @@ fn of_jobs(error: &jobs::Error) -> Option<(Exit, Option<String>)> {
         ),
         _ => return None,
     })
+}
+
+/// The list that such a thing would be in.
+fn where_they_are(what: &str) -> &'static str {
+    match what {
+        "conflict" => "lockstep conflict list --all",
+        "journal entry" => "lockstep journal list",
+        "contact" | "lead" | "activity" | "participant" | "record" => "lockstep record list",
+        _ if what.contains("sweep") => "lockstep sweep list --all",
+        _ => "lockstep quarantine list",
+    }
 }
 
 fn of_remote(error: &connectors::Error) -> (Exit, Option<String>) {

@@ -182,6 +182,11 @@ impl Output {
     }
 }
 
+/// A value as one line of JSON, without the end of the line or what a terminal could take for an order.
+pub(crate) fn json_line(value: &Value) -> io::Result<String> {
+    json(value)
+}
+
 fn cells<R: Row>(rows: &[R]) -> Vec<Vec<String>> {
     rows.iter().map(Row::cells).collect()
 }

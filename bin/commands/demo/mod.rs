@@ -1,7 +1,9 @@
-//! `lockstep demo`: everything at work in one process, against a simulated Soundtrack, Zoho and Supabase with
+//! `lockstep demo`: everything at work in one process, against a simulated Soundtrack, Zoho, Supabase and Creatio with
 //! some planted trouble.
 
 mod home;
+mod leads;
+mod settings;
 mod story;
 mod systems;
 mod world;
@@ -19,18 +21,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::sync::{Watched, wait};
-use crate::app::{App, Session, known_kinds};
-use crate::config::{self, Config};
+use crate::app::{App, Session};
 use crate::crew;
-use crate::database::{self, Opened};
+use crate::database;
 use crate::http::{FrontOptions, FrontState};
 use crate::output::Exit;
 use crate::signals;
 use home::Home;
 use systems::Systems;
 
-/// What the demo runs, as anybody would write it.
-const WORKERS: &str = include_str!("workers.toml");
 /// The first sync takes seconds; a machine under load takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Where people expect a service, if nobody is there.
@@ -97,7 +96,10 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
         .note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
     let systems = Systems::start().await?;
     app.out.note(&format!("✓ {}", systems.urls()));
-    let session = session(app, database, (&simulator, &systems)).await?;
+    let config = settings::write(home.dir(), &simulator, &systems)?;
+    let session = Session::over(app, config, database, 20).await?;
+    session.migrate().await?;
+    settings::seal(&session, &systems).await?;
     let companies = world::seed(&session, &simulator).await?;
     systems.seed(&session).await?;
     app.out
@@ -123,27 +125,6 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
         systems,
         session,
     })
-}
-
-async fn session(
-    app: &App,
-    database: Opened,
-    (simulator, systems): (&sim::soundtrack::Simulator, &Systems),
-) -> anyhow::Result<Session> {
-    let mut config = settings()?;
-    config.worker.label = "demo".into();
-    let mut session = Session::over(app, config, database, 20).await?;
-    session.migrate().await?;
-    session.env.connections = world::connections(&session, simulator, systems.declared())?;
-    session.env.connections.declare().await?;
-    let kinds = jobs::register(engine::Registry::new(), &session.env);
-    session.registry = session.config.apply_to(kinds);
-    Ok(session)
-}
-
-fn settings() -> anyhow::Result<Config> {
-    let (config, report) = config::parse("the demo's workers.toml", WORKERS, &known_kinds());
-    config.with_context(|| report.render(false))
 }
 
 async fn listen(wanted: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
@@ -174,7 +155,7 @@ async fn show(
         patience: PATIENCE,
     };
     let job = wait(app, session, &watched, stop).await?;
-    let told = systems::sync(app, session, stop).await?;
+    let told = stage.systems.sync(app, session, stop).await?;
     // Only now: a tick in the middle of the first sync would tell its failures twice.
     session
         .client
@@ -188,7 +169,7 @@ async fn show(
         }
         return Ok(Exit::Ok);
     }
-    story::what_to_try(app, session, stage.address).await?;
+    story::what_to_try(app, home.dir(), stage, &told).await?;
     watch(app, session, &job, stop).await?;
     Ok(Exit::Ok)
 }

@@ -1,6 +1,6 @@
 //! What the demo says: what happened, what was given up and why, and what to try.
 
-use std::net::SocketAddr;
+use std::path::Path;
 
 use engine::{Filter, JobQuery, JobView, State};
 use jobs::company;
@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::systems::{self, Told};
+use super::{Stage, leads, settings};
 use crate::app::{App, Session};
 use crate::commands::job::list::PATIENCE;
 use crate::commands::sync::of_all;
@@ -32,6 +33,8 @@ pub(super) async fn tell(
                 "totals": totals,
                 "products": others.products,
                 "packages": others.packages,
+                "leads": others.leads.totals,
+                "conflicts": others.leads.conflicts,
                 "dead": dead,
             }),
         )?;
@@ -60,6 +63,12 @@ pub(super) async fn tell(
     text.push_str(
         "One company's failure stopped no other, and nothing of the failed was marked as gone.\n",
     );
+    let conflicts = plural(others.leads.conflicts.len(), "conflict");
+    text.push_str(&format!(
+        "{}\n{}Both sides had edited these fields. Only they wait; all else of the two leads goes on.\n",
+        heading(app, &format!("What a person must settle: {conflicts}")),
+        leads::disputes(&others.leads),
+    ));
     app.out.data(&text)?;
     Ok(())
 }
@@ -83,21 +92,29 @@ async fn said(session: &Session, letter: &JobView) -> anyhow::Result<String> {
     ))
 }
 
-/// Commands that work as they are, whatever database the reader's own settings name: the variable
-/// wins over `DATABASE_URL` and over a workers.toml that happens to be there.
+/// Commands that work as they are, whatever database the reader's own settings name: the variables
+/// win over `DATABASE_URL` and over a workers.toml that happens to be there.
 pub(super) async fn what_to_try(
     app: &App,
-    session: &Session,
-    address: SocketAddr,
+    home: &Path,
+    stage: &Stage,
+    told: &Told,
 ) -> anyhow::Result<()> {
     if app.out.format != Format::Table {
         return Ok(());
     }
+    let (session, address) = (&stage.session, stage.address);
     let letter = dead(session).await?.first().map(|letter| letter.id);
-    let mut lines = vec![format!(
-        "export LOCKSTEP_DATABASE_URL={}",
-        quoted(&session.database.url)
-    )];
+    let mut lines = vec![
+        format!(
+            "export LOCKSTEP_DATABASE_URL={}",
+            quoted(&session.database.url)
+        ),
+        format!(
+            "export LOCKSTEP_CONFIG={}",
+            quoted(&settings::path(home).display().to_string())
+        ),
+    ];
     lines.extend(alias(app));
     lines.push("lockstep job list --limit 10".into());
     lines.extend(letter.map(|id| format!("lockstep dead show {id}")));
@@ -108,6 +125,7 @@ pub(super) async fn what_to_try(
     lines.push("lockstep quarantine list".into());
     lines.push("lockstep schedule show zones-every-minute".into());
     lines.push("lockstep sync soundtrack --company-id 5".into());
+    lines.extend(leads::commands(&told.leads));
     lines.push("TOKEN=$(lockstep token create demo --scope admin -o name)".into());
     lines.push(format!(
         "curl -H \"Authorization: Bearer $TOKEN\" 'http://{address}/api/v1/jobs?limit=3'"

@@ -1,30 +1,24 @@
-//! The two other systems of the demo: the products of an organisation at Zoho, of which one cannot be read, and
-//! the packages of a shop's profiles, whose customers are in a Supabase project.
-
-use std::collections::BTreeMap;
+//! The three other systems of the demo: the products of an organisation at Zoho, of which one cannot be read, the
+//! packages of a shop's profiles, whose customers are in a Supabase project, and the [leads](Leads) of a Creatio.
 
 use anyhow::Context as _;
-use connectors::reach::Service;
-use connectors::zoho::DataCentre;
-use jobs::connection::{Declared, Given};
+use engine::NewJob;
 use jobs::packages::{self, Profile, SyncAll, Totals};
 use jobs::zoho::{self, Summary};
-use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sim::{supabase, zoho as vendor};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::PATIENCE;
+use super::leads::{self, Leads};
 use crate::app::{App, Session};
 use crate::commands::sync::{Watched, wait};
 use crate::output::plural;
 
-pub(super) const ZOHO: &str = "zoho/10234695";
+const ZOHO: &str = "zoho/10234695";
 const SHOP: &str = "supabase/shop";
-/// Seals the simulated vendor's access tokens, which open nothing else.
-pub(super) const KEY: &str =
-    "demo:6c6f636b737465702064656d6f206b65792c206f70656e73206e6f7468696e67";
 const ITEMS: u32 = 160;
 const CUSTOMERS: u32 = 25;
 /// Of the customers, those who have a profile at the booking site.
@@ -34,12 +28,14 @@ const PROFILES: usize = 15;
 pub(super) struct Systems {
     vendor: vendor::Simulator,
     shop: supabase::Simulator,
+    leads: Leads,
 }
 
 /// What their first syncs did.
 pub(super) struct Told {
     pub(super) products: Summary,
     pub(super) packages: Totals,
+    pub(super) leads: leads::Told,
 }
 
 impl Systems {
@@ -52,9 +48,10 @@ impl Systems {
             customers: CUSTOMERS,
             ..supabase::Config::default()
         };
-        let (vendor, shop) = tokio::join!(
+        let (vendor, shop, leads) = tokio::join!(
             vendor::Simulator::start(of_vendor),
-            supabase::Simulator::start(of_shop)
+            supabase::Simulator::start(of_shop),
+            Leads::start()
         );
         let vendor = vendor.context("cannot start the simulated Zoho")?;
         // A price that is no number: the others are no worse for it.
@@ -67,50 +64,47 @@ impl Systems {
         };
         vendor.change(change).map_err(anyhow::Error::msg)?;
         let shop = shop.context("cannot start the simulated Supabase")?;
-        Ok(Systems { vendor, shop })
+        Ok(Systems {
+            vendor,
+            shop,
+            leads: leads?,
+        })
     }
 
     pub(super) fn urls(&self) -> String {
         format!(
-            "simulated Zoho at {}, simulated Supabase at {}",
+            "simulated Zoho at {}, simulated Supabase at {}, simulated Creatio at {}",
             self.vendor.api_domain(),
-            self.shop.url()
+            self.shop.url(),
+            self.leads.url()
         )
     }
 
-    /// The connections to them, with what opens them.
-    pub(super) fn declared(&self) -> [Declared; 2] {
-        let given = |secret: &str| Given {
-            origin: "the simulator".into(),
-            secret: Some(SecretString::from(secret)),
-        };
-        let config = self.vendor.config();
-        let zoho = Declared {
-            name: ZOHO.into(),
-            service: Service::Zoho,
-            base_url: self.vendor.api_domain(),
-            centre: Some(DataCentre::Us),
-            page_size: Some(50),
-            refill: None,
-            given: BTreeMap::from([
-                ("client_id", given(&config.client_id)),
-                ("client_secret", given(&config.client_secret)),
-                ("refresh_token", given(&config.refresh_token)),
-            ]),
-        };
-        let shop = Declared {
-            name: SHOP.into(),
-            service: Service::Supabase,
-            base_url: self.shop.url(),
-            centre: None,
-            page_size: None,
-            refill: None,
-            given: BTreeMap::from([("key", given(&self.shop.config().secret_key))]),
-        };
-        [zoho, shop]
+    /// The connections to them, as settings have them.
+    pub(super) fn settings(&self) -> String {
+        format!(
+            "\n[connections.\"{ZOHO}\"]\ndata_centre = \"us\"\nbase_url = \"{}\"\npage_size = 50\n\
+             \n[connections.\"{SHOP}\"]\nbase_url = \"{}\"\n{}",
+            self.vendor.api_domain(),
+            self.shop.url(),
+            self.leads.settings()
+        )
     }
 
-    /// Writes the profiles, unless an earlier demo has: their ids are the customers' own.
+    /// What opens them: connection, field and secret.
+    pub(super) fn secrets(&self) -> Vec<(&'static str, &'static str, String)> {
+        let config = self.vendor.config().clone();
+        let mut secrets = vec![
+            (ZOHO, "client_id", config.client_id),
+            (ZOHO, "client_secret", config.client_secret),
+            (ZOHO, "refresh_token", config.refresh_token),
+            (SHOP, "key", self.shop.config().secret_key.clone()),
+        ];
+        secrets.extend(self.leads.secrets());
+        secrets
+    }
+
+    /// Writes the profiles and leads of ours, unless an earlier demo has: their ids are always the same.
     pub(super) async fn seed(&self, session: &Session) -> anyhow::Result<()> {
         let mut tx = session.env.pool.begin().await?;
         for row in self.shop.rows("customers").iter().take(PROFILES) {
@@ -125,61 +119,67 @@ impl Systems {
             };
             packages::put(&mut tx, &profile).await?;
         }
+        leads::seed(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
 
     pub(super) async fn stop(self) {
-        tokio::join!(self.vendor.stop(), self.shop.stop());
+        tokio::join!(self.vendor.stop(), self.shop.stop(), self.leads.stop());
+    }
+
+    /// Their first syncs.
+    pub(super) async fn sync(
+        &self,
+        app: &App,
+        session: &Session,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Told> {
+        let who = app.env.user();
+        let new = SyncAll {
+            only_new: true,
+            ..SyncAll::default()
+        };
+        Ok(Told {
+            products: done(app, session, (zoho::sync_of(ZOHO, false, who), ZOHO), stop).await?,
+            packages: done(app, session, (packages::sync_all_of(&new, who), SHOP), stop).await?,
+            leads: self.leads.sync(app, session, stop).await?,
+        })
     }
 }
 
-/// Their first syncs.
-pub(super) async fn sync(
+/// What a sync over a connection told in the end.
+pub(super) async fn done<T: DeserializeOwned>(
     app: &App,
     session: &Session,
+    (job, over): (NewJob, &str),
     stop: &CancellationToken,
-) -> anyhow::Result<Told> {
-    let who = app.env.user();
-    let new = SyncAll {
-        only_new: true,
-        ..SyncAll::default()
+) -> anyhow::Result<T> {
+    let made = session.client.enqueue(job).await?;
+    let watched = Watched {
+        job: made.id,
+        over: vec![over.to_owned()],
+        patience: PATIENCE,
     };
-    let jobs = [
-        zoho::sync_of(ZOHO, false, who),
-        packages::sync_all_of(&new, who),
-    ];
-    let made = session.client.enqueue_all(&jobs).await?;
-    let mut results = Vec::new();
-    for (one, over) in made.iter().zip([ZOHO, SHOP]) {
-        let watched = Watched {
-            job: one.id,
-            over: vec![over.to_owned()],
-            patience: PATIENCE,
-        };
-        let job = wait(app, session, &watched, stop).await?;
-        results.push(job.result.unwrap_or(Value::Null));
-    }
-    let packages = results.pop().unwrap_or_default();
-    let products = results.pop().unwrap_or_default();
-    Ok(Told {
-        products: serde_json::from_value(products).context("the products were not synced")?,
-        packages: serde_json::from_value(packages).context("the packages were not synced")?,
-    })
+    let job = wait(app, session, &watched, stop).await?;
+    let result = job.result.unwrap_or(Value::Null);
+    serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
 }
 
-/// In two lines.
+/// In three lines.
 pub(super) fn lines(told: &Told) -> String {
     let (products, packages) = (&told.products, &told.packages);
     let count = |number: i64, one: &str| plural(usize::try_from(number).unwrap_or(0), one);
     format!(
         "Synced {} from Zoho with {}: {} new. What could not be read is kept: lockstep quarantine list\n\
-         Synced {} of {} from Supabase; {} a person must match to a customer.\n",
+         Synced {} of {} from Supabase; {} a person must match to a customer.\n\
+         {}\n",
         count(products.total.into(), "product"),
         count(products.failed.into(), "error"),
         products.created,
         count(packages.total_packages, "package"),
         count(packages.successful_profiles, "profile"),
         count(packages.failed_profiles, "profile"),
+        leads::line(&told.leads),
     )
 }

@@ -1,12 +1,8 @@
 //! The simulated world of the demo: forty companies, and four sorts of trouble that the systems we
 //! replace got wrong.
 
-use connectors::reach::Reach;
 use engine::{Actor, Client};
 use jobs::company::{self, NewCompany};
-use jobs::connection::{Connections, Declared, Given};
-use jobs::seal::Keyring;
-use secrecy::SecretString;
 use sim::soundtrack::{Config, Fault, FaultKind, Simulator, Switches, TruthAccount, WorldSize};
 
 use crate::app::Session;
@@ -48,35 +44,6 @@ pub(super) async fn start() -> std::io::Result<Simulator> {
         simulator.inject(fault);
     }
     Ok(simulator)
-}
-
-/// The session's connection, before the simulator and with its token, and those to the other systems. Nothing of
-/// the environment is asked.
-pub(super) fn connections(
-    session: &Session,
-    simulator: &Simulator,
-    others: [Declared; 2],
-) -> anyhow::Result<Connections> {
-    let mut declared = session
-        .env
-        .connections
-        .find(jobs::soundtrack::CONNECTION)?
-        .clone();
-    declared.base_url = simulator.url();
-    declared.refill = Some(REFILL);
-    let given = Given {
-        origin: "the simulator".into(),
-        secret: Some(SecretString::from(simulator.token())),
-    };
-    declared.given.insert("token", given);
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    let client = session.client.clone();
-    let all = std::iter::once(declared).chain(others).collect();
-    let keys = Keyring::parse(super::systems::KEY).map_err(anyhow::Error::msg)?;
-    Ok(Connections::new(client, all, reach, Some(keys)))
 }
 
 /// Writes the companies, unless an earlier demo has; how many there are.

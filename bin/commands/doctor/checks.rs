@@ -244,6 +244,14 @@ pub(super) async fn connections(
                 format!("{name} needs another credential"),
                 format!("lockstep connection reauthorise {name}"),
             ),
+            (_, CredentialStatus::NotHere) => Finding::remark(
+                "connection",
+                format!(
+                    "{name} has its credential elsewhere: {} is not set here; workers may have it",
+                    one.lacking.join(", ")
+                ),
+                format!("ask where it is set: lockstep connection test {name}"),
+            ),
             (_, CredentialStatus::Missing) => Finding::remark(
                 "connection",
                 format!("{name} has no credential here"),

@@ -1,5 +1,6 @@
 //! `lockstep sync`: sync now, and wait for the result.
 
+pub(in crate::commands) mod creatio;
 mod follow;
 mod packages;
 mod plan;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
 use jobs::company::{self, Filter};
-use jobs::connection::{CredentialStatus, ops};
+use jobs::connection::{View, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 
@@ -33,6 +34,9 @@ pub(crate) enum Sync {
     Packages(packages::Packages),
     /// Sync the products of every Zoho organisation, of one, or some of its items
     Zoho(zoho::Zoho),
+    /// Sync contacts, leads and activities with Creatio, both ways
+    #[command(subcommand)]
+    Creatio(creatio::Creatio),
 }
 
 /// Which, and whether to wait.
@@ -73,6 +77,7 @@ pub(crate) async fn run(app: &App, sync: Sync) -> anyhow::Result<Exit> {
         Sync::Soundtrack(it) => it,
         Sync::Packages(it) => return packages::run(app, it).await,
         Sync::Zoho(it) => return zoho::run(app, it).await,
+        Sync::Creatio(it) => return Box::pin(creatio::run(app, it)).await,
     };
     if soundtrack.test_connection {
         return test_connection(app).await;
@@ -129,9 +134,25 @@ fn no_token() -> Fault {
         ))
 }
 
+/// Of a connection that this process cannot use, while no other runs its jobs.
+fn no_credential(view: &View, why: &str, fix: String) -> Fault {
+    let name = &view.name;
+    if view.lacking.is_empty() {
+        let what = format!("{name} has no credential");
+        return Fault::new(Exit::Forbidden, what).why(why).fix(fix);
+    }
+    let what = format!("{name} has its credential elsewhere");
+    Fault::new(Exit::Forbidden, what)
+        .why(format!(
+            "{} is not set here, and no worker is alive that could have it",
+            view.lacking.join(", ")
+        ))
+        .fix("set it, or start a worker where it is set: lockstep work")
+}
+
 async fn has_token(session: &Session) -> anyhow::Result<bool> {
     let view = ops::show(&session.env.connections, CONNECTION).await?;
-    Ok(view.credential != CredentialStatus::Missing)
+    Ok(view.is_usable_here())
 }
 
 async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::Result<Exit> {

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use engine::{Enqueued, JobView, NewJob, State};
-use jobs::connection::{CredentialStatus, ops};
+use jobs::connection::ops;
 use jobs::packages::{self, Summary, SyncAll, Totals, sync_all_of, sync_profile_of};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::super::id;
 use super::follow::{Follow, follow};
-use super::{duration, ended_badly, plan, put_in};
+use super::{duration, ended_badly, no_credential, plan, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
@@ -147,11 +147,9 @@ fn bulk_of(sync: &Packages) -> anyhow::Result<SyncAll> {
 async fn need_credentials(session: &Session, connections: &[String]) -> anyhow::Result<()> {
     for name in connections {
         let view = ops::show(&session.env.connections, name).await?;
-        if view.credential == CredentialStatus::Missing {
-            return Err(Fault::new(Exit::Forbidden, format!("{name} has no key"))
-                .why("Supabase answers nobody without one")
-                .fix(format!("lockstep credential set {name} key --from-stdin"))
-                .into());
+        if !view.is_usable_here() {
+            let fix = format!("lockstep credential set {name} key --from-stdin");
+            return Err(no_credential(&view, "Supabase answers nobody without one", fix).into());
         }
     }
     Ok(())

@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use connectors::reach::Service;
 use engine::{Enqueued, JobView, NewJob, State};
-use jobs::connection::{CredentialStatus, ops};
+use jobs::connection::ops;
 use jobs::zoho::{Summary, SyncProducts, preview, sync_all_of, sync_items_of, sync_of};
 use serde_json::json;
 
 use super::follow::{Follow, follow};
-use super::{duration, ended_badly, plan, plural_i32, put_in};
+use super::{duration, ended_badly, no_credential, plan, plural_i32, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
 use crate::cli::Change;
@@ -67,11 +67,7 @@ async fn sync_with(app: &App, session: &Session, sync: &Zoho) -> anyhow::Result<
     };
     session.env.connections.declare().await?;
     if sync.change.dry_run {
-        for name in one.iter().chain(declared.iter().filter(|_| one.is_none())) {
-            let preview = preview(&session.env, &asked_for(sync, name)).await?;
-            plan::show(app, &preview)?;
-        }
-        return Ok(Exit::Ok);
+        return preview_each(app, session, sync, one.map_or(declared, |one| vec![one])).await;
     }
     let is_manned = session.client.workers_alive().await? > 0;
     if !is_manned && let Some(name) = &one {
@@ -94,6 +90,27 @@ async fn sync_with(app: &App, session: &Session, sync: &Zoho) -> anyhow::Result<
         Some(job) => tell(app, &job),
         None => Ok(Exit::Ok),
     }
+}
+
+/// One organisation that cannot be looked at keeps no other from being shown.
+async fn preview_each(
+    app: &App,
+    session: &Session,
+    sync: &Zoho,
+    names: Vec<String>,
+) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Ok;
+    for name in &names {
+        match preview(&session.env, &asked_for(sync, name)).await {
+            Ok(preview) => plan::show(app, &preview)?,
+            Err(error) if names.len() == 1 => return Err(error.into()),
+            Err(error) => {
+                app.out.note(&format!("✗ {name}: {error}"));
+                exit = Exit::Partial;
+            }
+        }
+    }
+    Ok(exit)
 }
 
 fn organisations(session: &Session) -> Vec<String> {
@@ -122,13 +139,13 @@ fn job(app: &App, sync: &Zoho, one: Option<&str>) -> (NewJob, String) {
 
 async fn needs_credential(session: &Session, name: &str) -> anyhow::Result<()> {
     let view = ops::show(&session.env.connections, name).await?;
-    if view.credential != CredentialStatus::Missing {
+    if view.is_usable_here() {
         return Ok(());
     }
-    Err(Fault::new(Exit::Forbidden, format!("{name} has no credential"))
-        .why("Zoho answers nobody without one")
-        .fix(format!("lockstep credential set {name} refresh_token --from-stdin; also client_id and client_secret"))
-        .into())
+    let fix = format!(
+        "lockstep credential set {name} refresh_token --from-stdin; also client_id and client_secret"
+    );
+    Err(no_credential(&view, "Zoho answers nobody without one", fix).into())
 }
 
 fn nothing_declared() -> Fault {

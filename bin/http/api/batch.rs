@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::DryRun;
-use super::enqueue::{LARGEST_BATCH, Stood, signed};
+use super::enqueue::{LARGEST_BATCH, Stood, known_kinds, signed};
 use super::order::Order;
 use crate::audited::{self, Told};
 use crate::http::extract::{Body, Params};
@@ -90,8 +90,8 @@ pub(super) async fn batch(
     let finaliser = vec![("/finaliser".to_owned(), order.finaliser, true)];
     let listed = order.jobs.into_iter().enumerate();
     let listed = listed.map(|(at, order)| (format!("/jobs/{at}"), order, false));
-    let jobs = read(&front, &mut flaws, listed.collect());
-    let last = read(&front, &mut flaws, finaliser).pop();
+    let jobs = read(&front, &mut flaws, listed.collect()).await?;
+    let last = read(&front, &mut flaws, finaliser).await?.pop();
     let (Some(last), true) = (last, flaws.is_empty()) else {
         return Err(Problem::invalid(flaws));
     };
@@ -137,7 +137,7 @@ pub(super) async fn chain(
     let mut flaws = flaws_of_list(order.jobs.len(), LONGEST_CHAIN);
     let listed = order.jobs.into_iter().enumerate();
     let listed = listed.map(|(at, order)| (format!("/jobs/{at}"), order, at > 0));
-    let jobs = read(&front, &mut flaws, listed.collect());
+    let jobs = read(&front, &mut flaws, listed.collect()).await?;
     if !flaws.is_empty() {
         return Err(Problem::invalid(flaws));
     }
@@ -189,11 +189,13 @@ fn flaws_of_list(length: usize, most: usize) -> Vec<Flaw> {
 
 /// The jobs of orders with their places; `true` stands by those that wait for others. What is wrong
 /// anywhere goes to `flaws`.
-fn read(
+async fn read(
     front: &FrontState,
     flaws: &mut Vec<Flaw>,
     orders: Vec<(String, Order, bool)>,
-) -> Vec<NewJob> {
+) -> Result<Vec<NewJob>, Problem> {
+    let wanted: Vec<&Order> = orders.iter().map(|(_, order, _)| order).collect();
+    let known = known_kinds(front, &wanted).await?;
     let mut jobs = Vec::with_capacity(orders.len());
     for (place, order, waits) in orders {
         if order.has_key() {
@@ -204,7 +206,7 @@ fn read(
             let message = "it runs when those before it have ended, and takes no time of its own";
             flaws.push(Flaw::new(format!("{place}/run_at"), message));
         }
-        match order.job(front.options.idempotency_keep) {
+        match order.job(&known, front.options.idempotency_keep) {
             Ok(job) => jobs.push(job),
             Err(wrong) => flaws.extend(wrong.into_iter().map(|flaw| Flaw {
                 pointer: format!("{place}{}", flaw.pointer),
@@ -212,5 +214,5 @@ fn read(
             })),
         }
     }
-    jobs
+    Ok(jobs)
 }

@@ -4,6 +4,7 @@ use engine::{MAX_ARGS_BYTES, MAX_ARGS_DEPTH};
 use serde_json::Value;
 
 use crate::http::problem::Flaw;
+use crate::kinds::Unknown;
 
 pub(super) const YEAR_MS: u64 = 366 * 24 * 3_600_000;
 
@@ -68,5 +69,17 @@ impl Flaws {
             pointer,
             &format!("expected 1 to {longest} milliseconds"),
         );
+    }
+}
+
+/// The kind of an order that nobody runs.
+pub(super) fn unknown_kind(unknown: Unknown) -> Flaw {
+    let Unknown { what, fix } = unknown;
+    let message = format!(
+        "{what}: a job that nobody runs waits for ever, and is taken only with `unknown_kind` true; {fix}"
+    );
+    Flaw {
+        code: "unknown_kind",
+        ..Flaw::new("/kind", message)
     }
 }

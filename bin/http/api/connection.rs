@@ -22,7 +22,7 @@ use crate::http::token::Caller;
 pub(super) struct Connection {
     /// `<service>/<account>`: the rate key of its jobs.
     name: String,
-    /// soundtrack, supabase or zoho.
+    /// creatio, soundtrack, supabase or zoho.
     service: String,
     /// Zoho's data centre.
     region: Option<String>,
@@ -36,8 +36,10 @@ pub(super) struct Connection {
     reason: Option<String>,
     /// Since when it is not.
     since: Option<Timestamp>,
-    /// missing, valid, expiring, expired or revoked.
+    /// missing, not_here, valid, expiring, expired or revoked.
     credential: &'static str,
+    /// Variables that are to hold secrets and that the process which answers does not have; workers may.
+    lacking: Vec<String>,
     /// When its access token runs out.
     expires_at: Option<Timestamp>,
     /// When its access token was last renewed.
@@ -62,6 +64,7 @@ impl From<View> for Connection {
             reason: of.reason,
             since: of.since,
             credential: of.credential.as_str(),
+            lacking: of.lacking,
             expires_at: of.expires_at,
             refreshed_at: of.refreshed_at,
             renewals: of.renewals,

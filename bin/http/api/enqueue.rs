@@ -19,6 +19,7 @@ use crate::http::headers::{IdempotencyKey, REPLAYED, Trace};
 use crate::http::problem::{Flaw, Problem};
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
+use crate::kinds::Known;
 
 pub(super) const LARGEST_BATCH: usize = 1000;
 /// Each key that was used for another request costs one more try of the whole batch.
@@ -93,6 +94,12 @@ struct Item {
     errors: Vec<Flaw>,
 }
 
+/// The kinds that jobs may be of.
+pub(super) async fn known_kinds(front: &FrontState, orders: &[&Order]) -> Result<Known, Problem> {
+    let wanted: Vec<&str> = orders.iter().map(|order| order.kind()).collect();
+    Ok(Known::beside(&front.kinds, &front.client, &wanted).await?)
+}
+
 /// Enqueues one job.
 #[utoipa::path(
     post, path = "/jobs", tag = "jobs", operation_id = "job_enqueue", request_body = Order,
@@ -109,8 +116,9 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     let order = order.with_key(key.0);
     let (kind, keyed) = (order.kind().to_owned(), order.has_key());
+    let known = known_kinds(&front, &[&order]).await?;
     let job = order
-        .job(front.options.idempotency_keep)
+        .job(&known, front.options.idempotency_keep)
         .map_err(Problem::invalid)?;
     let job = signed(job, &caller, &trace);
     let id = job.id();
@@ -180,6 +188,7 @@ pub(super) async fn batch(
         let message = format!("expected 1 to {LARGEST_BATCH}, got {}", batch.jobs.len());
         return Err(Problem::invalid(vec![Flaw::new("/jobs", message)]));
     }
+    let known = known_kinds(&front, &batch.jobs.iter().collect::<Vec<_>>()).await?;
     let mut items = Vec::with_capacity(batch.jobs.len());
     let mut wanted = Vec::with_capacity(batch.jobs.len());
     for (index, order) in batch.jobs.into_iter().enumerate() {
@@ -190,7 +199,7 @@ pub(super) async fn batch(
             job: None,
             errors: Vec::new(),
         });
-        match order.job(front.options.idempotency_keep) {
+        match order.job(&known, front.options.idempotency_keep) {
             Ok(job) => wanted.push(Wanted {
                 index,
                 key,

@@ -12,6 +12,7 @@ mod check;
 mod company;
 mod connection;
 mod credential;
+mod crm;
 mod dead;
 mod enqueue;
 mod era;
@@ -121,6 +122,7 @@ pub(super) fn routes(options: &FrontOptions) -> OpenApiRouter<FrontState> {
         .merge(of_operations())
         .merge(of_companies())
         .merge(of_syncs())
+        .merge(crm::routes())
         .routes(routes!(token::list, token::create))
         .routes(routes!(token::revoke))
         .layer(DefaultBodyLimit::max(options.body_limit));
@@ -246,7 +248,10 @@ pub(super) fn waits(route: &str) -> bool {
     if matches!(route, "/api/crm/sync-packages" | "/api/vip/packages") {
         return true;
     }
-    route.starts_with(BASE) && (route.ends_with("/sync") || route.ends_with("/sync-all"))
+    route.starts_with(BASE)
+        && (["/sync", "/sync-all", "/sync_all", "/sync-lead"]
+            .iter()
+            .any(|end| route.ends_with(end)))
 }
 
 /// Refuses a name from a path that no name can be.

@@ -10,8 +10,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::check::{Flaws, YEAR_MS, args_flaw};
+use super::check::{Flaws, YEAR_MS, args_flaw, unknown_kind};
 use crate::http::problem::Flaw;
+use crate::kinds::Known;
 
 /// 1970-01-01 and 2200-01-01: Postgres knows other years than jiff, and a year far off is a mistake.
 const RUN_AT: std::ops::Range<i64> = 0..7_258_118_400;
@@ -53,6 +54,9 @@ pub(super) struct Order {
     /// The rate budgets it draws on.
     #[serde(default)]
     rate_keys: Vec<String>,
+    /// Even if no program runs such jobs yet: it waits until one does.
+    #[serde(default)]
+    unknown_kind: bool,
 }
 
 /// Exponential backoff with a cap and full jitter.
@@ -130,8 +134,11 @@ impl Order {
     }
 
     /// The job, or everything that is wrong with the order.
-    pub(super) fn job(self, keep: Duration) -> Result<NewJob, Vec<Flaw>> {
-        let flaws = self.flaws();
+    pub(super) fn job(self, known: &Known, keep: Duration) -> Result<NewJob, Vec<Flaw>> {
+        let mut flaws = self.flaws();
+        if flaws.is_empty() && !self.unknown_kind {
+            flaws.extend(known.check(&self.kind).err().map(unknown_kind));
+        }
         if !flaws.is_empty() {
             return Err(flaws);
         }
@@ -277,7 +284,9 @@ mod tests {
 
     fn flaws(order: Value) -> Vec<String> {
         let order: Order = serde_json::from_value(order).expect("an order");
-        let flaws = order.job(Duration::from_secs(1)).err().unwrap_or_default();
+        let known = Known::of([order.kind().to_owned()].into());
+        let flaws = order.job(&known, Duration::from_secs(1)).err();
+        let flaws = flaws.unwrap_or_default();
         flaws.into_iter().map(|flaw| flaw.pointer).collect()
     }
 

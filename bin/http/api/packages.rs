@@ -124,7 +124,7 @@ async fn sync_all(
         batch_size: wanted.batch_size.unwrap_or(usual.batch_size),
         ..usual
     };
-    asked.check()?;
+    asked.check().map_err(as_body_says)?;
     let made = enqueue_all(front, caller, &asked).await?;
     let shops = packages::shops(&front.env.connections);
     let job = match ended(front, prefer, made.id, &shops).await? {
@@ -149,6 +149,17 @@ async fn sync_all(
         timestamp: job.ended_at,
     })
     .into_response())
+}
+
+/// What is wrong with the job's args, by the body's names for them.
+fn as_body_says(error: jobs::Error) -> jobs::Error {
+    match error {
+        jobs::Error::Invalid(text) => jobs::Error::Invalid(
+            text.replacen("batch_size", "batchSize", 1)
+                .replacen("max_profiles", "maxProfiles", 1),
+        ),
+        other => other,
+    }
 }
 
 async fn enqueue_all(

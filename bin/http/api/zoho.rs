@@ -273,11 +273,13 @@ pub(super) async fn status(
         let token = match view.credential {
             CredentialStatus::Missing => "none",
             CredentialStatus::Expired | CredentialStatus::Revoked => "expired",
-            CredentialStatus::Valid | CredentialStatus::Expiring => match view.expires_at {
-                Some(_) => "valid",
-                // Given, and nobody has asked for a token yet.
-                None => "none",
-            },
+            CredentialStatus::Valid | CredentialStatus::NotHere | CredentialStatus::Expiring => {
+                match view.expires_at {
+                    Some(_) => "valid",
+                    // Given, and nobody has asked for a token yet.
+                    None => "none",
+                }
+            }
         };
         data.push(ZohoStatus {
             connection: name,

@@ -1,8 +1,11 @@
-//! `lockstep record`: why a value of a synced record is what it is.
+//! `lockstep record`: why a value of a synced record is what it is, and how records that are synced both ways stand.
+
+mod pair;
 
 use clap::{Args, Subcommand};
 use jobs::history::{self, Entry, STREAMS};
 
+use self::pair::{Ids, List, Operations, Pair, Separate};
 use super::job::list::more;
 use crate::app::{App, Session};
 use crate::config::suggest::did_you_mean;
@@ -16,6 +19,30 @@ pub(crate) enum Record {
         before_help = "Examples:\n  lockstep record history zoho.products 4815000000044208\n  lockstep record history soundtrack.zones U291bmRab25lLDEs -o json"
     )]
     History(History),
+    /// List records that are synced both ways, and how each stands
+    #[command(
+        before_help = "Examples:\n  lockstep record list --status failed\n  lockstep record list --sort lead --connection creatio/acme -o json",
+        visible_alias = "ls"
+    )]
+    List(List),
+    /// Show how one stands: its two ids, direction, tries, hashes, and what is wrong
+    #[command(
+        before_help = "Examples:\n  lockstep record show lead 0198c7a2-5d1e-7c2e-9b1a-3f2d1c0b9a88"
+    )]
+    Show(Ids),
+    /// Show what was done or tried for one, newest first, and how long it took
+    #[command(
+        before_help = "Examples:\n  lockstep record operations lead 0198c7a2-5d1e-7c2e-9b1a-3f2d1c0b9a88"
+    )]
+    Operations(Operations),
+    /// Say that a record here and one at Creatio are the same
+    #[command(
+        before_help = "Examples:\n  lockstep record pair lead 0198c7a2-5d1e-7c2e-9b1a-3f2d1c0b9a88 410006e1-ca4e-4502-a9ec-e54d922d2c00 --dry-run"
+    )]
+    Pair(Pair),
+    /// Say that a record in review has no counterpart: it is made on the other side
+    #[command(before_help = "Examples:\n  lockstep record separate 42 --reason 'another Ann'")]
+    Separate(Separate),
 }
 
 /// One record.
@@ -36,9 +63,15 @@ pub(crate) struct History {
 
 /// Does it.
 pub(crate) async fn run(app: &App, record: Record) -> anyhow::Result<Exit> {
-    let Record::History(it) = record;
     let session = app.connect().await?;
-    let done = history(app, &session, &it).await;
+    let done = match record {
+        Record::History(it) => history(app, &session, &it).await,
+        Record::List(it) => pair::list(app, &session, &it).await,
+        Record::Show(it) => pair::show(app, &session, &it).await,
+        Record::Operations(it) => pair::operations(app, &session, &it).await,
+        Record::Pair(it) => pair::pair(app, &session, &it).await,
+        Record::Separate(it) => pair::separate(app, &session, &it).await,
+    };
     session.close().await?;
     done.map(|()| Exit::Ok)
 }
