@@ -77,7 +77,7 @@ async fn the_file_in_the_repository_is_fine() {
 
     assert_eq!(
         (code, out.as_str(), err.as_str()),
-        (0, "workers.toml is fine: 6 schedules.\n", "")
+        (0, "workers.toml is fine: 8 schedules.\n", "")
     );
 }
 

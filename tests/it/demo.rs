@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
+use serde_json::{Value, json};
 
 use crate::cli::{ended, json, program};
 
@@ -31,6 +32,23 @@ async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
     assert_eq!(packages["totalProfiles"], 15, "{packages}");
     let synced = packages["successfulProfiles"].as_i64();
     assert!(synced.is_some_and(|synced| synced >= 8), "{packages}");
+    let leads = &told["leads"];
+    assert_eq!(
+        (&leads["created_in_creatio"], &leads["failed"]),
+        (&3.into(), &0.into()),
+        "{leads}"
+    );
+    let conflicts = told["conflicts"].as_array().expect("conflicts").iter();
+    let conflicts: Vec<_> = conflicts
+        .map(|one| (one["field"].as_str(), one["ours"].as_str()))
+        .collect();
+    assert_eq!(
+        conflicts,
+        [
+            (Some("budget"), Some("1800")),
+            (Some("status"), Some("Qualification"))
+        ]
+    );
     let dead = told["dead"].as_array().expect("dead letters");
     let mut codes: Vec<&str> = dead
         .iter()
@@ -48,19 +66,24 @@ async fn the_demo_syncs_what_can_be_synced_and_names_what_cannot() {
 async fn every_command_that_the_demo_prints_works_when_pasted() {
     let mut demo = Demo::start();
     let commands = demo.commands().await;
-    assert!(commands.len() > 8, "{commands:?}");
+    assert!(commands.len() > 16, "{commands:?}");
 
     // As in another terminal, whose settings are for another database.
     let mut shell = Command::new("sh");
     let marked = commands
         .iter()
         .map(|line| format!("{line}\necho \"::$?\"\n"));
+    // What the demo does not print: what came of its words.
+    let after = "echo '--applied'; lockstep sync creatio conflicts --status applied -o json\n\
+                 echo '--left'; lockstep sync creatio conflicts -o json\n\
+                 echo '--differs'; lockstep sync creatio sync-all --dry-run -o json\n\
+                 echo '--tested'; lockstep sync creatio test-connection\n";
     shell
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
-        .write_stdin(marked.collect::<String>());
+        .write_stdin(format!("{}{after}", marked.collect::<String>()));
     let (_, out, err) = ended(shell).await;
 
     let codes: Vec<&str> = out
@@ -75,6 +98,31 @@ async fn every_command_that_the_demo_prints_works_when_pasted() {
     );
     assert!(out.contains("\"data\":[{\"id\":"), "jobs by curl: {out}");
     assert!(out.contains("{\"synced\":"), "a sync by curl: {out}");
+    let told = |name: &str| -> Value {
+        let (_, rest) = out
+            .split_once(name)
+            .unwrap_or_else(|| panic!("{name}: {out} {err}"));
+        let text = rest.split("\n--").next().unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_else(|_| panic!("{name}: {text} {err}"))
+    };
+    let applied = told("--applied\n");
+    let applied = applied.as_array().expect("conflicts").iter();
+    let mut applied: Vec<_> = applied.map(|one| one["decision"].to_string()).collect();
+    applied.sort_unstable();
+    assert_eq!(applied, [r#"{"take":"local"}"#, r#"{"value":"2100.00"}"#]);
+    assert_eq!(told("--left\n"), json!([]));
+    assert_eq!(
+        told("--differs\n")["changes"],
+        json!([]),
+        "both sides agree"
+    );
+    let (_, tested) = out
+        .split_once("--tested\n")
+        .expect("a test of the connection");
+    assert!(
+        tested.contains("ok") && !tested.contains("failed"),
+        "{tested} {err}"
+    );
     demo.stop().await;
 }
 

@@ -7,12 +7,12 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "lockstep",
         &["jobs", "connectors", "engine", "postgres", "sim"],
-        &["engine"],
+        &["engine", "jobs"],
     ),
     (
         "lockstep-jobs",
         &["engine", "connectors"],
-        &["engine", "postgres", "sim"],
+        &["engine", "jobs", "postgres", "sim"],
     ),
     (
         "lockstep-engine",

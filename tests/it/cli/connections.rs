@@ -1,4 +1,4 @@
-//! Connections and credentials at the command line, with the three simulated vendors.
+//! Connections and credentials at the command line, with the four simulated vendors.
 
 use std::io::Write as _;
 
@@ -13,6 +13,7 @@ const NEXT: &str = "two:f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaeb
 /// A database, the vendors, and a file that declares them.
 struct World {
     database: Database,
+    creatio: sim::creatio::Simulator,
     zoho: sim::zoho::Simulator,
     supabase: sim::supabase::Simulator,
     soundtrack: sim::soundtrack::Simulator,
@@ -31,19 +32,24 @@ impl Drop for Scratch {
 impl World {
     async fn new() -> World {
         let database = database().await;
+        let creatio = sim::creatio::Simulator::start(sim::creatio::Config::default());
         let zoho = sim::zoho::Simulator::start(sim::zoho::Config::default());
         let supabase = sim::supabase::Simulator::start(sim::supabase::Config::default());
         let soundtrack = sim::soundtrack::Simulator::start(sim::soundtrack::Config::default());
-        let (zoho, supabase, soundtrack) = (
+        let (creatio, zoho, supabase, soundtrack) = (
+            creatio.await.expect("creatio"),
             zoho.await.expect("zoho"),
             supabase.await.expect("supabase"),
             soundtrack.await.expect("soundtrack"),
         );
         let text = format!(
             "[connections]\nloopback = true\n\
+             [connections.\"creatio/acme\"]\nbase_url = \"{}\"\nidentity_url = \"{}\"\n\
              [connections.\"zoho/10234695\"]\ndata_centre = \"us\"\nbase_url = \"{}\"\n\
              [connections.\"supabase/shop\"]\nbase_url = \"{}\"\n\
              [connections.\"soundtrack/default\"]\nbase_url = \"{}\"\n",
+            creatio.url(),
+            creatio.identity_url(),
             zoho.api_domain(),
             supabase.url(),
             soundtrack.url()
@@ -58,6 +64,7 @@ impl World {
         file.write_all(text.as_bytes()).expect("written");
         World {
             database,
+            creatio,
             zoho,
             supabase,
             soundtrack,
@@ -80,6 +87,11 @@ impl World {
     }
 
     async fn set_all(&self) {
+        let creatio = self.creatio.config();
+        self.set("creatio/acme", "client_id", &creatio.client_id)
+            .await;
+        self.set("creatio/acme", "client_secret", &creatio.client_secret)
+            .await;
         let zoho = self.zoho.config();
         self.set("zoho/10234695", "client_id", &zoho.client_id)
             .await;
@@ -99,11 +111,16 @@ async fn secrets_are_set_tried_shown_by_their_ends_and_sealed_by_another_key() {
     let world = World::new().await;
     let (code, out, _) = ended(world.say(&["connection", "list", "-o", "csv"])).await;
     assert_eq!(code, 0);
-    assert_eq!(out.matches(",active,missing,").count(), 3, "{out}");
+    assert_eq!(out.matches(",active,missing,").count(), 4, "{out}");
 
     world.set_all().await;
 
-    for name in ["zoho/10234695", "supabase/shop", "soundtrack/default"] {
+    for name in [
+        "creatio/acme",
+        "zoho/10234695",
+        "supabase/shop",
+        "soundtrack/default",
+    ] {
         let (code, out, err) = ended(world.say(&["connection", "test", name])).await;
         assert_eq!(code, 0, "{name}: {out} {err}");
         assert_eq!(
@@ -116,6 +133,7 @@ async fn secrets_are_set_tried_shown_by_their_ends_and_sealed_by_another_key() {
     let said = status.to_string();
     assert!(said.contains("1000…en"), "{said}");
     for secret in [
+        "sim-creatio-secret",
         "sim-refresh-token",
         "sim-client-secret",
         "sb_secret_simulated",
@@ -132,7 +150,7 @@ async fn secrets_are_set_tried_shown_by_their_ends_and_sealed_by_another_key() {
     rotate.env("LOCKSTEP_CREDENTIALS_KEY", format!("{NEXT},{KEY}"));
     let (code, out, err) = ended(rotate).await;
     assert_eq!(code, 0, "{err}");
-    assert_eq!(out, "Sealed 6 values by key two; 0 left.\n");
+    assert_eq!(out, "Sealed 9 values by key two; 0 left.\n");
     let (code, _, err) = ended(world.say(&["connection", "test", "supabase/shop"])).await;
     assert_eq!(code, 7, "{err}");
     assert!(
@@ -258,4 +276,42 @@ async fn a_new_key_is_a_line_for_the_key_file_and_another_each_time() {
     assert_eq!((code, one.len()), (0, "2026-12:".len() + 65));
     assert!(one.starts_with("2026-12:") && one != two);
     assert_eq!(ended(program(&["credential", "new-key", "a b"])).await.0, 2);
+}
+
+#[tokio::test]
+async fn a_variable_that_this_process_lacks_is_no_proof_for_the_workers() {
+    let database = database().await;
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("lacking-{}.toml", std::process::id()));
+    let text = "[connections.\"zoho/1\"]\ndata_centre = \"us\"\nclient_id_env = \"SHOP_ID\"\n\
+                client_secret_env = \"SHOP_SECRET\"\nrefresh_token_env = \"SHOP_TOKEN\"\n";
+    std::fs::write(&path, text).expect("a file");
+    let file = Scratch(path);
+    let say = |words: &[&str], given: &[&str]| {
+        let mut command = lockstep(&database, words);
+        command.env("LOCKSTEP_CONFIG", &file.0);
+        for name in given {
+            command.env(name, "invented-value");
+        }
+        command
+    };
+    let show = ["connection", "show", "zoho/1"];
+
+    let (code, out, err) = ended(say(&show, &["SHOP_ID"])).await;
+    let (_, told) = json(say(
+        &["connection", "show", "zoho/1", "-o", "json"],
+        &["SHOP_ID"],
+    ))
+    .await;
+    let (sync, _, why) = ended(say(&["sync", "zoho"], &[])).await;
+    let (_, here, _) = ended(say(&show, &["SHOP_ID", "SHOP_SECRET", "SHOP_TOKEN"])).await;
+
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("not_here"), "{out}");
+    assert!(err.contains("proves nothing of the workers"), "{err}");
+    let lacking = serde_json::json!(["variable SHOP_SECRET", "variable SHOP_TOKEN"]);
+    assert_eq!(told["lacking"], lacking, "{told}");
+    assert_eq!(sync, 5, "{why}");
+    assert!(why.contains("variable SHOP_SECRET"), "{why}");
+    assert!(here.contains("valid"), "{here}");
 }

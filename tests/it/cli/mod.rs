@@ -3,6 +3,7 @@
 mod bulk;
 mod change;
 mod connections;
+mod creatio;
 pub(crate) mod eras;
 mod errors;
 mod filters;
@@ -13,20 +14,13 @@ mod logs;
 mod overview;
 mod packages;
 mod pages;
+mod pairing;
 mod products;
 
 use assert_cmd::Command;
 use engine::testing::Database;
 use jobs::company::{Company, NewCompany};
-
-/// A database with everything in it.
-pub(crate) async fn database() -> Database {
-    let database = Database::new().await;
-    jobs::migrate(database.pool())
-        .await
-        .expect("migration of the sync tables");
-    database
-}
+pub(crate) use jobs::testing::database;
 
 /// A company, without the program.
 pub(crate) async fn company(database: &Database, new: &NewCompany) -> Company {

@@ -206,9 +206,7 @@ async fn without_a_connection_or_a_key_it_says_what_to_do() {
     let (no_connection, _, how) = ended(bare).await;
 
     assert_eq!((no_key, no_connection), (5, 3));
-    assert!(
-        why.contains("lockstep credential set supabase/shop key"),
-        "{why}"
-    );
+    assert!(why.contains("variable SHOP_KEY is not set here"), "{why}");
+    assert!(why.contains("start a worker where it is set"), "{why}");
     assert!(how.contains("[connections.\"supabase/shop\"]"), "{how}");
 }

@@ -139,6 +139,21 @@ async fn a_sync_tells_its_result_and_a_dry_run_what_it_would_do() {
 }
 
 #[tokio::test]
+async fn a_dry_run_shows_what_it_can_of_many_organisations() {
+    let world = World::of(3).await;
+    let other = "[connections.\"zoho/1\"]\ndata_centre = \"us\"\n";
+    let mut file = std::fs::OpenOptions::new().append(true).open(&world.file);
+    let file = file.as_mut().expect("the settings");
+    file.write_all(other.as_bytes()).expect("written");
+
+    let (code, out, err) = ended(world.say(&["sync", "zoho", "--dry-run"])).await;
+
+    assert_eq!(code, 8, "{err}");
+    assert!(out.contains("Would create 3"), "{out}");
+    assert!(err.contains("✗ zoho/1: "), "{err}");
+}
+
+#[tokio::test]
 async fn a_grant_that_is_refused_is_told_at_once_and_its_job_is_kept() {
     let world = World::of(5).await;
     let mut set = world.say(&["credential", "set", ZOHO, "refresh_token", "--from-stdin"]);

@@ -19,6 +19,7 @@ async fn front(vendor: &sim::supabase::Simulator, key: Option<&str>) -> Front {
         name: "supabase/shop".into(),
         service: Service::Supabase,
         base_url: vendor.url(),
+        identity_url: None,
         centre: None,
         page_size: None,
         refill: None,

@@ -350,3 +350,40 @@ async fn a_dead_letter_is_listed_shown_with_its_reason_and_replayed() {
     assert_eq!((others.0, no_letter.0), (400, 404));
     assert_eq!(replayed, (200, json!({"id": id, "state": "available"})));
 }
+
+#[tokio::test]
+async fn a_kind_that_nobody_runs_is_refused_with_what_was_meant_unless_it_is_wanted() {
+    let front = Front::start().await;
+    let slip = json!({"kind": "soundtrack.sync_zone", "args": {"company_id": 1}});
+    let wanted = json!({"kind": "soundtrack.sync_zone", "unknown_kind": true});
+    // One that another program's worker has registered.
+    let other = json!({"kind": "demo.greet"});
+
+    let (one, problem) = front.post("/jobs", slip.clone()).await;
+    let (dry, _) = front.post("/jobs?dry_run=true", slip.clone()).await;
+    let list = json!({"jobs": [other, slip, wanted]});
+    let (some, answer) = front.post("/jobs:batch", list.clone()).await;
+    let (chain, of_chain) = front.post("/chains", list).await;
+    let (taken, _) = front.post("/jobs", wanted).await;
+
+    let flaw = &problem["errors"][0];
+    assert_eq!((one, dry), (422, 422), "{problem}");
+    assert_eq!(
+        (&flaw["pointer"], &flaw["code"]),
+        (&json!("/kind"), &json!("unknown_kind"))
+    );
+    let said = text(&problem["detail"]);
+    assert!(
+        said.contains("did you mean `soundtrack.sync_zones`?"),
+        "{said}"
+    );
+    assert_eq!(
+        (some, &answer["inserted"], &answer["refused"]),
+        (200, &json!(2), &json!(1)),
+        "{answer}"
+    );
+    assert_eq!(answer["data"][1]["errors"][0]["code"], "unknown_kind");
+    assert_eq!(chain, 422);
+    assert_eq!(of_chain["errors"][0]["pointer"], "/jobs/1/kind");
+    assert_eq!(taken, 201);
+}

@@ -5,6 +5,7 @@ mod audit;
 mod bulk;
 mod companies;
 mod connections;
+mod crm;
 mod document;
 mod dry;
 mod eras;
@@ -42,6 +43,19 @@ use tokio_util::sync::CancellationToken;
 /// Longer than anything here takes on a busy machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Kinds that a worker has registered once, and none runs.
+const KINDS: [&str; 9] = [
+    "a.b",
+    "demo.a",
+    "demo.greet",
+    "demo.link",
+    "demo.nobody",
+    "demo.other",
+    "demo.part",
+    "demo.sum",
+    "other.b",
+];
+
 /// A server with a database of its own.
 struct Front {
     database: Database,
@@ -75,8 +89,12 @@ impl Front {
         options: FrontOptions,
         connections: impl FnOnce(&Client) -> Connections,
     ) -> Front {
-        let database = Database::new().await;
-        jobs::migrate(database.pool()).await.expect("schema sync");
+        let database = jobs::testing::database().await;
+        sqlx::query("insert into engine.kind (name) select unnest($1::text[])")
+            .bind(KINDS)
+            .execute(database.pool())
+            .await
+            .expect("kinds that some worker has registered");
         let env = Env {
             pool: database.pool().clone(),
             connections: connections(database.client()),

@@ -41,7 +41,7 @@ async fn the_outermost_numbers_reach_the_handler_as_they_were_sent() {
     });
 
     let id = front
-        .enqueue(json!({"kind": Echo::KIND, "args": args}))
+        .enqueue(json!({"kind": Echo::KIND, "args": args, "unknown_kind": true}))
         .await;
     let state = front
         .client()

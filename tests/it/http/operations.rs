@@ -53,6 +53,8 @@ async fn a_queue_and_a_kind_are_paused_with_a_reason_and_resumed() {
 #[tokio::test]
 async fn every_registered_kind_is_listed_with_its_policy_and_its_pause() {
     let front = Front::start().await;
+    let forget = sqlx::query("delete from engine.kind").execute(front.database.pool());
+    forget.await.expect("no kinds");
     let worker = super::sync::work(&front);
     let names = |kinds: &serde_json::Value| -> Vec<String> {
         let rows = kinds["data"].as_array().expect("rows").iter();

@@ -29,6 +29,7 @@ fn connections(crm: &Simulator, client: &engine::Client) -> Connections {
         name: SHOP.into(),
         service: Service::Supabase,
         base_url: crm.url(),
+        identity_url: None,
         centre: None,
         page_size: None,
         refill: Some(10_000.0),

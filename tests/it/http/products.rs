@@ -25,6 +25,7 @@ fn connections(vendor: &Simulator, client: &engine::Client) -> Connections {
         name: ZOHO.into(),
         service: Service::Zoho,
         base_url: vendor.api_domain(),
+        identity_url: None,
         centre: Some(DataCentre::Us),
         page_size: Some(20),
         refill: None,
