@@ -295,8 +295,10 @@ create table sync.intent (
     verb text not null,
     -- {column: value}, as it is sent.
     payload jsonb not null,
-    -- {name: {local, sent, before}}: the local value that it was planned from, and what Creatio had before.
+    -- {name: {local, sent, before, is_merged}}: the local value that it was planned from, and what Creatio had before.
     fields jsonb not null,
+    -- What it writes over, as entries of the journal: they are written there once it is acked.
+    lost jsonb not null default '[]',
     hash bytea not null,
     -- Creatio's ModifiedOn when it was planned.
     expected_at timestamptz,

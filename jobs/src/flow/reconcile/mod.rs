@@ -12,8 +12,10 @@
 mod book;
 pub(crate) mod case;
 pub(crate) mod decide;
+mod doubt;
 pub(crate) mod ground;
 mod look;
+mod lost;
 mod matching;
 mod prepare;
 mod settle;
@@ -202,12 +204,12 @@ async fn batch(
         .into_iter()
         .partition(|case| !is_by_another_name(case));
     let mut cases: Vec<(Case, Option<What>)> = cases.into_iter().map(|case| (case, None)).collect();
-    let resolved = look::resolve(cx, ground, &mut cases, site).await?;
+    let resolved = doubt::resolve(cx, ground, &mut cases, site).await?;
     meet(cx, ground, site, &mut cases).await?;
     let (ready, rules) = plan(cx, ground, asked, cases).await?;
     let looked = Instant::now();
     let mut ready = prepare::prepare(cx, ground, (resolved, renamed), ready).await?;
-    write::write(cx, ground, &mut ready, looked).await?;
+    write::write(cx, ground, &rules, &mut ready, looked).await?;
     settle::each(cx, ground, (&Arc::new(rules), site), ready).await
 }
 

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::case::Case;
 use super::decide::What;
 use super::done as given_back;
+use super::doubt::Resolved;
 use super::ground::Ground;
-use super::look::Resolved;
+use super::settle::end_intents;
 use super::write::{self, Ready};
 use crate::creatio::{Status, chosen_id};
 use crate::plan::reconcile::{Plan, Side};
@@ -94,8 +95,8 @@ async fn note_resolved(
         });
     }
     let ends: Vec<intent::End> = resolved.into_iter().map(|one| one.end).collect();
-    intent::end(tx, &ends).await?;
     let of = (ground.connection.as_str(), ground.sort);
+    end_intents(tx, of, job_id, &ends).await?;
     operation::write(tx, of, job_id, &done).await?;
     if learnt != Site::default() {
         site::learn(tx, of.0, learnt).await?;

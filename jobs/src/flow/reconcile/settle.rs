@@ -13,6 +13,7 @@ use super::book::Book;
 use super::decide::{What, pulled};
 use super::ground::{Ground, Rules};
 use super::write::{Ready, Sent};
+use crate::creatio::Sort;
 use crate::creatio::conflict::Status as ConflictStatus;
 use crate::plan::reconcile::{Act, Fields, Plan, Side};
 use crate::store::creatio::local::{Local, Patch};
@@ -187,7 +188,7 @@ async fn keep(
 ) -> Result<(), Error> {
     let (connection, sort) = (ground.connection.as_str(), ground.sort);
     let of = (connection, sort);
-    intent::end(tx, &book.ends).await?;
+    end_intents(tx, of, job_id, &book.ends).await?;
     for (id, ids) in &book.names {
         link::name(tx, *id, *ids).await?;
     }
@@ -220,6 +221,23 @@ async fn keep(
         dirty::wake(tx, connection, sort, &book.wakes).await?;
     }
     dirty::release(tx, connection, sort, job_id, &book.releases).await
+}
+
+/// Ends intents. What those that were acked have written over stands in the journal then, and the decisions they
+/// carried out are applied.
+pub(super) async fn end_intents(
+    tx: &mut PgConnection,
+    of: (&str, Sort),
+    job_id: Uuid,
+    ends: &[intent::End],
+) -> Result<(), Error> {
+    let lost = intent::end(tx, ends).await?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let applied: Vec<i64> = lost.iter().filter_map(|one| one.conflict_id).collect();
+    conflict::end(tx, &applied, (ConflictStatus::Applied, "applied")).await?;
+    journal::write(tx, of, job_id, &lost).await
 }
 
 /// Of several looks at one record the newest: two cases may turn out to be one record.

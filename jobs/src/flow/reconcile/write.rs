@@ -1,6 +1,6 @@
 //! Write: intents first, then one batch to Creatio, then what it kept of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use connectors::Verdict;
@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::decide::{Planned, What, pushed};
-use super::ground::Ground;
-use super::look;
+use super::ground::{Ground, Rules};
+use super::{look, lost};
 use crate::connection::tell;
 use crate::creatio::chosen_id;
 use crate::plan::fingerprint::fingerprint;
-use crate::plan::reconcile::{Pair, Plan};
-use crate::store::creatio::intent::{self, New, Verb};
+use crate::plan::reconcile::{Act, Pair, Plan};
+use crate::store::creatio::intent::{self, Field, New, Verb};
 use crate::store::creatio::observed::Observed;
 use crate::store::{self, creatio::link};
 use crate::{Env, Error};
@@ -54,7 +54,7 @@ pub(crate) enum Sent {
 }
 
 /// What a planned case sends to Creatio.
-pub(super) fn intent_of(ground: &Ground, ready: &Ready) -> Option<New> {
+fn intent_of(ground: &Ground, rules: &Rules, ready: &Ready) -> Option<New> {
     let What::Do(planned) = &ready.what else {
         return None;
     };
@@ -62,23 +62,29 @@ pub(super) fn intent_of(ground: &Ground, ready: &Ready) -> Option<New> {
         return None;
     }
     let link = ready.case.link.as_ref()?;
-    let (verb, fields) = match &planned.plan {
-        Plan::Delete { .. } => (Verb::Delete, Map::new()),
-        Plan::Create { fields, .. } => (Verb::Create, noted(planned, fields.iter())),
+    let of = (&ready.case, &**planned);
+    let (verb, fields, lost) = match &planned.plan {
+        Plan::Delete { on, was } => {
+            let lost = vec![lost::of_delete(of, *on, was)];
+            (Verb::Delete, BTreeMap::new(), lost)
+        }
+        Plan::Create { fields, .. } => {
+            let fields = fields.iter().map(|(name, value)| (name, value, false));
+            (Verb::Create, noted(planned, fields), Vec::new())
+        }
         Plan::Fields(plans) => {
-            let pushes = plans
-                .iter()
-                .filter_map(|(name, plan)| Some((name, pushed(plan)?)));
-            (Verb::Update, noted(planned, pushes))
+            let pushes = || plans.iter().filter(|(_, plan)| pushed(plan).is_some());
+            let fields = pushes().filter_map(|(name, plan)| {
+                Some((name, pushed(plan)?, matches!(plan.act, Act::Both { .. })))
+            });
+            let lost = pushes().filter_map(|(name, plan)| lost::of_field(rules, of, (name, plan)));
+            (Verb::Update, noted(planned, fields), lost.collect())
         }
         _ => return None,
     };
     let mut payload = Map::new();
     for (name, field) in &fields {
-        payload.insert(
-            ground.map.fields[name].remote.clone(),
-            field["sent"].clone(),
-        );
+        payload.insert(ground.map.fields[name].remote.clone(), field.sent.clone());
     }
     Some(New {
         link_id: link.id,
@@ -87,23 +93,26 @@ pub(super) fn intent_of(ground: &Ground, ready: &Ready) -> Option<New> {
         hash: fingerprint(&json!([verb.word(), payload])).to_vec(),
         payload,
         fields,
+        lost,
         expected_at: ready.case.modified_at(),
     })
 }
 
 fn noted<'a>(
     planned: &Planned,
-    sent: impl Iterator<Item = (&'a String, &'a Value)>,
-) -> Map<String, Value> {
-    let mut fields = Map::new();
-    for (name, sent) in sent {
+    sent: impl Iterator<Item = (&'a String, &'a Value, bool)>,
+) -> BTreeMap<String, Field> {
+    let field = |(name, sent, is_merged): (&'a String, &'a Value, bool)| {
         let now = Pair::of(name, &planned.local, &planned.remote);
-        fields.insert(
-            name.clone(),
-            json!({"local": now.local, "sent": sent, "before": now.remote}),
-        );
-    }
-    fields
+        let field = Field {
+            local: now.local.clone(),
+            sent: sent.clone(),
+            before: now.remote.clone(),
+            is_merged,
+        };
+        (name.clone(), field)
+    };
+    sent.map(field).collect()
 }
 
 /// The id that a record of ours is made under at Creatio.
@@ -119,12 +128,13 @@ pub(super) fn remote_id(ground: &Ground, local_id: Uuid) -> Uuid {
 pub(super) async fn write(
     cx: &Cx<Env>,
     ground: &Ground,
+    rules: &Rules,
     ready: &mut [Ready],
     looked: Instant,
 ) -> Result<(), Error> {
     let intents: Vec<New> = ready
         .iter()
-        .filter_map(|one| intent_of(ground, one))
+        .filter_map(|one| intent_of(ground, rules, one))
         .collect();
     if intents.is_empty() {
         return Ok(());
@@ -242,9 +252,10 @@ async fn take_back(cx: &Cx<Env>, op_ids: &[Uuid]) -> Result<(), Error> {
                     op_id,
                     state: intent::State::Rejected,
                     code: Some("not_sent".to_owned()),
+                    unkept: Vec::new(),
                 })
                 .collect();
-            intent::end(tx, &ends).await
+            intent::end(tx, &ends).await.map(drop)
         })
     })
     .await

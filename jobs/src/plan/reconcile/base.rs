@@ -78,7 +78,12 @@ impl Bases {
                 Act::Adopt => (Some(now.local), Some(now.remote)),
                 Act::Push(_) => (Some(now.local), stored.remote.get(name)),
                 Act::Pull(_) => (stored.local.get(name), Some(now.remote)),
-                Act::Both { .. } => (stored.local.get(name), stored.remote.get(name)),
+                Act::Both { .. } => match (stored.local.get(name), stored.remote.get(name)) {
+                    (None, None) => continue,
+                    (Some(local), Some(remote)) => (Some(local), Some(remote)),
+                    // What one side has of the two is its edit now, and goes to the other.
+                    _ => (Some(now.local), Some(now.remote)),
+                },
             };
             if let (Some(local), Some(remote)) = (local, remote) {
                 self.put(name, local.clone(), remote.clone());

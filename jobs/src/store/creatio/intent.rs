@@ -1,11 +1,15 @@
 //! Intents: what is to be written to Creatio, noted before it is sent.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
+use super::journal::Lost;
 use crate::Error;
 use crate::store::{instant_or_none, storable};
 
@@ -19,7 +23,9 @@ pub(crate) struct Intent {
     /// By Creatio's names, as it is sent.
     pub(crate) payload: Map<String, Value>,
     /// By the mapping's names.
-    pub(crate) fields: Map<String, Value>,
+    pub(crate) fields: BTreeMap<String, Field>,
+    /// What it writes over.
+    pub(crate) lost: Vec<Lost>,
     pub(crate) state: State,
     pub(crate) sent_at: Option<Timestamp>,
     /// Since it was sent, in seconds.
@@ -33,9 +39,23 @@ pub(crate) struct New {
     pub(crate) remote_id: Uuid,
     pub(crate) verb: Verb,
     pub(crate) payload: Map<String, Value>,
-    pub(crate) fields: Map<String, Value>,
+    pub(crate) fields: BTreeMap<String, Field>,
+    /// What it writes over.
+    pub(crate) lost: Vec<Lost>,
     pub(crate) hash: Vec<u8>,
     pub(crate) expected_at: Option<Timestamp>,
+}
+
+/// What is sent of a field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Field {
+    /// The local value that it was planned from.
+    pub(crate) local: Value,
+    pub(crate) sent: Value,
+    /// What Creatio had before.
+    pub(crate) before: Value,
+    /// The local side is to have another value too.
+    pub(crate) is_merged: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +80,8 @@ pub(crate) struct End {
     pub(crate) op_id: Uuid,
     pub(crate) state: State,
     pub(crate) code: Option<String>,
+    /// Fields that Creatio has as before, though it took the write: nothing of them is lost.
+    pub(crate) unkept: Vec<String>,
 }
 
 /// Notes what is to be written; the operation's id for each link.
@@ -72,7 +94,7 @@ pub(crate) async fn plan(
         let hash: String = one.hash.iter().map(|byte| format!("{byte:02x}")).collect();
         json!({
             "link_id": one.link_id, "remote_id": one.remote_id, "verb": one.verb.word(),
-            "payload": one.payload, "fields": one.fields, "hash": format!("\\x{hash}"), "expected_at": one.expected_at,
+            "payload": one.payload, "fields": one.fields, "lost": one.lost, "hash": format!("\\x{hash}"), "expected_at": one.expected_at,
         })
     });
     Ok(sqlx::query_as(include_str!("intent/plan.sql"))
@@ -93,15 +115,16 @@ pub(crate) async fn send(conn: &mut PgConnection, op_ids: &[Uuid]) -> Result<Vec
     .await?)
 }
 
-pub(crate) async fn end(conn: &mut PgConnection, ends: &[End]) -> Result<(), Error> {
-    let rows = ends
-        .iter()
-        .map(|one| json!({"op_id": one.op_id, "state": one.state.word(), "code": one.code}));
-    sqlx::query(include_str!("intent/end.sql"))
+/// Ends intents, or leaves them in doubt; what those that were acked have written over.
+pub(crate) async fn end(conn: &mut PgConnection, ends: &[End]) -> Result<Vec<Lost>, Error> {
+    let rows = ends.iter().map(|one| {
+        json!({"op_id": one.op_id, "state": one.state.word(), "code": one.code, "unkept": one.unkept})
+    });
+    let Json(lost) = sqlx::query_scalar(include_str!("intent/end.sql"))
         .bind(Value::Array(rows.collect()).to_string())
-        .execute(conn)
+        .fetch_one(conn)
         .await?;
-    Ok(())
+    Ok(lost)
 }
 
 /// The intents of these links that are not over.
@@ -180,6 +203,7 @@ fn read(row: &PgRow) -> sqlx::Result<Intent> {
     ];
     let Json(payload) = row.try_get("payload")?;
     let Json(fields) = row.try_get("fields")?;
+    let Json(lost) = row.try_get("lost")?;
     Ok(Intent {
         op_id: row.try_get("op_id")?,
         link_id: row.try_get("link_id")?,
@@ -190,6 +214,7 @@ fn read(row: &PgRow) -> sqlx::Result<Intent> {
             .ok_or_else(|| unknown(&verb))?,
         payload,
         fields,
+        lost,
         state: states
             .into_iter()
             .find(|one| one.word() == state)

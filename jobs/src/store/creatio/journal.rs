@@ -1,5 +1,8 @@
 //! The journal: what was written over, so that it can be found again and put back.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
@@ -10,14 +13,14 @@ use crate::creatio::Sort;
 use crate::creatio::journal::{Entry, Filter};
 use crate::store::{instant, instant_or_none, storable};
 
-/// What was written over.
-#[derive(Debug, Clone)]
+/// What was written over, or will be once a write is known to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lost {
     pub(crate) link_id: i64,
     pub(crate) field: String,
-    pub(crate) event: &'static str,
-    pub(crate) local: Value,
-    pub(crate) remote: Value,
+    pub(crate) event: Cow<'static, str>,
+    pub(crate) lost_local: Value,
+    pub(crate) lost_remote: Value,
     pub(crate) now_local: Value,
     pub(crate) conflict_id: Option<i64>,
     pub(crate) actor: String,
@@ -29,17 +32,11 @@ pub(crate) async fn write(
     job_id: Uuid,
     lost: &[Lost],
 ) -> Result<(), Error> {
-    let rows = lost.iter().map(|one| {
-        json!({
-            "link_id": one.link_id, "field": one.field, "event": one.event, "lost_local": one.local,
-            "lost_remote": one.remote, "now_local": one.now_local, "conflict_id": one.conflict_id, "actor": one.actor,
-        })
-    });
     sqlx::query(include_str!("journal/write.sql"))
         .bind(of.0)
         .bind(of.1.stream())
         .bind(job_id)
-        .bind(storable(&rows.collect()))
+        .bind(storable(&json!(lost)))
         .execute(conn)
         .await?;
     Ok(())

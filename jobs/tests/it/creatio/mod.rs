@@ -4,6 +4,7 @@ mod conflict;
 pub(crate) mod converge;
 mod delete;
 mod doubt;
+mod lost;
 mod meeting;
 mod observe;
 mod pairing;

@@ -7,10 +7,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::address::Resource;
 use super::multipart;
 use super::reply::{Answer, Fault, PLAIN_JSON};
 use super::service::{Call, Counter};
 use super::state::State;
+use super::world::Look;
 
 const MOST: usize = 100;
 
@@ -143,7 +145,16 @@ pub(super) fn single(state: &State, counter: &Counter, call: &Call) -> Answer {
         if call.is_listing() {
             state.listing_begins();
         }
-        return state.world(|world| counter.read(world, call));
+        return state.world(|world| {
+            let answer = counter.read(world, call);
+            if let Some(Resource::Record(_, id)) = Resource::read(&call.path)
+                && answer.status == 200
+            {
+                let saves = world.saves.len();
+                state.note(Look { id, saves });
+            }
+            answer
+        });
     }
     state.world_mut(|world| counter.write(world, call))
 }

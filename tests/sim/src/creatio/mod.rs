@@ -37,7 +37,7 @@ pub use self::switches::{
     DuplicateId, Empties, NoRight, OverLength, OverMaxRows, Switches, Throttle, TimeLiterals,
     TimePrecision, UnauthorizedBody,
 };
-pub use self::world::{Change, Right, Save, Users, Verb};
+pub use self::world::{Change, Look, Right, Save, Users, Verb};
 
 use crate::locked::lock;
 use crate::wire::{self, Wire};
@@ -132,5 +132,11 @@ impl Simulator {
     #[must_use]
     pub fn saves(&self) -> Vec<Save> {
         self.state.world(|world| world.saves.clone())
+    }
+
+    /// Every look at a single record since the start, oldest first, and which saves it came after.
+    #[must_use]
+    pub fn looks(&self) -> Vec<Look> {
+        self.state.looks()
     }
 }

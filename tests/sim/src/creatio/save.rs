@@ -36,16 +36,22 @@ impl Saving<'_> {
         Cell::Time(exact(self.now, self.switches.time_precision))
     }
 
-    fn save(&self, verb: Verb, entity: &Entity, id: Guid) -> Save {
+    fn save(&self, verb: Verb, entity: &Entity, (id, columns): (Guid, Vec<&'static str>)) -> Save {
         Save {
             verb,
             entity: entity.name,
             id,
+            columns,
             through_api: self.is_through_api(),
             arrival: self.arrival,
             at: super::cell::written(self.now),
         }
     }
+}
+
+fn named(entity: &Entity, said: &Said) -> Vec<&'static str> {
+    let columns = said.iter().map(|(at, _)| entity.columns[*at].name);
+    columns.collect()
 }
 
 /// The columns and values of a body, given as names and raw JSON.
@@ -93,6 +99,7 @@ pub(super) fn create(
         return Err(duplicate(entity, id, switches));
     }
     let mut row = Row::new(id);
+    let columns = named(entity, &said);
     fill(world, entity, &mut row, said, saving)?;
     let empty = |(at, column): &(usize, &Column)| column.is_required && row.get(*at).is_empty();
     if let Some((_, column)) = entity.columns.iter().enumerate().find(empty) {
@@ -104,7 +111,9 @@ pub(super) fn create(
     row.set(CREATED_ON, saving.stamp());
     row.set(CREATED_BY, Cell::Guid(saving.by));
     stamp(&mut row, saving);
-    world.saves.push(saving.save(Verb::Create, entity, id));
+    world
+        .saves
+        .push(saving.save(Verb::Create, entity, (id, columns)));
     store(world, entity, row, saving);
     Ok(id)
 }
@@ -134,6 +143,7 @@ pub(super) fn change(
         )));
     }
     let dated = others.iter().any(|(at, _)| *at == MODIFIED_ON);
+    let columns = named(entity, &others);
     fill(world, entity, &mut row, others, saving)?;
     if row == old && !saving.switches.same_values_touch {
         return Ok(());
@@ -142,7 +152,9 @@ pub(super) fn change(
         row.set(MODIFIED_ON, Cell::Null);
     }
     stamp(&mut row, saving);
-    world.saves.push(saving.save(Verb::Change, entity, id));
+    world
+        .saves
+        .push(saving.save(Verb::Change, entity, (id, columns)));
     store(world, entity, row, saving);
     Ok(())
 }
@@ -170,7 +182,9 @@ pub(super) fn delete(
             "The DELETE statement conflicted with the REFERENCE constraint of \"{holder}\"."
         )));
     }
-    world.saves.push(saving.save(Verb::Delete, entity, id));
+    world
+        .saves
+        .push(saving.save(Verb::Delete, entity, (id, Vec::new())));
     world.remove(entity.name, id, saving.seen_at());
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::identity::Desk;
 use super::reply::{Answer, throttled};
 use super::switches::Switches;
-use super::world::{Change, World};
+use super::world::{Change, Look, World};
 use crate::fault::Faults;
 use crate::locked::{lock, read, write};
 use crate::wire::{Clock, Hook, Remote};
@@ -27,6 +27,7 @@ pub struct State {
     /// When the calls of the last minute came.
     minute: Mutex<VecDeque<Duration>>,
     turn: AtomicU64,
+    looks: Mutex<Vec<Look>>,
     hooks: Faults<Hook<Change>>,
 }
 
@@ -39,6 +40,7 @@ impl State {
             desk: Mutex::default(),
             minute: Mutex::default(),
             turn: AtomicU64::new(0),
+            looks: Mutex::default(),
             hooks: Faults::new(config.seed),
             config,
         }
@@ -73,6 +75,14 @@ impl State {
             // A change that has become impossible, such as deleting a record twice, is no change.
             let _ = self.apply(change);
         }
+    }
+
+    pub(super) fn note(&self, look: Look) {
+        lock(&self.looks).push(look);
+    }
+
+    pub(super) fn looks(&self) -> Vec<Look> {
+        lock(&self.looks).clone()
     }
 
     /// Counts a call in its minute, or refuses it.
@@ -133,6 +143,7 @@ impl Remote for State {
         self.set_switches(self.config.switches.clone());
         *lock(&self.desk) = Desk::default();
         lock(&self.minute).clear();
+        lock(&self.looks).clear();
         self.hooks.clear();
     }
 }

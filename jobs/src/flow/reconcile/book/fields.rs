@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use super::{Book, Left, Plans, direction, trouble};
 use crate::creatio::Status;
 use crate::flow::reconcile::case::Case;
-use crate::flow::reconcile::decide::{Planned, pulled, pushed};
-use crate::flow::reconcile::look::{is_ours, kept};
+use crate::flow::reconcile::decide::{Planned, What, pulled, pushed};
+use crate::flow::reconcile::doubt::{is_ours, kept};
+use crate::flow::reconcile::lost::{self, here, to_be};
 use crate::flow::reconcile::write::{Ready, Sent};
 use crate::plan::difference::cut;
-use crate::plan::reconcile::{Act, Base, Bases, FieldPlan, Fields, Note, Pair, Side, Stored};
+use crate::plan::reconcile::{Act, Base, Bases, FieldPlan, Fields, Pair, Plan, Stored};
 use crate::store::creatio::local::Local;
 
 /// Copies that are read from are seldom behind by more.
@@ -111,32 +112,48 @@ impl Book<'_> {
         let here = written
             .and_then(|row| self.ground.of_local(row).ok())
             .unwrap_or_default();
-        let there = match &one.sent {
-            Sent::Done(Some(seen)) | Sent::Made(seen, _) => self
-                .ground
-                .of_remote(seen)
-                .ok()
-                .map(|fields| (fields, is_ours(seen, self.site))),
-            _ => None,
-        };
+        let there = self.there(one);
         for (name, plan) in plans {
             if pulled(plan).is_some()
                 && let Some(value) = here.get(name)
             {
                 stored.local.insert(name.clone(), value.clone());
             }
-            if let (Some(sent), Some((fields, is_ours))) = (pushed(plan), &there) {
-                let before = planned.remote.get(name).unwrap_or(&Value::Null);
-                let now = fields.get(name).unwrap_or(&Value::Null);
-                if let Some(value) = kept((sent, before), now, *is_ours) {
-                    stored.remote.insert(name.clone(), value.clone());
-                }
+            if let (Some(sent), Some(there)) = (pushed(plan), &there)
+                && let Some(value) = kept_there(there, planned, (name, sent))
+            {
+                stored.remote.insert(name.clone(), value.clone());
             }
         }
         stored
     }
 
-    /// A field that was written, or is at one now.
+    /// The record as it was read after the write, and whether we were the last to change it.
+    fn there(&self, one: &Ready) -> Option<(Fields, bool)> {
+        let (Sent::Done(Some(seen)) | Sent::Made(seen, _)) = &one.sent else {
+            return None;
+        };
+        let fields = self.ground.of_remote(seen).ok()?;
+        Some((fields, is_ours(seen, self.site)))
+    }
+
+    /// Fields of which Creatio has not kept what it was sent.
+    pub(super) fn unkept(&self, one: &Ready) -> Vec<String> {
+        let (What::Do(planned), Some(there)) = (&one.what, self.there(one)) else {
+            return Vec::new();
+        };
+        let Plan::Fields(plans) = &planned.plan else {
+            return Vec::new();
+        };
+        let is_unkept = |name: &str, plan: &FieldPlan| match &plan.act {
+            Act::Push(sent) => kept_there(&there, planned, (name, sent)).is_none(),
+            _ => false,
+        };
+        let unkept = plans.iter().filter(|(name, plan)| is_unkept(name, plan));
+        unkept.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A field that was written, or is at one now. What was written over at Creatio its intent tells.
     fn enter_field(
         &mut self,
         (case, planned): (&Case, &Planned),
@@ -145,17 +162,14 @@ impl Book<'_> {
         changes: &mut Map<String, Value>,
     ) {
         let now = Pair::of(name, &planned.local, &planned.remote);
-        let here = self.here(name, now.remote);
+        let here = here(self.rules, name, now.remote);
         let is_done = match &plan.act {
             Act::Pull(_) => stored.local.contains_key(name),
             Act::Push(_) => stored.remote.contains_key(name),
             Act::Both { .. } => stored.local.contains_key(name) && stored.remote.contains_key(name),
             _ => true,
         };
-        let to = match &plan.act {
-            Act::Pull(value) | Act::Both { local: value, .. } => value.clone(),
-            _ => now.local.clone(),
-        };
+        let to = to_be(plan, now);
         match &plan.act {
             Act::Pull(_) if is_done => {
                 drop(changes.insert(name.clone(), json!([cut(now.local), cut(&to)])));
@@ -165,35 +179,13 @@ impl Book<'_> {
             }
             _ => {}
         }
-        if !is_done {
+        if !is_done || pushed(plan).is_some() {
             return;
         }
         let applied = planned.applies.iter().find(|(_, field, _)| field == name);
         self.applied.extend(applied.map(|(id, _, _)| *id));
-        let Some(note) = &plan.note else {
-            return;
-        };
-        let (event, local, remote) = match note {
-            Note::Overwrites {
-                side: Side::Local,
-                value,
-            } => ("overwrote_local", value.clone(), Value::Null),
-            Note::Overwrites {
-                side: Side::Remote,
-                value,
-            } => ("overwrote_remote", Value::Null, self.here(name, value)),
-            Note::Keeps { side: Side::Local } => ("kept_local", Value::Null, Value::Null),
-            Note::Keeps { side: Side::Remote } => ("kept_remote", Value::Null, Value::Null),
-            Note::Merges { local, remote } => ("merged", local.clone(), self.here(name, remote)),
-        };
-        self.lose((case, planned), (name, event), (local, remote), to);
-    }
-
-    /// A value of Creatio's in local form, for people; as it is, where it has none.
-    fn here(&self, name: &str, remote: &Value) -> Value {
-        let rule = self.rules.policy.fields.get(name);
-        let carried = rule.and_then(|rule| rule.codec.carry(Side::Remote, remote).ok());
-        carried.unwrap_or_else(|| remote.clone())
+        let lost = lost::of_field(self.rules, (case, planned), (name, plan));
+        self.lost.extend(lost);
     }
 
     /// Fields that are mapped no more are forgotten, so that they are new when they are again.
@@ -231,4 +223,15 @@ impl Book<'_> {
             !is_settled && !still.contains(&name.as_str())
         })
     }
+}
+
+/// What Creatio has of a field that it was sent; None when it is as before.
+fn kept_there<'a>(
+    (fields, is_ours): &'a (Fields, bool),
+    planned: &Planned,
+    (name, sent): (&str, &'a Value),
+) -> Option<&'a Value> {
+    let before = planned.remote.get(name).unwrap_or(&Value::Null);
+    let now = fields.get(name).unwrap_or(&Value::Null);
+    kept((sent, before), now, *is_ours)
 }

@@ -139,7 +139,12 @@ impl<'a> Book<'a> {
             Sent::Missing => (State::Rejected, Some("not_seen".to_owned())),
             Sent::Unknown => (State::Unknown, Some("no_answer".to_owned())),
         };
-        self.ends.push(End { op_id, state, code });
+        self.ends.push(End {
+            op_id,
+            state,
+            code,
+            unkept: self.unkept(one),
+        });
     }
 
     fn enter_plan(&mut self, one: &Ready, planned: &Planned, written: Option<&Local>) {

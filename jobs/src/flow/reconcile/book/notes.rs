@@ -1,4 +1,4 @@
-//! What people are told: conflicts, the journal, and operations.
+//! What people are told: conflicts and operations.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,6 @@ use crate::flow::reconcile::case::Case;
 use crate::flow::reconcile::decide::Planned;
 use crate::plan::reconcile::{Base, Owner, Pair, Resolve, Side};
 use crate::store::creatio::conflict::Found;
-use crate::store::creatio::journal::Lost;
 use crate::store::creatio::operation::Done;
 
 impl Book<'_> {
@@ -67,26 +66,6 @@ impl Book<'_> {
         if !changes.is_empty() {
             self.tell(case, ("conflict", None), ("conflict", None), changes);
         }
-    }
-
-    pub(super) fn lose(
-        &mut self,
-        (case, planned): (&Case, &Planned),
-        (field, event): (&str, &'static str),
-        lost: (Value, Value),
-        now: Value,
-    ) {
-        let applied = planned.applies.iter().find(|(_, name, _)| name == field);
-        self.lost.push(Lost {
-            link_id: case.link.as_ref().map_or(0, |link| link.id),
-            field: field.to_owned(),
-            event,
-            local: lost.0,
-            remote: lost.1,
-            now_local: now,
-            conflict_id: applied.map(|(id, _, _)| *id),
-            actor: applied.map_or_else(|| "sync".to_owned(), |(_, _, by)| by.clone()),
-        });
     }
 
     pub(super) fn tell(

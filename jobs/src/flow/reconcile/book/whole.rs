@@ -9,6 +9,7 @@ use crate::creatio::Status;
 use crate::creatio::conflict::RECORD;
 use crate::flow::reconcile::case::Case;
 use crate::flow::reconcile::decide::{Planned, shown};
+use crate::flow::reconcile::lost;
 use crate::flow::reconcile::write::{Ready, Sent};
 use crate::plan::difference::cut;
 use crate::plan::reconcile::{Base, Bases, Fields, Side, Stored};
@@ -99,9 +100,9 @@ impl Book<'_> {
         written: Option<&Local>,
     ) {
         let case = &one.case;
-        let (event, direction) = match on {
-            Side::Local => ("deleted_local", "from_creatio"),
-            Side::Remote => ("deleted_remote", "to_creatio"),
+        let direction = match on {
+            Side::Local => "from_creatio",
+            Side::Remote => "to_creatio",
         };
         if on == Side::Local && written.is_none() {
             self.leave(case, Left::stands(case, Status::Pending, Some("busy")));
@@ -112,12 +113,10 @@ impl Book<'_> {
             // It was looked at just before, which is no news any more.
             self.seen.retain(|seen| Some(seen.id) != case.remote_id);
         }
-        let lost = match on {
-            Side::Local => (Value::Object(was.clone()), Value::Null),
-            Side::Remote => (Value::Null, Value::Object(was.clone())),
-        };
-        self.lose((case, planned), (RECORD, event), lost, Value::Null);
-        self.apply_record(planned);
+        if on == Side::Local {
+            self.lost.push(lost::of_delete((case, planned), on, was));
+            self.apply_record(planned);
+        }
         self.supersede(case, &[]);
         self.tell(
             case,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sim::creatio::Guid;
 use uuid::Uuid;
@@ -75,7 +74,7 @@ fn wrong_with(
                 && story
                     .saved
                     .get(here)
-                    .is_some_and(|at| writes.raced(*remote_id, *at));
+                    .is_some_and(|save| writes.raced(*remote_id, there, *save));
             if !is_there && !noted.contains(word.as_str()) && !is_raced {
                 bad.push(shown(format!("{word} of {side:?} is lost (I2)")));
             }
@@ -84,28 +83,36 @@ fn wrong_with(
     bad
 }
 
-/// When the sync wrote which of the vendor's leads.
-struct Writes(HashMap<Guid, Vec<Timestamp>>);
-
-/// The vendor has no way to write only what is still as it was seen. What people save there in the moment between our
-/// look and our write is written over unseen: after a look of that age nothing is sent any more.
-const MOMENT: SignedDuration = SignedDuration::from_secs(7);
+/// Of each of the vendor's leads: our writes, as numbers of saves with their columns, and how many saves each of our
+/// looks came after.
+struct Writes {
+    of: HashMap<Guid, Vec<(usize, Vec<&'static str>)>>,
+    looks: HashMap<Guid, Vec<usize>>,
+}
 
 fn writes(house: &House) -> Writes {
-    let mut writes: HashMap<Guid, Vec<Timestamp>> = HashMap::new();
-    for save in house.vendor.saves() {
+    let (mut of, mut looks) = (HashMap::new(), HashMap::new());
+    for (nth, save) in house.vendor.saves().into_iter().enumerate() {
         if save.through_api && save.entity == "Lead" {
-            let at = save.at.parse().unwrap();
-            writes.entry(save.id).or_default().push(at);
+            let writes = of.entry(save.id).or_insert_with(Vec::new);
+            writes.push((nth, save.columns));
         }
     }
-    Writes(writes)
+    for look in house.vendor.looks() {
+        let saves = looks.entry(look.id).or_insert_with(Vec::new);
+        saves.push(look.saves);
+    }
+    Writes { of, looks }
 }
 
 impl Writes {
-    fn raced(&self, id: Guid, saved: Timestamp) -> bool {
-        let mut writes = self.0.get(&id).into_iter().flatten();
-        writes.any(|at| (saved..=saved + MOMENT).contains(at))
+    /// Whether we wrote a column after a save of theirs without having looked since. The vendor has no way to write only what is
+    /// still as it was seen: what people save between our look and our write is written over unseen.
+    fn raced(&self, id: Guid, column: &str, saved: usize) -> bool {
+        let mut writes = self.of.get(&id).into_iter().flatten();
+        let next = writes.find(|(nth, columns)| *nth > saved && columns.contains(&column));
+        let mut looks = self.looks.get(&id).into_iter().flatten();
+        next.is_some_and(|(nth, _)| !looks.any(|seen| (saved + 1..=*nth).contains(seen)))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -31,8 +30,8 @@ pub(crate) struct Story {
     told: Vec<String>,
     /// The last words of each side, by field.
     pub(crate) words: BTreeMap<(Side, &'static str), String>,
-    /// When the last word of theirs on a field was saved, by the vendor's clock.
-    pub(crate) saved: BTreeMap<&'static str, Timestamp>,
+    /// Which save the last word of theirs on a field was, by number.
+    pub(crate) saved: BTreeMap<&'static str, usize>,
     pub(crate) deleted: BTreeSet<Side>,
 }
 
@@ -146,10 +145,12 @@ impl Story {
         word: String,
     ) {
         if let Some((id, _)) = places.theirs.get(&self.email()) {
+            let before = house.vendor.saves().len();
             house.set("Lead", as_uuid(*id), json!({ name: word }));
-            let record = house.vendor.record("Lead", *id).unwrap();
-            let at = record["ModifiedOn"].as_str().unwrap().parse().unwrap();
-            self.saved.insert(field, at);
+            let saves = house.vendor.saves();
+            let mut since = saves.iter().enumerate().skip(before);
+            let save = since.find(|(_, save)| save.id == *id && !save.through_api);
+            self.saved.insert(field, save.unwrap().0);
             self.tell(Side::Theirs, field, word);
         }
     }

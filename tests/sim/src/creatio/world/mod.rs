@@ -38,12 +38,22 @@ pub struct Save {
     pub verb: Verb,
     pub entity: &'static str,
     pub id: Guid,
+    /// What it gave a value.
+    pub columns: Vec<&'static str>,
     /// Through the service, and not through the control door.
     pub through_api: bool,
     /// Which call it came by, as [`crate::wire::Span`] counts them.
     pub arrival: Option<u64>,
     /// By the vendor's clock.
     pub at: String,
+}
+
+/// A record was read by its id, and was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub id: Guid,
+    /// How many saves, of all records, had happened before.
+    pub saves: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
