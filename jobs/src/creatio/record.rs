@@ -236,11 +236,13 @@ pub async fn pair(
             )));
         }
     }
-    link::drop_lonely(tx, connection, sort, remote_id).await?;
+    link::drop_lonely(tx, connection, sort, &[remote_id]).await?;
     match links.iter().find(|one| one.local_id == Some(local_id)) {
         Some(one) => link::name(tx, one.id, (Some(local_id), Some(remote_id))).await?,
         None => {
-            link::make(tx, connection, sort, (Some(local_id), Some(remote_id))).await?;
+            link::make(tx, connection, sort, &[(Some(local_id), Some(remote_id))])
+                .await?
+                .pop();
         }
     }
     dirty::mark(tx, connection, (sort, Side::Local), &[local_id], "paired").await

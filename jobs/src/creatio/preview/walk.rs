@@ -1,6 +1,6 @@
 //! Walk: what there is on both sides of one sort, page by page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use connectors::Verdict;
@@ -15,6 +15,7 @@ use crate::creatio::mapping::Mapping;
 use crate::flow::reconcile::case::Case;
 use crate::flow::reconcile::decide::{What, decide};
 use crate::flow::reconcile::ground::{Ground, Named};
+use crate::flow::reconcile::matching::wanted;
 use crate::store::creatio::local::{self, Local};
 use crate::store::creatio::observed::Observed;
 use crate::store::creatio::{conflict, link};
@@ -129,44 +130,54 @@ impl Walk {
             if link.as_ref().is_some_and(has_begun) {
                 self.begun.insert(one.id);
             }
-            let mut case = Case::of_pair(link, row, Some(one));
-            let what = self.counterpart(&mut conn, &mut case).await?;
-            cases.push((case, what));
+            cases.push((Case::of_pair(link, row, Some(one)), None));
         }
+        self.counterparts(&mut conn, &mut cases).await?;
         with_conflicts(&mut conn, &mut cases).await?;
         Ok(cases)
     }
 
     /// As at first contact. That no other record there has the same key is known at the end of the walk alone.
-    async fn counterpart(
+    async fn counterparts(
         &mut self,
         conn: &mut sqlx::PgConnection,
-        case: &mut Case,
-    ) -> Result<Option<What>, Error> {
-        let Some(seen) = case
-            .remote
-            .here()
-            .filter(|seen| case.local_id.is_none() && !seen.keys.is_empty())
-        else {
-            return Ok(None);
-        };
-        let (connection, sort) = (self.ground.connection.as_str(), self.ground.sort);
-        let found = local::matching(conn, connection, sort, &seen.keys).await?;
-        match found.as_slice() {
-            [] => Ok(None),
-            [(id, _)] if self.met.insert(*id) => {
-                let rows = local::load(conn, connection, sort, &[*id]).await?;
-                (case.local_id, case.local) = (Some(*id), rows.into_iter().next());
-                Ok(None)
-            }
-            several => {
-                self.shared.extend(seen.keys.iter().cloned());
-                Ok(Some(What::Review {
-                    code: "several_matches",
-                    detail: json!({"candidates": several.iter().map(|(id, _)| *id).collect::<Vec<_>>()}),
-                }))
+        cases: &mut [(Case, Option<What>)],
+    ) -> Result<(), Error> {
+        let (connection, sort) = (self.ground.connection.clone(), self.ground.sort);
+        let alone: Vec<(usize, Vec<String>)> = cases
+            .iter()
+            .enumerate()
+            .filter(|(_, (case, _))| case.local_id.is_none())
+            .filter_map(|(at, (case, _))| {
+                Some((at, wanted(&self.ground, &case.remote.here()?.keys)))
+            })
+            .collect();
+        let keys: BTreeSet<String> = alone.iter().flat_map(|(_, keys)| keys.clone()).collect();
+        let keys: Vec<String> = keys.into_iter().collect();
+        let alike = local::matching(conn, &connection, sort, &keys).await?;
+        let mut pairs = Vec::new();
+        for (at, keys) in alone {
+            let found: Vec<Uuid> = alike.with(&keys).into_keys().collect();
+            match found.as_slice() {
+                [] => {}
+                [id] if self.met.insert(*id) => pairs.push((at, *id)),
+                several => {
+                    self.shared.extend(keys);
+                    cases[at].1 = Some(What::Review {
+                        code: "several_matches",
+                        detail: json!({"candidates": several}),
+                    });
+                }
             }
         }
+        let ids: Vec<Uuid> = pairs.iter().map(|(_, id)| *id).collect();
+        let rows = local::load(conn, &connection, sort, &ids).await?;
+        for (at, id) in pairs {
+            let (case, _) = &mut cases[at];
+            case.local_id = Some(id);
+            case.local = rows.iter().find(|row| row.id == id).cloned();
+        }
+        Ok(())
     }
 
     /// What is here alone.

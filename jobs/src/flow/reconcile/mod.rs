@@ -16,7 +16,7 @@ mod doubt;
 pub(crate) mod ground;
 mod look;
 mod lost;
-mod matching;
+pub(crate) mod matching;
 mod prepare;
 mod settle;
 mod write;
@@ -247,12 +247,10 @@ async fn meet(
                     code: "in_doubt",
                     after_s: IN_DOUBT_S,
                 });
-                continue;
             }
         }
-        *what = matching::find(&mut conn, ground, case).await?;
     }
-    Ok(())
+    matching::find(&mut conn, ground, cases).await
 }
 
 /// Plans every case: by what was last seen, and what is to be written there once more by what is there now.

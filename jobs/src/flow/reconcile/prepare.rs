@@ -1,5 +1,7 @@
 //! Prepare: what the looks have shown is written down, and every case gets its link and its two ids.
 
+use std::collections::HashMap;
+
 use engine::Cx;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::creatio::{Status, chosen_id};
 use crate::plan::reconcile::{Plan, Side};
 use crate::store::creatio::dirty::{self, Release};
 use crate::store::creatio::intent::{self, State};
-use crate::store::creatio::link::{self, Standing};
+use crate::store::creatio::link::{self, Link, Standing};
 use crate::store::creatio::operation::{self, Done};
 use crate::store::creatio::site::{self, Site};
 use crate::{Env, Error, store};
@@ -41,11 +43,7 @@ pub(super) async fn prepare(
                 .map(given_back)
                 .collect();
             dirty::release(tx, of.0, of.1, attempt.job_id(), &gone).await?;
-            let mut linked = Vec::with_capacity(ready.len());
-            for one in ready {
-                linked.push(with_link(tx, &ground, one).await?);
-            }
-            Ok(linked)
+            with_links(tx, &ground, ready).await
         })
     })
     .await
@@ -104,49 +102,74 @@ async fn note_resolved(
     link::leave(tx, &standings).await
 }
 
-/// Makes the link of a case that needs one. If another job was quicker, it is looked at again.
-async fn with_link(tx: &mut PgConnection, ground: &Ground, mut one: Ready) -> Result<Ready, Error> {
+/// Makes the links of cases that need one. If another job was quicker, they are looked at again.
+async fn with_links(
+    tx: &mut PgConnection,
+    ground: &Ground,
+    mut ready: Vec<Ready>,
+) -> Result<Vec<Ready>, Error> {
     let (connection, sort) = (ground.connection.as_str(), ground.sort);
-    if let What::Do(planned) = &one.what {
-        match &planned.plan {
-            Plan::Create {
-                on: Side::Remote, ..
-            } if one.case.remote_id.is_none() => {
-                one.case.remote_id = one.case.local_id.map(|id| write::remote_id(ground, id));
-            }
-            Plan::Create {
-                on: Side::Local, ..
-            } if one.case.local_id.is_none() => {
-                let remote_id = one.case.remote_id.unwrap_or_default().to_string();
-                one.case.local_id =
-                    Some(chosen_id(&[connection, sort.stream(), "local", &remote_id]));
-            }
-            Plan::Rest if one.case.link.is_none() => return Ok(one),
-            _ => {}
-        }
-    }
-    let ids = (one.case.local_id, one.case.remote_id);
-    match &mut one.case.link {
-        Some(link) if (link.local_id, link.remote_id) == ids => {}
-        Some(link) => {
-            if let (Some(remote_id), true) = (ids.1, link.remote_id != ids.1) {
-                link::drop_lonely(tx, connection, sort, remote_id).await?;
-            }
+    ready.iter_mut().for_each(|one| choose_id(ground, one));
+    let ids = |one: &Ready| (one.case.local_id, one.case.remote_id);
+    let is_new = |one: &Ready| {
+        one.case.link.is_none()
+            && !matches!(&one.what, What::Do(planned) if matches!(planned.plan, Plan::Rest))
+    };
+    let is_renamed = |one: &Ready| {
+        let link = one.case.link.as_ref();
+        link.is_some_and(|link| (link.local_id, link.remote_id) != ids(one))
+    };
+    let met = ready.iter().filter_map(|one| {
+        let had = one.case.link.as_ref().and_then(|link| link.remote_id);
+        let gives_way = is_new(one) && one.case.local_id.is_some()
+            || is_renamed(one) && had != one.case.remote_id;
+        one.case.remote_id.filter(|_| gives_way)
+    });
+    link::drop_lonely(tx, connection, sort, &met.collect::<Vec<_>>()).await?;
+    for one in ready.iter_mut().filter(|one| is_renamed(one)) {
+        let ids = ids(one);
+        if let Some(link) = &mut one.case.link {
             link::name(tx, link.id, ids).await?;
             (link.local_id, link.remote_id) = ids;
         }
-        None => {
-            if let (Some(_), Some(remote_id)) = ids {
-                link::drop_lonely(tx, connection, sort, remote_id).await?;
-            }
-            one.case.link = link::make(tx, connection, sort, ids).await?;
-            if one.case.link.is_none() {
-                one.what = What::Later {
-                    code: "busy",
-                    after_s: 1.0,
-                };
-            }
+    }
+    let new: Vec<_> = ready.iter().filter(|one| is_new(one)).map(ids).collect();
+    let mut made: HashMap<_, Link> = link::make(tx, connection, sort, &new)
+        .await?
+        .into_iter()
+        .map(|link| ((link.local_id, link.remote_id), link))
+        .collect();
+    for one in ready.iter_mut().filter(|one| is_new(one)) {
+        one.case.link = made.remove(&ids(one));
+        if one.case.link.is_none() {
+            one.what = What::Later {
+                code: "busy",
+                after_s: 1.0,
+            };
         }
     }
-    Ok(one)
+    Ok(ready)
+}
+
+/// The id that a record is to be made under.
+fn choose_id(ground: &Ground, one: &mut Ready) {
+    let What::Do(planned) = &one.what else {
+        return;
+    };
+    let case = &mut one.case;
+    match &planned.plan {
+        Plan::Create {
+            on: Side::Remote, ..
+        } if case.remote_id.is_none() => {
+            case.remote_id = case.local_id.map(|id| write::remote_id(ground, id));
+        }
+        Plan::Create {
+            on: Side::Local, ..
+        } if case.local_id.is_none() => {
+            let (stream, remote_id) = (ground.sort.stream(), case.remote_id.unwrap_or_default());
+            let of = [&ground.connection, stream, "local", &remote_id.to_string()];
+            case.local_id = Some(chosen_id(&of));
+        }
+        _ => {}
+    }
 }

@@ -110,24 +110,29 @@ pub(crate) async fn to_come(
     .await?)
 }
 
-/// The link of a record; None when somebody else has just made one of either id.
+/// Links of records, by their two ids; none for one of which somebody else has just made one, of either id.
 pub(crate) async fn make(
     conn: &mut PgConnection,
     connection: &str,
     sort: Sort,
-    (local_id, remote_id): (Option<Uuid>, Option<Uuid>),
-) -> Result<Option<Link>, Error> {
-    let row = sqlx::query(
-        "insert into sync.link (connection, stream, local_id, remote_id) values ($1, $2, $3, $4) \
+    ids: &[(Option<Uuid>, Option<Uuid>)],
+) -> Result<Vec<Link>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (locals, remotes): (Vec<Option<Uuid>>, Vec<Option<Uuid>>) = ids.iter().copied().unzip();
+    let rows = sqlx::query(
+        "insert into sync.link (connection, stream, local_id, remote_id) \
+         select $1, $2, x.local_id, x.remote_id from unnest($3::uuid[], $4::uuid[]) as x (local_id, remote_id) \
          on conflict do nothing returning *",
     )
     .bind(connection)
     .bind(sort.stream())
-    .bind(local_id)
-    .bind(remote_id)
-    .fetch_optional(conn)
+    .bind(locals)
+    .bind(remotes)
+    .fetch_all(conn)
     .await?;
-    Ok(row.as_ref().map(link).transpose()?)
+    Ok(rows.iter().map(link).collect::<sqlx::Result<_>>()?)
 }
 
 /// A link by its own id, locked: whose it is, and how it stands.
@@ -169,19 +174,22 @@ pub(crate) async fn name(
     Ok(())
 }
 
-/// What stood for a record of Creatio's alone gives way to its pair.
+/// What stood for records of Creatio's alone gives way to their pairs.
 pub(crate) async fn drop_lonely(
     conn: &mut PgConnection,
     connection: &str,
     sort: Sort,
-    remote_id: Uuid,
+    remotes: &[Uuid],
 ) -> Result<(), Error> {
+    if remotes.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
-        "delete from sync.link where connection = $1 and stream = $2 and remote_id = $3 and local_id is null",
+        "delete from sync.link where connection = $1 and stream = $2 and remote_id = any($3) and local_id is null",
     )
     .bind(connection)
     .bind(sort.stream())
-    .bind(remote_id)
+    .bind(remotes)
     .execute(conn)
     .await?;
     Ok(())

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
+use super::alike::{Alike, probing};
 use crate::Error;
 use crate::creatio::Sort;
 use crate::store::{instant, storable};
@@ -74,11 +75,13 @@ macro_rules! statements {
                      to_jsonb(t) || ", $exact, " as fields"
             ),
             matching: concat!(
-                "select t.id, t.match_keys as keys from sync.", $table, " t \
-                 left join sync.link l on l.connection = t.connection and l.stream = $3 and l.local_id = t.id \
-                 where t.connection = $1 and t.match_keys && $2 and t.deleted_at is null \
-                     and (l.id is null or l.state = 'new' and l.remote_id is null and not l.is_separate) \
-                 order by t.id limit 20"
+                "select k.key, m.id, m.match_keys from unnest($2::text[]) as k (key) cross join lateral ( \
+                     select t.id, t.match_keys \
+                     from (select * from sync.", $table, " where match_keys @> array[k.key] offset 0) t \
+                     left join sync.link l on l.connection = t.connection and l.stream = $3 and l.local_id = t.id \
+                     where t.connection = $1 and t.deleted_at is null \
+                         and (l.id is null or l.state = 'new' and l.remote_id is null and not l.is_separate) \
+                     limit 20) m"
             ),
             walk: concat!(
                 "select t.id, t.version, t.edited_at, t.deleted_at is not null as is_deleted, \
@@ -200,13 +203,16 @@ pub(crate) async fn matching(
     connection: &str,
     sort: Sort,
     keys: &[String],
-) -> Result<Vec<(Uuid, Vec<String>)>, Error> {
-    Ok(sqlx::query_as(of(sort).matching)
+) -> Result<Alike, Error> {
+    let mut tx = probing(conn).await?;
+    let rows = sqlx::query_as(of(sort).matching)
         .bind(connection)
         .bind(keys)
         .bind(sort.stream())
-        .fetch_all(conn)
-        .await?)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Alike::of(rows))
 }
 
 /// The next live records in the order of their ids.

@@ -1,5 +1,6 @@
 //! What is synced with Creatio both ways: records here and there, what links them, and what is done about them.
 
+pub(crate) mod alike;
 pub(crate) mod conflict;
 pub(crate) mod dirty;
 pub(crate) mod intent;

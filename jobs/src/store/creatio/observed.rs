@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
+use super::alike::{Alike, probing};
 use crate::Error;
 use crate::creatio::Sort;
 use crate::store::record::Table;
@@ -137,19 +138,23 @@ pub(crate) async fn matching(
     connection: &str,
     sort: Sort,
     keys: &[String],
-) -> Result<Vec<(Uuid, Vec<String>)>, Error> {
-    Ok(sqlx::query_as(
-        "select o.remote_id, o.keys from sync.observed o \
-         left join sync.link l on l.connection = o.connection and l.stream = o.stream and l.remote_id = o.remote_id \
-         where o.connection = $1 and o.stream = $2 and o.keys && $3 and o.gone_at is null \
-             and (l.id is null or l.local_id is null and not l.is_separate) \
-         order by o.remote_id limit 20",
+) -> Result<Alike, Error> {
+    let mut tx = probing(conn).await?;
+    let rows = sqlx::query_as(
+        "select k.key, m.remote_id, m.keys from unnest($3::text[]) as k (key) cross join lateral ( \
+             select o.remote_id, o.keys from (select * from sync.observed where keys @> array[k.key] offset 0) o \
+             left join sync.link l on l.connection = o.connection and l.stream = o.stream and l.remote_id = o.remote_id \
+             where o.connection = $1 and o.stream = $2 and o.gone_at is null \
+                 and (l.id is null or l.local_id is null and not l.is_separate) \
+             limit 20) m",
     )
     .bind(connection)
     .bind(sort.stream())
     .bind(keys)
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(Alike::of(rows))
 }
 
 /// The latest that Creatio said of anything before an instant of ours, by its own clock.
