@@ -54,6 +54,46 @@ fn a_plan_that_was_carried_out_is_not_carried_out_again() {
 }
 
 #[test]
+fn half_of_a_merge_is_carried_to_the_other_side() {
+    let merged = json!("x\nours\ntheirs");
+    let base = Fields::from_iter([(NAME.to_owned(), json!("x"))]);
+    let bases = Bases::new(base.clone(), base);
+    let world = World {
+        base: Some(Base::Active(bases.clone())),
+        local: here(&json!("x\nours"), at(2)),
+        remote: here(&json!("x\ntheirs"), at(3)),
+    };
+    let is_merged =
+        |rule: &Rule| rule.owner == Owner::Shared && rule.resolve == Resolve::Merge(Merge::Append);
+    for rule in rules().into_iter().filter(is_merged) {
+        let policy = policy(rule, OnDelete::Follow);
+        let Plan::Fields(plans) = plan(&world, &policy) else {
+            panic!("it is merged");
+        };
+        assert!(matches!(plans[NAME].act, Act::Both { .. }), "{plans:?}");
+        for half in [Side::Local, Side::Remote] {
+            let seen = stored(&world);
+            let mut written = Stored::default();
+            let made = match half {
+                Side::Local => &mut written.local,
+                Side::Remote => &mut written.remote,
+            };
+            made.insert(NAME.to_owned(), merged.clone());
+            let mut after = world.clone();
+            *side_of(&mut after, half) = here(&merged, at(4));
+            after.base = Some(Base::Active(bases.clone().after(&plans, &seen, &written)));
+
+            let rest = plan(&after, &policy);
+            let at_one = carried_out(&after, &rest, as_sent);
+
+            assert_eq!(value(&at_one.local), Some(merged.clone()), "{rest:?}");
+            assert_eq!(value(&at_one.remote), Some(merged.clone()), "{rest:?}");
+            assert!(is_quiet(&plan(&at_one, &policy)), "{rest:?}");
+        }
+    }
+}
+
+#[test]
 fn a_side_that_could_not_be_looked_at_changes_nothing() {
     each(|world, policy| {
         if world.local == Seen::Unknown || world.remote == Seen::Unknown {

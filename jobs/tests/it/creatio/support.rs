@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sim::creatio::{Change, Config, Guid, Simulator, Switches};
 use uuid::Uuid;
 
+use super::converge::rest::hanging;
 pub(crate) use crate::connection::until;
 use crate::connection::{OLD, ring};
 use crate::support::PATIENCE;
@@ -124,8 +125,7 @@ impl House {
         let state = self.engine().wait(id, PATIENCE).await.unwrap();
         let job = self.engine().job(id).await.unwrap().unwrap();
         if !state.is_terminal() {
-            let why = self.engine().why(id).await.unwrap();
-            panic!("after {PATIENCE:?}: {why:?}, {job:?}");
+            panic!("after {PATIENCE:?}: {job:?}\n{}", hanging(self).await);
         }
         job
     }
@@ -319,8 +319,11 @@ impl House {
     /// All access tokens run out, long after they were given: one that is refused sooner is taken for a grant that was
     /// revoked.
     pub(crate) async fn expire_tokens(&self) {
-        self.sql("update sync.credential set refreshed_at = refreshed_at - interval '10 minutes'")
-            .await;
+        self.sql(
+            "update sync.credential set refreshed_at = refreshed_at - interval '10 minutes', \
+                 sent_at = array(select t - interval '10 minutes' from unnest(sent_at) t)",
+        )
+        .await;
         self.vendor.expire_access_tokens();
     }
 
