@@ -25,7 +25,9 @@ pub(crate) async fn check(house: &House, stories: &[Story]) {
     for story in stories {
         bad.extend(wrong_with(story, &places, (&history, &writes), &unsettled));
     }
-    assert!(bad.is_empty(), "{}", bad.join("\n"));
+    if !bad.is_empty() {
+        panic!("{}\n{}", bad.join("\n"), house.story().await);
+    }
 }
 
 /// What the invariants say against how a story ended.
