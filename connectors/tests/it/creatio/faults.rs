@@ -113,7 +113,11 @@ async fn a_batch_that_meets_a_busy_site_is_unknown_and_stops_the_whole_budget() 
             false => assert!(look.is_ok(), "a 503 that names no wait stops nothing"),
         }
         let looks = bed.calls("/Contact");
-        assert_eq!(looks, usize::from(!is_stopped), "a stopped call is not sent");
+        assert_eq!(
+            looks,
+            usize::from(!is_stopped),
+            "a stopped call is not sent"
+        );
     }
 }
 
