@@ -2,7 +2,7 @@
 //! packages of a shop's profiles, whose customers are in a Supabase project, and the [leads](Leads) of a Creatio.
 
 use anyhow::Context as _;
-use engine::NewJob;
+use engine::{NewJob, State};
 use jobs::packages::{self, Profile, SyncAll, Totals};
 use jobs::zoho::{self, Summary};
 use serde::de::DeserializeOwned;
@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::PATIENCE;
+use super::kept::Kept;
 use super::leads::{self, Leads};
 use crate::app::{App, Session};
-use crate::commands::sync::{Watched, wait};
+use crate::commands::sync::{Watched, ended_badly, wait};
 use crate::output::plural;
 
 const ZOHO: &str = "zoho/10234695";
@@ -39,7 +40,7 @@ pub(super) struct Told {
 }
 
 impl Systems {
-    pub(super) async fn start() -> anyhow::Result<Systems> {
+    pub(super) async fn start(kept: Kept) -> anyhow::Result<Systems> {
         let of_vendor = vendor::Config {
             items: ITEMS,
             ..vendor::Config::default()
@@ -51,7 +52,7 @@ impl Systems {
         let (vendor, shop, leads) = tokio::join!(
             vendor::Simulator::start(of_vendor),
             supabase::Simulator::start(of_shop),
-            Leads::start()
+            Leads::start(kept)
         );
         let vendor = vendor.context("cannot start the simulated Zoho")?;
         // A price that is no number: the others are no worse for it.
@@ -124,6 +125,10 @@ impl Systems {
         Ok(())
     }
 
+    pub(super) fn leads(&self) -> &Leads {
+        &self.leads
+    }
+
     pub(super) async fn stop(self) {
         tokio::join!(self.vendor.stop(), self.shop.stop(), self.leads.stop());
     }
@@ -137,7 +142,7 @@ impl Systems {
     ) -> anyhow::Result<Told> {
         let who = app.env.user();
         let new = SyncAll {
-            only_new: true,
+            only_new: !self.leads.is_later(),
             ..SyncAll::default()
         };
         Ok(Told {
@@ -162,6 +167,9 @@ pub(super) async fn done<T: DeserializeOwned>(
         patience: PATIENCE,
     };
     let job = wait(app, session, &watched, stop).await?;
+    if job.state != State::Completed {
+        return Err(ended_badly(&job).into());
+    }
     let result = job.result.unwrap_or(Value::Null);
     serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
 }
