@@ -158,24 +158,8 @@ pub(crate) async fn run(app: &App, conflicts: Conflicts) -> anyhow::Result<Exit>
             let verdict = Verdict::Propose(it.said.decision());
             decide(app, &session, (it.id, verdict, it.seen), &it.change).await
         }
-        Conflicts::Approve(it) => {
-            decide(
-                app,
-                &session,
-                (it.id, Verdict::Approve, it.seen),
-                &it.change,
-            )
-            .await
-        }
-        Conflicts::Decline(it) => {
-            decide(
-                app,
-                &session,
-                (it.id, Verdict::Decline, it.seen),
-                &it.change,
-            )
-            .await
-        }
+        Conflicts::Approve(it) => it.say(app, &session, Verdict::Approve).await,
+        Conflicts::Decline(it) => it.say(app, &session, Verdict::Decline).await,
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
@@ -297,6 +281,12 @@ async fn decide(
     app.out
         .done(&format!("{did} {of}.{next}"), &id.to_string(), &json!(done))?;
     Ok(())
+}
+
+impl Act {
+    async fn say(&self, app: &App, session: &Session, verdict: Verdict) -> anyhow::Result<()> {
+        decide(app, session, (self.id, verdict, self.seen), &self.change).await
+    }
 }
 
 impl Said {

@@ -12,12 +12,11 @@ use jobs::creatio::{Sort, SyncAll, Totals, edit, sync_all_of};
 use serde_json::{Map, Value, json};
 use sim::creatio::{Change, Config, Guid, Simulator, Switches};
 use sqlx::PgConnection;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::kept::Kept;
-use super::systems::done;
-use crate::app::{App, Session};
+use super::systems::Desk;
+use crate::app::Session;
 use crate::commands::conflict::view::theirs;
 use crate::commands::sync::creatio::plan::word;
 use crate::commands::sync::creatio::told::{of_counts, seen};
@@ -173,21 +172,17 @@ impl Leads {
     }
 
     /// All of it, then edits on both sides, then what has changed.
-    pub(super) async fn sync(
-        &self,
-        app: &App,
-        session: &Session,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Told> {
+    pub(super) async fn sync(&self, desk: Desk<'_>) -> anyhow::Result<Told> {
+        let session = desk.session;
         let sync = |changed| {
             let connection = Some(CREATIO.to_owned());
             let sync = SyncAll {
                 connection,
                 changed,
             };
-            (sync_all_of(&sync, app.env.user()), CREATIO)
+            (sync_all_of(&sync, desk.app.env.user()), CREATIO)
         };
-        let totals = done(app, session, sync(false), stop).await?;
+        let totals = desk.done(sync(false)).await?;
         self.keep()?;
         let filter = conflict::Filter {
             connection: Some(CREATIO.to_owned()),
@@ -200,7 +195,7 @@ impl Leads {
             .is_empty()
         {
             self.plant(session).await?;
-            done::<Totals>(app, session, sync(true), stop).await?;
+            desk.done::<Totals>(sync(true)).await?;
         }
         self.keep()?;
         let waiting = conflict::waiting(&session.env.pool, &filter, 50).await?;

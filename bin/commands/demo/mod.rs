@@ -31,7 +31,7 @@ use crate::signals;
 use home::Home;
 use kept::Kept;
 use leads::Leads;
-use systems::Systems;
+use systems::{Desk, Systems};
 
 /// The first sync takes seconds; a machine under load takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -171,7 +171,7 @@ async fn show(
         patience: PATIENCE,
     };
     let job = wait(app, session, &watched, stop).await?;
-    let told = stage.systems.sync(app, session, stop).await?;
+    let told = stage.systems.sync(Desk { app, session, stop }).await?;
     // Only now: a tick in the middle of the first sync would tell its failures twice.
     session
         .client

@@ -32,6 +32,14 @@ pub(super) struct Systems {
     leads: Leads,
 }
 
+/// Where syncs are asked for and waited for, until somebody stops the demo.
+#[derive(Clone, Copy)]
+pub(super) struct Desk<'a> {
+    pub(super) app: &'a App,
+    pub(super) session: &'a Session,
+    pub(super) stop: &'a CancellationToken,
+}
+
 /// What their first syncs did.
 pub(super) struct Told {
     pub(super) products: Summary,
@@ -134,44 +142,39 @@ impl Systems {
     }
 
     /// Their first syncs.
-    pub(super) async fn sync(
-        &self,
-        app: &App,
-        session: &Session,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Told> {
-        let who = app.env.user();
+    pub(super) async fn sync(&self, desk: Desk<'_>) -> anyhow::Result<Told> {
+        let who = desk.app.env.user();
         let new = SyncAll {
             only_new: !self.leads.is_later(),
             ..SyncAll::default()
         };
         Ok(Told {
-            products: done(app, session, (zoho::sync_of(ZOHO, false, who), ZOHO), stop).await?,
-            packages: done(app, session, (packages::sync_all_of(&new, who), SHOP), stop).await?,
-            leads: self.leads.sync(app, session, stop).await?,
+            products: desk.done((zoho::sync_of(ZOHO, false, who), ZOHO)).await?,
+            packages: desk.done((packages::sync_all_of(&new, who), SHOP)).await?,
+            leads: self.leads.sync(desk).await?,
         })
     }
 }
 
-/// What a sync over a connection told in the end.
-pub(super) async fn done<T: DeserializeOwned>(
-    app: &App,
-    session: &Session,
-    (job, over): (NewJob, &str),
-    stop: &CancellationToken,
-) -> anyhow::Result<T> {
-    let made = session.client.enqueue(job).await?;
-    let watched = Watched {
-        job: made.id,
-        over: vec![over.to_owned()],
-        patience: PATIENCE,
-    };
-    let job = wait(app, session, &watched, stop).await?;
-    if job.state != State::Completed {
-        return Err(ended_badly(&job).into());
+impl Desk<'_> {
+    /// What a sync over a connection told in the end.
+    pub(super) async fn done<T: DeserializeOwned>(
+        self,
+        (job, over): (NewJob, &str),
+    ) -> anyhow::Result<T> {
+        let made = self.session.client.enqueue(job).await?;
+        let watched = Watched {
+            job: made.id,
+            over: vec![over.to_owned()],
+            patience: PATIENCE,
+        };
+        let job = wait(self.app, self.session, &watched, self.stop).await?;
+        if job.state != State::Completed {
+            return Err(ended_badly(&job).into());
+        }
+        let result = job.result.unwrap_or(Value::Null);
+        serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
     }
-    let result = job.result.unwrap_or(Value::Null);
-    serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
 }
 
 /// In three lines.
