@@ -292,6 +292,24 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn a_wait_that_a_breaker_makes_long_says_so() {
+    let world = World::of("shut", 1).await;
+    world
+        .told(0, &["breaker", "open", CREATIO, "--force"])
+        .await;
+
+    let sync = ["sync", "creatio", "sync-all", "--timeout", "1s"];
+    let (code, _, err) = ended(world.say(&sync)).await;
+
+    assert_eq!(code, 124, "{err}");
+    assert!(err.contains("the breaker of creatio/acme is open"), "{err}");
+    assert!(
+        err.contains("lockstep connection test creatio/acme"),
+        "{err}"
+    );
+}
+
+#[tokio::test]
 async fn all_conflicts_of_a_field_are_settled_alike() {
     let world = World::of("field", 3).await;
     world.told(0, &["sync", "creatio", "sync-all"]).await;
