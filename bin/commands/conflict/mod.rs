@@ -200,10 +200,14 @@ async fn show(app: &App, session: &Session, id: i64) -> anyhow::Result<()> {
                 ", or --value VALUE"
             }
         )),
-        Status::Proposed => app.out.next(&format!(
-            "Agree with just this: lockstep conflict approve {id} --seen {}\nIf not: lockstep conflict decline {id}",
-            found.updated_at
-        )),
+        Status::Proposed => {
+            let seen = found.updated_at;
+            app.out.next(&format!(
+                "Agree with just this: lockstep conflict approve {id} --seen {seen}"
+            ));
+            app.out
+                .next(&format!("If not: lockstep conflict decline {id}"));
+        }
         _ => {}
     }
     Ok(())

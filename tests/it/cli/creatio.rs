@@ -261,7 +261,7 @@ async fn a_conflict_is_shown_settled_and_undone() {
 async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
     let world = World::of("unmappable", 1).await;
     world.told(0, &["sync", "creatio", "sync-all"]).await;
-    let (lead, _) = world.lead().await;
+    let (lead, remote) = world.lead().await;
     let id = lead.to_string();
     sqlx::query("update sync.lead set status = 'Nonsense' where id = $1")
         .bind(lead)
@@ -272,6 +272,11 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
     let plan = world
         .told(0, &["sync", "creatio", "sync-all", "--dry-run"])
         .await;
+    sqlx::query("update sync.lead set company = 'Grand Inn' where id = $1")
+        .bind(lead)
+        .execute(world.database.pool())
+        .await
+        .expect("edited");
     let sync_lead = ["sync", "creatio", "sync-lead", "--lead-id", &id];
     let (failed, said, err) = ended(world.say(&sync_lead)).await;
     let (_, _, next) = ended(world.say(&["record", "show", "lead", &id])).await;
@@ -286,6 +291,8 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
     assert_eq!(plan["connections"][0]["failed"], 1, "{plan}");
     assert_eq!(plan["connections"][0]["conflicts"], 0, "{plan}");
     assert_eq!(failed, 8, "{err}");
+    let there = world.vendor.record("Lead", remote).expect("it is there");
+    assert_eq!(there["Account"], "Grand Inn", "the other fields go over");
     assert!(said.contains("lockstep record show lead"), "{said}");
     assert!(next.contains("retry-failed"), "{next}");
     assert!(left.contains("Left: 1 failed record"), "{left}");

@@ -55,17 +55,17 @@ async fn left(app: &App, session: &Session, over: &[String]) -> anyhow::Result<(
         (
             conflicts,
             "conflict",
-            "wait for a person: lockstep conflict list",
+            "for a person to settle: lockstep conflict list",
         ),
         (
             review,
             "record",
-            "wait for a person: lockstep record list --status manual_review",
+            "for a person to match: lockstep record list --status manual_review",
         ),
         (
             failed,
             "failed record",
-            "wait to be mended: lockstep record list --status failed",
+            "to be mended: lockstep record list --status failed",
         ),
     ] {
         if records > 0 {
