@@ -301,9 +301,7 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
 #[tokio::test]
 async fn a_wait_that_a_breaker_makes_long_says_so() {
     let world = World::of("shut", 1).await;
-    world
-        .told(0, &["breaker", "open", CREATIO, "--force"])
-        .await;
+    world.told(0, &["breaker", "open", CREATIO]).await;
 
     let sync = ["sync", "creatio", "sync-all", "--timeout", "1s"];
     let (code, _, err) = ended(world.say(&sync)).await;
