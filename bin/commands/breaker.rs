@@ -107,7 +107,10 @@ fn rules(rules: &BreakerRules) -> String {
 
 async fn open(app: &App, session: &Session, it: &Open) -> anyhow::Result<()> {
     let name = &it.connection;
-    let known = session.client.connections().await?;
+    let mut known = session.client.connections().await?;
+    // Those that workers.toml declares are connections before their first job.
+    let declared = session.env.connections.declared().iter();
+    known.extend(declared.map(|one| one.name.clone()));
     if !it.force && !known.contains(name) {
         return Err(unknown(name, &known).into());
     }
@@ -181,7 +184,7 @@ fn unknown(name: &str, known: &[String]) -> Fault {
     let meant = nearest(name, known.iter().map(String::as_str));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
     Fault::new(Exit::NotFound, format!("no connection is called {name:?}"))
-        .why("no breaker, budget or recent job names it")
+        .why("workers.toml declares none, and no breaker, budget or recent job names it")
         .fix(format!("{meant}If its first job is still to come: --force"))
 }
 

@@ -13,7 +13,16 @@ use super::problem::{BAD_JSON, Flaw, Problem};
 
 /// Reads a body. Refused is what [`value`] refuses, and as unacceptable (422) a wrong shape.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        let said = "there is no body: expected a JSON object";
+        return Err(Problem::new(BAD_JSON, said));
+    }
     let value = value(body)?;
+    // serde takes a list for an object, its members in their order: nobody means that.
+    if !value.is_object() {
+        let said = "the body: expected an object, as {\"name\": value}";
+        return Err(Problem::invalid(vec![Flaw::new("", said)]));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let within = pointer(error.path());
         Problem::invalid(vec![flaw(within, error.into_inner().to_string())])
@@ -186,8 +195,9 @@ mod tests {
                 "/list",
                 "/list: expected this field, which is missing",
             ),
-            ("[]", "", "the body: invalid length 0"),
-            ("7", "", "the body: invalid type: integer"),
+            ("[]", "", "the body: expected an object"),
+            ("[[1]]", "", "the body: expected an object"),
+            ("7", "", "the body: expected an object"),
             (r#"{"list": [], "lst": 1}"#, "/lst", "/lst: unknown field"),
         ];
 
@@ -216,7 +226,7 @@ mod tests {
             (&deep, 400, "recursion limit"),
             ("{", 400, "EOF"),
             ("{} {}", 400, "trailing"),
-            ("", 400, "EOF"),
+            ("", 400, "there is no body"),
         ];
 
         for (body, status, word) in table {

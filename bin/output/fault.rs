@@ -276,7 +276,9 @@ fn where_they_are(what: &str) -> &'static str {
     match what {
         "conflict" => "lockstep conflict list --all",
         "journal entry" => "lockstep journal list",
-        "contact" | "lead" | "activity" | "participant" | "record" => "lockstep record list",
+        "contact" | "lead" | "activity" | "participant" | "record" | "record seen at Creatio" => {
+            "lockstep record list"
+        }
         _ if what.contains("sweep") => "lockstep sweep list --all",
         _ => "lockstep quarantine list",
     }

@@ -2,6 +2,7 @@
 //! paste that work.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -124,6 +125,36 @@ async fn every_command_that_the_demo_prints_works_when_pasted() {
         "{tested} {err}"
     );
     demo.stop().await;
+}
+
+#[tokio::test]
+async fn a_demo_that_is_started_again_goes_on_where_it_ended() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(uuid::Uuid::now_v7().to_string());
+    let path = dir.to_str().expect("a plain path");
+    let again = || program(&["demo", "--once", "--data-dir", path, "-o", "json"]);
+    let (_, first) = json(again()).await;
+
+    let (code, second) = json(again()).await;
+
+    assert_eq!(code, 0, "{second}");
+    assert_eq!(first["leads"]["created_in_creatio"], 3);
+    let leads = second["leads"].as_object().expect("counts");
+    assert_eq!(leads["seen"], 22, "its records, ours among them: {leads:?}");
+    let changes = leads
+        .iter()
+        .filter(|(name, count)| *name != "seen" && count.is_number());
+    assert!(changes.clone().count() > 8, "{leads:?}");
+    assert!(changes.clone().all(|(_, count)| *count == 0), "{leads:?}");
+    assert_eq!(second["conflicts"], first["conflicts"]);
+    assert_eq!(second["totals"]["created"], 0, "{second}");
+    assert_eq!(second["products"]["created"], 0, "{second}");
+
+    std::fs::remove_file(dir.join("simulated-creatio.json")).expect("the records");
+    let (code, _, refused) = ended(program(&["demo", "--once", "--data-dir", path])).await;
+    let _ = std::fs::remove_dir_all(&dir);
+
+    assert_eq!(code, 4, "{refused}");
+    assert!(refused.contains("begin anew: rm -r "), "{refused}");
 }
 
 /// A demo that stays, killed when its test ends early.

@@ -128,6 +128,9 @@ pub(crate) struct Propose {
     id: i64,
     #[command(flatten)]
     said: Said,
+    /// Refuse if it has changed since then: `updated_at` of what you saw
+    #[arg(long, value_name = "INSTANT")]
+    seen: Option<Timestamp>,
     #[command(flatten)]
     change: Change,
 }
@@ -137,6 +140,9 @@ pub(crate) struct Propose {
 pub(crate) struct Act {
     /// The conflict
     id: i64,
+    /// Refuse if it has changed since then: `updated_at` of what you saw
+    #[arg(long, value_name = "INSTANT")]
+    seen: Option<Timestamp>,
     #[command(flatten)]
     change: Change,
 }
@@ -150,14 +156,10 @@ pub(crate) async fn run(app: &App, conflicts: Conflicts) -> anyhow::Result<Exit>
         Conflicts::Resolve(it) => resolve(app, &session, &it).await,
         Conflicts::Propose(it) => {
             let verdict = Verdict::Propose(it.said.decision());
-            decide(app, &session, (it.id, verdict, None), &it.change).await
+            decide(app, &session, (it.id, verdict, it.seen), &it.change).await
         }
-        Conflicts::Approve(it) => {
-            decide(app, &session, (it.id, Verdict::Approve, None), &it.change).await
-        }
-        Conflicts::Decline(it) => {
-            decide(app, &session, (it.id, Verdict::Decline, None), &it.change).await
-        }
+        Conflicts::Approve(it) => it.say(app, &session, Verdict::Approve).await,
+        Conflicts::Decline(it) => it.say(app, &session, Verdict::Decline).await,
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
@@ -177,8 +179,11 @@ async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
         true => conflict::waiting(pool, &filter, list.limit).await?,
         false => conflict::list(pool, &filter, list.limit).await?,
     };
-    app.out
-        .list(&page.data, "No conflict waits for a person.")?;
+    let nothing = match filter == Filter::default() && !list.all {
+        true => "No conflict waits for a person.",
+        false => "There is no such conflict. All there ever were: lockstep conflict list --all",
+    };
+    app.out.list(&page.data, nothing)?;
     more(app, &page, "--before");
     Ok(())
 }
@@ -195,9 +200,14 @@ async fn show(app: &App, session: &Session, id: i64) -> anyhow::Result<()> {
                 ", or --value VALUE"
             }
         )),
-        Status::Proposed => app.out.next(&format!(
-            "Agree: lockstep conflict approve {id}. If not: lockstep conflict decline {id}"
-        )),
+        Status::Proposed => {
+            let seen = found.updated_at;
+            app.out.next(&format!(
+                "Agree with just this: lockstep conflict approve {id} --seen {seen}"
+            ));
+            app.out
+                .next(&format!("If not: lockstep conflict decline {id}"));
+        }
         _ => {}
     }
     Ok(())
@@ -223,10 +233,13 @@ async fn resolve(app: &App, session: &Session, it: &Resolve) -> anyhow::Result<(
     if dry(app, &it.change, &what)? {
         return Ok(());
     }
-    let words = format!(
-        "Settled {told} of {}.{field}; the sync that follows carries it over.",
-        sort.as_str()
-    );
+    let of = sort.as_str();
+    let words = match settled {
+        0 => {
+            format!("No conflict of {of}.{field} waits for a person: there was nothing to settle.")
+        }
+        _ => format!("Settled {told} of {of}.{field}; the sync that follows carries it over."),
+    };
     app.out
         .done(&words, &settled.to_string(), &json!({"settled": settled}))?;
     Ok(())
@@ -249,7 +262,10 @@ async fn decide(
     let (would, did) = match &verdict {
         Verdict::Resolve(_) | Verdict::Approve => ("settle", "Settled"),
         Verdict::Propose(_) => ("propose to settle", "Proposed to settle"),
-        Verdict::Decline => ("open again", "Opened again"),
+        Verdict::Decline => (
+            "decline what was proposed for",
+            "Declined what was proposed for",
+        ),
     };
     let of = format!(
         "conflict {id} of {} {}{what}",
@@ -261,14 +277,20 @@ async fn decide(
     }
     let next = match verdict {
         Verdict::Resolve(_) | Verdict::Approve => {
-            " The sync that follows carries it over, if both sides are still so."
+            " The sync that follows carries it over, if both sides are still so.".to_owned()
         }
-        Verdict::Propose(_) => " Somebody else must agree: lockstep conflict approve",
-        Verdict::Decline => "",
+        Verdict::Propose(_) => format!(" Somebody else must agree: lockstep conflict approve {id}"),
+        Verdict::Decline => " It is open again.".to_owned(),
     };
     app.out
         .done(&format!("{did} {of}.{next}"), &id.to_string(), &json!(done))?;
     Ok(())
+}
+
+impl Act {
+    async fn say(&self, app: &App, session: &Session, verdict: Verdict) -> anyhow::Result<()> {
+        decide(app, session, (self.id, verdict, self.seen), &self.change).await
+    }
 }
 
 impl Said {

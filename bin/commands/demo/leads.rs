@@ -1,6 +1,7 @@
 //! The demo's Creatio: leads on both sides, and two that both sides edit, each in another field, so that a person must
 //! say what counts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,11 +12,11 @@ use jobs::creatio::{Sort, SyncAll, Totals, edit, sync_all_of};
 use serde_json::{Map, Value, json};
 use sim::creatio::{Change, Config, Guid, Simulator, Switches};
 use sqlx::PgConnection;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::systems::done;
-use crate::app::{App, Session};
+use super::kept::Kept;
+use super::systems::Desk;
+use crate::app::Session;
 use crate::commands::conflict::view::theirs;
 use crate::commands::sync::creatio::plan::word;
 use crate::commands::sync::creatio::told::{of_counts, seen};
@@ -61,8 +62,15 @@ const DISPUTES: [Dispute; 2] = [
     },
 ];
 
-/// Its simulator.
-pub(super) struct Leads(Simulator);
+/// Its simulator, and where its records stay.
+pub(super) struct Leads {
+    simulator: Simulator,
+    kept: Kept,
+    /// Saves that have been kept.
+    saves: AtomicUsize,
+    /// An earlier demo made its records.
+    is_later: bool,
+}
 
 /// What its first syncs did, and what they left to people, oldest first.
 pub(super) struct Told {
@@ -71,7 +79,8 @@ pub(super) struct Told {
 }
 
 impl Leads {
-    pub(super) async fn start() -> anyhow::Result<Leads> {
+    pub(super) async fn start(kept: Kept) -> anyhow::Result<Leads> {
+        let earlier = kept.read()?;
         let config = Config {
             leads: 6,
             contacts: 4,
@@ -85,13 +94,50 @@ impl Leads {
             ..Config::default()
         };
         let simulator = Simulator::start(config).await;
-        let leads = Leads(simulator.context("cannot start the simulated Creatio")?);
+        let leads = Leads {
+            simulator: simulator.context("cannot start the simulated Creatio")?,
+            kept,
+            saves: AtomicUsize::new(0),
+            is_later: earlier.is_some(),
+        };
         leads.set_clock();
+        if let Some(records) = &earlier {
+            let restored = leads.simulator.restore(records);
+            restored.map_err(anyhow::Error::msg)?;
+            return Ok(leads);
+        }
         for (id, dispute) in leads.disputed()? {
             leads.set(id, json!({"Contact": dispute.who}))?;
             leads.set(id, leads.column(dispute, dispute.before)?)?;
         }
         Ok(leads)
+    }
+
+    pub(super) fn is_later(&self) -> bool {
+        self.is_later
+    }
+
+    /// Writes its records where they stay, unless nothing was saved since.
+    pub(super) fn keep(&self) -> anyhow::Result<()> {
+        let saves = self.simulator.saves().len();
+        if saves == self.saves.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.kept.write(&self.simulator.kept())?;
+        self.saves.store(saves, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Records of ours were synced with it, or with the one that it goes on for.
+    pub(super) async fn was_synced(session: &Session) -> anyhow::Result<bool> {
+        let filter = record::Filter {
+            connection: Some(CREATIO.to_owned()),
+            ..record::Filter::default()
+        };
+        Ok(!record::list(&session.env.pool, &filter, 1)
+            .await?
+            .data
+            .is_empty())
     }
 
     /// It begins in the past, and a test of the connection would find that.
@@ -101,24 +147,24 @@ impl Leads {
     )]
     fn set_clock(&self) {
         let behind = Timestamp::now().as_second() - BEGIN_S;
-        self.0
+        self.simulator
             .advance(Duration::from_secs(u64::try_from(behind).unwrap_or(0)));
     }
 
     pub(super) fn url(&self) -> String {
-        self.0.url()
+        self.simulator.url()
     }
 
     pub(super) fn settings(&self) -> String {
         format!(
             "\n[connections.\"{CREATIO}\"]\nbase_url = \"{}\"\nidentity_url = \"{}\"\n",
-            self.0.url(),
-            self.0.identity_url()
+            self.simulator.url(),
+            self.simulator.identity_url()
         )
     }
 
     pub(super) fn secrets(&self) -> [(&'static str, &'static str, String); 2] {
-        let config = self.0.config();
+        let config = self.simulator.config();
         [
             (CREATIO, "client_id", config.client_id.clone()),
             (CREATIO, "client_secret", config.client_secret.clone()),
@@ -126,27 +172,32 @@ impl Leads {
     }
 
     /// All of it, then edits on both sides, then what has changed.
-    pub(super) async fn sync(
-        &self,
-        app: &App,
-        session: &Session,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Told> {
+    pub(super) async fn sync(&self, desk: Desk<'_>) -> anyhow::Result<Told> {
+        let session = desk.session;
         let sync = |changed| {
             let connection = Some(CREATIO.to_owned());
             let sync = SyncAll {
                 connection,
                 changed,
             };
-            (sync_all_of(&sync, app.env.user()), CREATIO)
+            (sync_all_of(&sync, desk.app.env.user()), CREATIO)
         };
-        let totals = done(app, session, sync(false), stop).await?;
-        self.plant(session).await?;
-        done::<Totals>(app, session, sync(true), stop).await?;
+        let totals = desk.done(sync(false)).await?;
+        self.keep()?;
         let filter = conflict::Filter {
             connection: Some(CREATIO.to_owned()),
             ..conflict::Filter::default()
         };
+        // Whoever has settled them once has seen them.
+        if conflict::list(&session.env.pool, &filter, 1)
+            .await?
+            .data
+            .is_empty()
+        {
+            self.plant(session).await?;
+            desk.done::<Totals>(sync(true)).await?;
+        }
+        self.keep()?;
         let waiting = conflict::waiting(&session.env.pool, &filter, 50).await?;
         let mut conflicts = waiting.data;
         conflicts.reverse();
@@ -175,7 +226,7 @@ impl Leads {
 
     /// The first leads that Creatio has.
     fn disputed(&self) -> anyhow::Result<Vec<(Guid, &'static Dispute)>> {
-        let ids = self.0.records("Lead").into_iter();
+        let ids = self.simulator.records("Lead").into_iter();
         let ids = ids.map(|lead| lead["Id"].as_str().and_then(Guid::parse));
         let found: Vec<_> = ids.flatten().zip(&DISPUTES).collect();
         anyhow::ensure!(found.len() == DISPUTES.len(), "the simulator has no leads");
@@ -187,7 +238,7 @@ impl Leads {
         if dispute.field == "budget" {
             return Ok(json!({"Budget": value}));
         }
-        let id = self.0.lookup("QualifyStatus", value);
+        let id = self.simulator.lookup("QualifyStatus", value);
         let id = id.with_context(|| format!("the simulator has no status {value}"))?;
         Ok(json!({"QualifyStatusId": id.to_string()}))
     }
@@ -195,17 +246,21 @@ impl Leads {
     /// A person edits a lead at Creatio.
     fn set(&self, id: Guid, set: Value) -> anyhow::Result<()> {
         let change = Change::set("Lead", id, set);
-        self.0.change(change).map_err(anyhow::Error::msg)?;
+        self.simulator.change(change).map_err(anyhow::Error::msg)?;
         Ok(())
     }
 
     pub(super) async fn stop(self) {
-        self.0.stop().await;
+        self.simulator.stop().await;
     }
 }
 
-/// Writes our leads.
+/// Writes our leads, unless an earlier demo has: people may have edited them since.
 pub(super) async fn seed(tx: &mut PgConnection) -> anyhow::Result<()> {
+    let there = OURS.map(|(id, ..)| Uuid::from_u128(id));
+    if edit::are_there(tx, CREATIO, Sort::Lead, &there).await? {
+        return Ok(());
+    }
     let rows = OURS.map(|(id, who, company, budget)| {
         let fields =
             json!({"contact_name": who, "company": company, "budget": budget, "status": "New"});

@@ -2,6 +2,7 @@
 //! some planted trouble.
 
 mod home;
+mod kept;
 mod leads;
 mod settings;
 mod story;
@@ -28,7 +29,9 @@ use crate::http::{FrontOptions, FrontState};
 use crate::output::Exit;
 use crate::signals;
 use home::Home;
-use systems::Systems;
+use kept::Kept;
+use leads::Leads;
+use systems::{Desk, Systems};
 
 /// The first sync takes seconds; a machine under load takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -45,7 +48,8 @@ pub(crate) struct Demo {
     /// End after the first sync
     #[arg(long)]
     once: bool,
-    /// Keep the data here; in a temporary directory that is removed at the end, unless said
+    /// Keep the data here, and with it the simulated Creatio: the next start goes on where this one ends. In a temporary
+    /// directory that is removed at the end, unless said
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Where the API listens; on port 8080 of this machine, or any free one
@@ -94,16 +98,28 @@ async fn set(app: &App, demo: &Demo, home: &Home) -> anyhow::Result<Stage> {
         .context("cannot start the simulated Soundtrack")?;
     app.out
         .note(&format!("✓ simulated Soundtrack at {}", simulator.url()));
-    let systems = Systems::start().await?;
+    let systems = Systems::start(Kept::of(home)).await?;
     app.out.note(&format!("✓ {}", systems.urls()));
     let config = settings::write(home.dir(), &simulator, &systems)?;
     let session = Session::over(app, config, database, 20).await?;
     session.migrate().await?;
+    let is_later = systems.leads().is_later();
+    if !is_later && Leads::was_synced(&session).await? {
+        session.close().await?;
+        return Err(Kept::lost(home).into());
+    }
     settings::seal(&session, &systems).await?;
     let companies = world::seed(&session, &simulator).await?;
     systems.seed(&session).await?;
     app.out
         .note(&format!("✓ {companies} companies, four of them in trouble"));
+    if is_later {
+        let dir = home.dir().display();
+        app.out.note(&format!(
+            "✓ goes on with the data of an earlier demo, and with its Creatio; the other remotes are as at first. \
+             To begin anew: rm -r {dir}"
+        ));
+    }
     let leave = CancellationToken::new();
     let worker = crew::hire(app, &session, &leave);
     let listener = listen(demo.listen).await?;
@@ -155,7 +171,7 @@ async fn show(
         patience: PATIENCE,
     };
     let job = wait(app, session, &watched, stop).await?;
-    let told = stage.systems.sync(app, session, stop).await?;
+    let told = stage.systems.sync(Desk { app, session, stop }).await?;
     // Only now: a tick in the middle of the first sync would tell its failures twice.
     session
         .client
@@ -170,14 +186,14 @@ async fn show(
         return Ok(Exit::Ok);
     }
     story::what_to_try(app, home.dir(), stage, &told).await?;
-    watch(app, session, &job, stop).await?;
+    watch(app, stage, &job, stop).await?;
     Ok(Exit::Ok)
 }
 
 /// A line for each sync that the schedule started.
 async fn watch(
     app: &App,
-    session: &Session,
+    stage: &Stage,
     first: &JobView,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -187,7 +203,9 @@ async fn watch(
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
-        if let Some(job) = story::newer(session, last).await? {
+        // Whoever kills the demo finds its Creatio as it was a second ago.
+        stage.systems.leads().keep()?;
+        if let Some(job) = story::newer(&stage.session, last).await? {
             last = job.id;
             story::line(app, &job);
         }
@@ -199,6 +217,8 @@ async fn strike(stage: Stage) -> anyhow::Result<()> {
     stage.leave.cancel();
     stage.worker.await??;
     stage.api.await??;
+    // Nobody writes to it any more.
+    stage.systems.leads().keep()?;
     stage.simulator.stop().await;
     stage.systems.stop().await;
     stage.session.close().await

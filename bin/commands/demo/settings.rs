@@ -64,6 +64,10 @@ pub(super) async fn seal(session: &Session, systems: &Systems) -> anyhow::Result
         let secret = SecretString::from(secret);
         audited::set_secret(&session.client, all, (name, field, &secret), &asked).await?;
     }
+    // The simulators of an earlier demo took their tokens with them, and may have parked a connection as they went.
+    for one in all.declared() {
+        audited::reauthorise(&session.client, all, (&one.name, None), &asked).await?;
+    }
     Ok(())
 }
 

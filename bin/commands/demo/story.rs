@@ -63,6 +63,10 @@ pub(super) async fn tell(
     text.push_str(
         "One company's failure stopped no other, and nothing of the failed was marked as gone.\n",
     );
+    if others.leads.conflicts.is_empty() {
+        app.out.data(&text)?;
+        return Ok(());
+    }
     let conflicts = plural(others.leads.conflicts.len(), "conflict");
     text.push_str(&format!(
         "{}\n{}Both sides had edited these fields. Only they wait; all else of the two leads goes on.\n",

@@ -2,7 +2,7 @@
 //! packages of a shop's profiles, whose customers are in a Supabase project, and the [leads](Leads) of a Creatio.
 
 use anyhow::Context as _;
-use engine::NewJob;
+use engine::{NewJob, State};
 use jobs::packages::{self, Profile, SyncAll, Totals};
 use jobs::zoho::{self, Summary};
 use serde::de::DeserializeOwned;
@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::PATIENCE;
+use super::kept::Kept;
 use super::leads::{self, Leads};
 use crate::app::{App, Session};
-use crate::commands::sync::{Watched, wait};
+use crate::commands::sync::{Watched, ended_badly, wait};
 use crate::output::plural;
 
 const ZOHO: &str = "zoho/10234695";
@@ -31,6 +32,14 @@ pub(super) struct Systems {
     leads: Leads,
 }
 
+/// Where syncs are asked for and waited for, until somebody stops the demo.
+#[derive(Clone, Copy)]
+pub(super) struct Desk<'a> {
+    pub(super) app: &'a App,
+    pub(super) session: &'a Session,
+    pub(super) stop: &'a CancellationToken,
+}
+
 /// What their first syncs did.
 pub(super) struct Told {
     pub(super) products: Summary,
@@ -39,7 +48,7 @@ pub(super) struct Told {
 }
 
 impl Systems {
-    pub(super) async fn start() -> anyhow::Result<Systems> {
+    pub(super) async fn start(kept: Kept) -> anyhow::Result<Systems> {
         let of_vendor = vendor::Config {
             items: ITEMS,
             ..vendor::Config::default()
@@ -51,7 +60,7 @@ impl Systems {
         let (vendor, shop, leads) = tokio::join!(
             vendor::Simulator::start(of_vendor),
             supabase::Simulator::start(of_shop),
-            Leads::start()
+            Leads::start(kept)
         );
         let vendor = vendor.context("cannot start the simulated Zoho")?;
         // A price that is no number: the others are no worse for it.
@@ -124,46 +133,48 @@ impl Systems {
         Ok(())
     }
 
+    pub(super) fn leads(&self) -> &Leads {
+        &self.leads
+    }
+
     pub(super) async fn stop(self) {
         tokio::join!(self.vendor.stop(), self.shop.stop(), self.leads.stop());
     }
 
     /// Their first syncs.
-    pub(super) async fn sync(
-        &self,
-        app: &App,
-        session: &Session,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<Told> {
-        let who = app.env.user();
+    pub(super) async fn sync(&self, desk: Desk<'_>) -> anyhow::Result<Told> {
+        let who = desk.app.env.user();
         let new = SyncAll {
-            only_new: true,
+            only_new: !self.leads.is_later(),
             ..SyncAll::default()
         };
         Ok(Told {
-            products: done(app, session, (zoho::sync_of(ZOHO, false, who), ZOHO), stop).await?,
-            packages: done(app, session, (packages::sync_all_of(&new, who), SHOP), stop).await?,
-            leads: self.leads.sync(app, session, stop).await?,
+            products: desk.done((zoho::sync_of(ZOHO, false, who), ZOHO)).await?,
+            packages: desk.done((packages::sync_all_of(&new, who), SHOP)).await?,
+            leads: self.leads.sync(desk).await?,
         })
     }
 }
 
-/// What a sync over a connection told in the end.
-pub(super) async fn done<T: DeserializeOwned>(
-    app: &App,
-    session: &Session,
-    (job, over): (NewJob, &str),
-    stop: &CancellationToken,
-) -> anyhow::Result<T> {
-    let made = session.client.enqueue(job).await?;
-    let watched = Watched {
-        job: made.id,
-        over: vec![over.to_owned()],
-        patience: PATIENCE,
-    };
-    let job = wait(app, session, &watched, stop).await?;
-    let result = job.result.unwrap_or(Value::Null);
-    serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
+impl Desk<'_> {
+    /// What a sync over a connection told in the end.
+    pub(super) async fn done<T: DeserializeOwned>(
+        self,
+        (job, over): (NewJob, &str),
+    ) -> anyhow::Result<T> {
+        let made = self.session.client.enqueue(job).await?;
+        let watched = Watched {
+            job: made.id,
+            over: vec![over.to_owned()],
+            patience: PATIENCE,
+        };
+        let job = wait(self.app, self.session, &watched, self.stop).await?;
+        if job.state != State::Completed {
+            return Err(ended_badly(&job).into());
+        }
+        let result = job.result.unwrap_or(Value::Null);
+        serde_json::from_value(result).with_context(|| format!("{over} was not synced"))
+    }
 }
 
 /// In three lines.

@@ -98,8 +98,12 @@ pub(super) async fn list(app: &App, session: &Session, list: &List) -> anyhow::R
         after: list.after,
     };
     let page = record::list(&session.env.pool, &filter, list.limit).await?;
-    app.out
-        .list(&page.data, "No sync has looked at such a record.")?;
+    let nothing = match (list.status, list.local.or(list.remote)) {
+        (Some(_), _) => "No record stands so.",
+        (None, Some(_)) => "No sync has looked at such a record.",
+        (None, None) => "No sync has looked at a record yet.",
+    };
+    app.out.list(&page.data, nothing)?;
     more(app, &page, "--after");
     Ok(())
 }
@@ -114,7 +118,10 @@ pub(super) async fn show(app: &App, session: &Session, it: &Ids) -> anyhow::Resu
             "It is one of Creatio's: lockstep record pair {of} ITS-ID. It is none: lockstep record separate {}",
             found.id
         )),
-        Status::Failed => app.out.next("Try again: lockstep sync creatio retry-failed"),
+        Status::Failed => {
+            app.out.next(of_failure(found.code.as_deref()));
+            app.out.next("Then: lockstep sync creatio retry-failed");
+        }
         _ => app.out.next(&format!("What was done: lockstep record operations {of}")),
     }
     Ok(())
@@ -167,6 +174,16 @@ pub(super) async fn separate(app: &App, session: &Session, it: &Separate) -> any
         &json!({"record": number, "separate": true}),
     )?;
     Ok(())
+}
+
+/// What must change before another try can succeed.
+fn of_failure(code: Option<&str>) -> &'static str {
+    match code {
+        Some("unmappable") => {
+            "The other side cannot hold what `detail` names: edit it here or at Creatio, or map it otherwise."
+        }
+        _ => "Mend what `detail` and the code say.",
+    }
 }
 
 fn status(word: &str) -> Result<Status, String> {

@@ -246,7 +246,7 @@ fn tell(app: &App, job: &JobView, one_company: bool) -> anyhow::Result<Exit> {
     Ok(if failed { Exit::Partial } else { Exit::Ok })
 }
 
-fn ended_badly(job: &JobView) -> Fault {
+pub(in crate::commands) fn ended_badly(job: &JobView) -> Fault {
     let mut fault = Fault::new(
         Exit::JobFailed,
         format!("the sync failed: its job is {}", job.state),

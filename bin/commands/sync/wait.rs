@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::JobView;
+use engine::{BreakerState, JobView};
 use jobs::connection::{State, View, ops};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -39,6 +39,7 @@ pub(in crate::commands) async fn wait(
     let (id, patience) = (watched.job, watched.patience);
     let deadline = tokio::time::Instant::now() + patience;
     let mut progress = Progress::new(&app.out);
+    let mut shut = None;
     let ended = loop {
         let job = super::super::job::found(session, id).await?;
         if job.state.is_terminal() {
@@ -51,13 +52,18 @@ pub(in crate::commands) async fn wait(
         {
             break Err(of_held(view));
         }
+        shut = shut_one(session, &watched.over).await?;
+        let mut words = match parts.dead {
+            0 => "synced".to_owned(),
+            dead => format!("synced {dead} failed"),
+        };
+        if let Some(name) = &shut {
+            words.push_str(&format!(", the breaker of {name} is open"));
+        }
         progress.at(
             u64::from((parts.total - parts.pending).unsigned_abs()),
             u64::from(parts.total.max(1).unsigned_abs()),
-            &match parts.dead {
-                0 => "synced".to_owned(),
-                dead => format!("synced {dead} failed"),
-            },
+            &words,
         );
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
@@ -68,9 +74,15 @@ pub(in crate::commands) async fn wait(
         }
     };
     progress.finish();
-    ended.map_err(|fault| match fault.fix {
-        Some(_) => fault.into(),
-        None => fault
+    ended.map_err(|fault| match (&fault.fix, shut) {
+        (Some(_), _) => fault.into(),
+        (None, Some(name)) => fault
+            .why(format!(
+                "the breaker of {name} is open: its calls fail, or a person opened it; the job is kept"
+            ))
+            .fix(format!("lockstep connection test {name}; lockstep breaker list"))
+            .into(),
+        (None, None) => fault
             .why("its job is kept and goes on wherever a worker is")
             .fix(format!("lockstep job show {id}"))
             .into(),
@@ -85,6 +97,14 @@ async fn parts(session: &Session, id: Uuid) -> anyhow::Result<Parts> {
         parts.dead += one.dead;
     }
     Ok(parts)
+}
+
+/// One of the connections whose breaker holds its jobs back.
+async fn shut_one(session: &Session, over: &[String]) -> anyhow::Result<Option<String>> {
+    let breakers = session.client.breakers().await?.into_iter();
+    let shut = breakers.filter(|one| one.state != BreakerState::Closed);
+    let mut names = shut.map(|one| one.connection);
+    Ok(names.find(|name| over.contains(name)))
 }
 
 /// All that is left waits for a person. Of a sync over several connections each has one part, and those

@@ -6,7 +6,7 @@
 //! | 401, whatever its body | AuthExpired | AuthExpired |
 //! | 403 | Forbidden | Forbidden |
 //! | 429 | Throttled | Throttled |
-//! | 503 with `Retry-After` | Throttled | Unknown |
+//! | 503 with `Retry-After` | Throttled | Unknown, and the budget waits |
 //! | 408, 5xx | Retry | Unknown |
 //! | 500 that names `MaxEntityRowCount` | Misconfigured | Unknown |
 //! | 400 | SchemaDrift | SchemaDrift |
@@ -62,7 +62,7 @@ pub(super) fn classify(call: &Call, reply: &RawReply) -> Result<(), Error> {
             action: action(),
             source: Some(Box::new(failed(call, reply.status.as_str()))),
         }),
-        503 if reply.headers.contains_key(RETRY_AFTER) => Err(throttled(call, reply)),
+        503 if pause(reply).is_some() => Err(throttled(call, reply)),
         500 if names(reply, "MaxEntityRowCount") => Err(Error::misconfigured(
             &call.action,
             "page_size is over the site's MaxEntityRowCount",
@@ -78,6 +78,12 @@ pub(super) fn classify(call: &Call, reply: &RawReply) -> Result<(), Error> {
             &format!("the address answers with {other}"),
         )),
     }
+}
+
+/// The wait before any other call that a site under load asks for, whatever became of this one.
+pub(super) fn pause(reply: &RawReply) -> Option<Duration> {
+    let asks = reply.status.as_u16() == 503 && reply.headers.contains_key(RETRY_AFTER);
+    asks.then(|| retry_after(reply).unwrap_or(BLIND_WAIT))
 }
 
 pub(super) fn rows<'a>(call: &Call, reply: &'a RawReply) -> Result<Rows<'a>, Error> {

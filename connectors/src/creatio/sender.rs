@@ -8,7 +8,7 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 use super::Config;
-use super::classify::classify;
+use super::classify::{classify, pause};
 use super::request::{Ask, Call, Literals};
 use super::walk::Place;
 use crate::budget::{Budget, Wait};
@@ -142,11 +142,16 @@ impl Sender {
         };
         match classify(call, &raw) {
             Err(error) => {
-                match &error {
-                    Error::Throttled { after, .. } => {
-                        permit.refused(1, None, *after);
+                let wait = match &error {
+                    Error::Throttled { after, .. } => *after,
+                    // Writes whose end is unknown, too: the next call would only add to the load.
+                    _ => pause(&raw),
+                };
+                match wait {
+                    Some(wait) => {
+                        permit.refused(1, None, Some(wait));
                     }
-                    _ => permit.settle(None),
+                    None => permit.settle(None),
                 }
                 Err(error)
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
 use engine::{Failure, NewJob, Outcome, State, WorkerOptions};
+use sqlx::PgPool;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,12 +17,13 @@ async fn heartbeats_go_on_while_a_batch_is_drained() {
     let db = Database::new().await;
     let noted = Notes::default();
     let registry = || {
-        let notes = noted.clone();
-        playing(move |name, _| {
+        let (notes, pool) = (noted.clone(), db.pool().clone());
+        playing(move |name, cx| {
             notes.add(name);
-            async {
+            let pool = pool.clone();
+            async move {
                 // Longer than a lease in all, on one slot each.
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                extended_by(&pool, cx.job_id(), quick().heartbeat).await;
                 Ok(Outcome::done())
             }
         })
@@ -45,14 +47,33 @@ async fn heartbeats_go_on_while_a_batch_is_drained() {
     }
 }
 
+/// Waits until heartbeats have put off the end of a running job's lease by so much.
+async fn extended_by(pool: &PgPool, id: Uuid, span: Duration) {
+    let ends_at = || async {
+        let ends_at =
+            "select extract(epoch from lease_until)::float8 from engine.running where id = $1";
+        let ends_at = sqlx::query_scalar::<_, f64>(ends_at).bind(id);
+        ends_at.fetch_one(pool).await.unwrap()
+    };
+    let at_first = ends_at().await;
+    until("the lease is extended", || async {
+        ends_at().await >= at_first + span.as_secs_f64()
+    })
+    .await;
+}
+
 /// No. 1, too: a job may take longer than its lease.
 #[tokio::test]
 async fn a_job_that_takes_three_leases_runs_once() {
     let db = Database::new().await;
     let registry = || {
-        playing(|_, _| async {
-            tokio::time::sleep(quick().lease * 3).await;
-            Ok(Outcome::done())
+        let pool = db.pool().clone();
+        playing(move |_, cx| {
+            let pool = pool.clone();
+            async move {
+                extended_by(&pool, cx.job_id(), quick().lease * 3).await;
+                Ok(Outcome::done())
+            }
         })
     };
     let workers = [

@@ -229,14 +229,8 @@ pub async fn propose(
 ) -> Result<Conflict, Error> {
     let conflict = undecided(tx, id, word).await?;
     check(&conflict, decision, word)?;
-    stored::decide(
-        tx,
-        id,
-        Status::Proposed,
-        Some(decision),
-        (word.by, word.note),
-    )
-    .await?;
+    let by = (word.by, word.note);
+    stored::decide(tx, id, Status::Proposed, Some(decision), by).await?;
     again(tx, id).await
 }
 
@@ -254,7 +248,9 @@ pub async fn approve(tx: &mut PgConnection, id: i64, word: Word<'_>) -> Result<C
         return decided(format!("nothing is proposed for conflict {id}"));
     };
     if conflict.proposed_by.as_deref() == Some(word.by) {
-        return decided(format!("conflict {id}: who proposed it cannot approve it"));
+        return decided(format!(
+            "conflict {id}: who proposed it cannot approve it; somebody else must"
+        ));
     }
     settle(tx, &conflict, &decision, word).await?;
     again(tx, id).await
@@ -303,20 +299,20 @@ async fn settle(
 }
 
 fn check(conflict: &Conflict, decision: &Decision, word: Word<'_>) -> Result<(), Error> {
-    if let Decision::Value(value) = decision {
-        let whole =
-            "a record that one side has deleted is taken as one side has it: local or creatio";
-        let fits = match conflict.field == RECORD {
-            true => Err(whole.to_owned()),
-            false => edit::check(conflict.sort, &conflict.field, value),
-        };
-        fits.map_err(|why| Error::Invalid(format!("value: {why}")))?;
-    }
+    let (sort, field) = (conflict.sort, conflict.field.as_str());
+    let fits = match decision {
+        Decision::Take(_) => Ok(()),
+        Decision::Value(_) if field == RECORD => {
+            Err("expected local or creatio: one side has deleted the record".to_owned())
+        }
+        Decision::Value(value) => edit::check(sort, field, value)
+            .map_err(|why| format!("{why} for {}.{field}", sort.as_str())),
+    };
+    fits.map_err(|why| Error::Invalid(format!("value: {why}")))?;
     let is_odd = |note: &str| note.chars().count() > LONGEST_NOTE || note.contains('\0');
     if word.note.is_some_and(is_odd) {
-        return Err(Error::Invalid(
-            "note: expected at most 1000 characters, none of them NUL".to_owned(),
-        ));
+        let why = "note: expected at most 1000 characters, none of them NUL";
+        return Err(Error::Invalid(why.to_owned()));
     }
     Ok(())
 }

@@ -69,6 +69,19 @@ pub async fn put(
     })
 }
 
+/// Whether any of these records is there, deleted ones among them.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn are_there(
+    tx: &mut PgConnection,
+    connection: &str,
+    sort: Sort,
+    ids: &[Uuid],
+) -> Result<bool, Error> {
+    Ok(!local::load(tx, connection, sort, ids).await?.is_empty())
+}
+
 /// Whether a field of a sort can hold a value; if not, what was expected.
 pub(super) fn check(sort: Sort, field: &str, value: &Value) -> Result<(), String> {
     if field

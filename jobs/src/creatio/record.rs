@@ -218,7 +218,10 @@ pub async fn pair(
     }
     let there = store::creatio::observed::load(tx, connection, sort, &[remote_id]).await?;
     if there.iter().all(|one| one.is_gone) {
-        return Err(no_such(sort, remote_id));
+        return Err(Error::NoSuch {
+            what: "record seen at Creatio",
+            id: remote_id.to_string(),
+        });
     }
     let links = link::of(tx, connection, sort, (&[local_id], &[remote_id])).await?;
     for one in &links {

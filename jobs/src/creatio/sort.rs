@@ -45,7 +45,7 @@ impl Form {
         match self {
             Form::Text => "a text".to_owned(),
             Form::Whole => "a whole number".to_owned(),
-            Form::Decimal => "a number".to_owned(),
+            Form::Decimal => "a number of at most 28 digits".to_owned(),
             Form::Instant => "an instant, as 2026-10-01T07:00:00Z".to_owned(),
             Form::Reference(sort) => format!("the id of a {} here", sort.as_str()),
         }

@@ -131,6 +131,8 @@ async fn a_dry_run_tells_every_change_and_the_sync_does_it() {
         .told(0, &["sync", "creatio", "sync-all", "--dry-run"])
         .await;
     let saves = world.vendor.saves().len();
+    let lines = ["sync", "creatio", "sync-all", "--dry-run", "-o", "jsonl"];
+    let (_, lines, _) = ended(world.say(&lines)).await;
     let (code, words, err) = ended(world.say(&["sync", "creatio", "sync-all", "--dry-run"])).await;
     let nothing = world.told(0, &["record", "list"]).await;
     let first = world.told(0, &["sync", "creatio", "sync-all"]).await;
@@ -170,6 +172,9 @@ async fn a_dry_run_tells_every_change_and_the_sync_does_it() {
     );
     let leads = plan["changes"].as_array().expect("changes").iter();
     assert_eq!(leads.filter(|change| change["sort"] == "lead").count(), 4);
+    let lines = lines.lines().map(serde_json::from_str::<Value>);
+    let lines = lines.collect::<Result<Vec<_>, _>>();
+    assert_eq!(json!(lines.expect("JSON a line")), plan["changes"]);
     assert!(words.contains("Nothing was changed."), "{words}");
     assert!(words.contains("here: none → "), "{words}");
     assert_eq!(nothing, json!([]), "a dry run leaves nothing");
@@ -250,6 +255,63 @@ async fn a_conflict_is_shown_settled_and_undone() {
     for action in ["conflict.resolve", "journal.undo"] {
         assert_eq!(world.audited(action).await, 1, "{action}");
     }
+}
+
+#[tokio::test]
+async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
+    let world = World::of("unmappable", 1).await;
+    world.told(0, &["sync", "creatio", "sync-all"]).await;
+    let (lead, remote) = world.lead().await;
+    let id = lead.to_string();
+    sqlx::query("update sync.lead set status = 'Nonsense' where id = $1")
+        .bind(lead)
+        .execute(world.database.pool())
+        .await
+        .expect("edited");
+
+    let plan = world
+        .told(0, &["sync", "creatio", "sync-all", "--dry-run"])
+        .await;
+    sqlx::query("update sync.lead set company = 'Grand Inn' where id = $1")
+        .bind(lead)
+        .execute(world.database.pool())
+        .await
+        .expect("edited");
+    let sync_lead = ["sync", "creatio", "sync-lead", "--lead-id", &id];
+    let (failed, said, err) = ended(world.say(&sync_lead)).await;
+    let (_, _, next) = ended(world.say(&["record", "show", "lead", &id])).await;
+    let (_, _, left) = ended(world.say(&["sync", "creatio", "sync-all"])).await;
+
+    let change = &plan["changes"][0];
+    assert_eq!(
+        (&change["verb"], &change["code"]),
+        (&json!("fail"), &json!("unmappable")),
+        "{plan}"
+    );
+    assert_eq!(plan["connections"][0]["failed"], 1, "{plan}");
+    assert_eq!(plan["connections"][0]["conflicts"], 0, "{plan}");
+    assert_eq!(failed, 8, "{err}");
+    let there = world.vendor.record("Lead", remote).expect("it is there");
+    assert_eq!(there["Account"], "Grand Inn", "the other fields go over");
+    assert!(said.contains("lockstep record show lead"), "{said}");
+    assert!(next.contains("retry-failed"), "{next}");
+    assert!(left.contains("Left: 1 failed record"), "{left}");
+}
+
+#[tokio::test]
+async fn a_wait_that_a_breaker_makes_long_says_so() {
+    let world = World::of("shut", 1).await;
+    world.told(0, &["breaker", "open", CREATIO]).await;
+
+    let sync = ["sync", "creatio", "sync-all", "--timeout", "1s"];
+    let (code, _, err) = ended(world.say(&sync)).await;
+
+    assert_eq!(code, 124, "{err}");
+    assert!(err.contains("the breaker of creatio/acme is open"), "{err}");
+    assert!(
+        err.contains("lockstep connection test creatio/acme"),
+        "{err}"
+    );
 }
 
 #[tokio::test]

@@ -198,6 +198,16 @@ async fn each_mistake_has_its_own_answer() {
             422,
             "invalid",
         ),
+        // Once taken for an object without members: a whole sync, from a body that asked for none.
+        (
+            Method::POST,
+            "/crm/sync/sync_all/",
+            json_type,
+            "[]",
+            422,
+            "invalid",
+        ),
+        (Method::POST, "/jobs", json_type, " ", 400, "bad_json"),
         (
             Method::POST,
             "/jobs",

@@ -166,8 +166,9 @@ async fn sync_all(app: &App, session: &Session, it: &All) -> anyhow::Result<Exit
     };
     let job = sync_all_of(&sync, app.env.user());
     let what = ("sync.creatio", over.join(", "));
-    match enqueue_and_wait(app, session, (job, what, over), (&it.patience, &it.change)).await? {
-        Some(job) => tell(app, &job),
+    let asked = (job, what, over.clone());
+    match enqueue_and_wait(app, session, asked, (&it.patience, &it.change)).await? {
+        Some(job) => tell(app, session, (&over, &job)).await,
         None => Ok(Exit::Ok),
     }
 }
@@ -269,7 +270,11 @@ impl Which {
             Some(name) => {
                 all.find(name)?;
                 let what = format!("{name} is no connection to a Creatio");
-                Err(Fault::new(Exit::Usage, what).into())
+                let mut fault = Fault::new(Exit::Usage, what);
+                if !names.is_empty() {
+                    fault = fault.fix(format!("one of {}", names.join(", ")));
+                }
+                Err(fault.into())
             }
             None if names.is_empty() => Err(nothing_declared().into()),
             None => Ok(names),

@@ -40,12 +40,12 @@ fn tell(app: &App, connection: &str, change: &Change, before: u64) -> std::io::R
         Format::Json | Format::Jsonl => {
             let mut value = json!(change);
             value["connection"] = json!(connection);
-            let comma = match (app.out.format, before) {
-                (Format::Json, 1..) => ",\n",
-                _ => "",
-            };
-            app.out
-                .data(&format!("{comma}{}", crate::output::json_line(&value)?))
+            let line = crate::output::json_line(&value)?;
+            app.out.data(&match (app.out.format, before) {
+                (Format::Json, 0) => line,
+                (Format::Json, _) => format!(",\n{line}"),
+                _ => format!("{line}\n"),
+            })
         }
     }
 }
@@ -83,14 +83,16 @@ fn sum(app: &App, all: &[(String, Preview)]) -> std::io::Result<()> {
 fn words(change: &Change) -> String {
     let id = |id: Option<uuid::Uuid>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let mut text = format!(
-        "{:<9} {:<11} here {}  there {}  {}{}\n",
+        "{:<9} {:<11} here {}  there {}",
         change.verb,
         change.sort.as_str(),
         id(change.local_id),
         id(change.remote_id),
-        change.direction.as_deref().unwrap_or_default(),
-        change.code.as_deref().unwrap_or_default(),
     );
+    for word in [&change.direction, &change.code].into_iter().flatten() {
+        text.push_str(&format!("  {word}"));
+    }
+    text.push('\n');
     for field in &change.fields {
         text.push_str(&format!("    {}\n", crate::output::clean(&of_field(field))));
     }

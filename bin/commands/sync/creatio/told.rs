@@ -1,15 +1,19 @@
 //! What a sync with Creatio has done, in words, and how the command ends.
 
 use engine::{JobView, State};
-use jobs::creatio::{Counts, Totals};
+use jobs::creatio::{Counts, Status, Totals, record};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::ended_badly;
-use crate::app::App;
+use crate::app::{App, Session};
 use crate::output::{Exit, plural};
 
-pub(super) fn tell(app: &App, job: &JobView) -> anyhow::Result<Exit> {
+pub(super) async fn tell(
+    app: &App,
+    session: &Session,
+    (over, job): (&[String], &JobView),
+) -> anyhow::Result<Exit> {
     if job.state != State::Completed {
         return Err(ended_badly(job).into());
     }
@@ -24,20 +28,52 @@ pub(super) fn tell(app: &App, job: &JobView) -> anyhow::Result<Exit> {
         of_counts(&totals.counts)
     );
     app.out.done(&words, &job.id.to_string(), &result)?;
-    if totals.counts.conflicts > 0 {
-        app.out
-            .next("What a person must settle: lockstep conflict list");
-    }
-    if totals.counts.in_review > 0 {
-        app.out
-            .next("What a person must say: lockstep record list --status manual_review");
-    }
+    left(app, session, over).await?;
     Ok(
         match totals.counts.failed > 0 || !totals.errors.is_empty() {
             true => Exit::Partial,
             false => Exit::Ok,
         },
     )
+}
+
+/// What earlier syncs have left to people is left still: the counts are of what this one found anew.
+async fn left(app: &App, session: &Session, over: &[String]) -> anyhow::Result<()> {
+    let (mut conflicts, mut review, mut failed) = (0, 0, 0);
+    for connection in over {
+        let now = record::overview(&session.env.pool, Some(connection)).await?;
+        conflicts += now.open_conflicts + now.proposed_conflicts;
+        let of = |status: Status| {
+            let counts = now.records.iter();
+            let counts = counts.filter(|one| one.status == status.as_str());
+            counts.map(|one| one.records).sum::<i64>()
+        };
+        review += of(Status::ManualReview);
+        failed += of(Status::Failed);
+    }
+    for (records, what, how) in [
+        (
+            conflicts,
+            "conflict",
+            "for a person to settle: lockstep conflict list",
+        ),
+        (
+            review,
+            "record",
+            "for a person to match: lockstep record list --status manual_review",
+        ),
+        (
+            failed,
+            "failed record",
+            "to be mended: lockstep record list --status failed",
+        ),
+    ] {
+        if records > 0 {
+            let records = plural(usize::try_from(records).unwrap_or(0), what);
+            app.out.next(&format!("Left: {records} {how}"));
+        }
+    }
+    Ok(())
 }
 
 pub(in crate::commands) fn seen(records: i64) -> String {
@@ -90,7 +126,10 @@ pub(super) fn tell_lead(app: &App, job: &JobView, lead_id: Uuid) -> anyhow::Resu
             Exit::Conflict,
         ),
         other => (
-            format!("Lead {lead_id} is {other} ({}).", text("code")),
+            format!(
+                "Lead {lead_id} is {other} ({}). What is wrong with it: lockstep record show lead {lead_id}",
+                text("code")
+            ),
             Exit::Partial,
         ),
     };

@@ -7,6 +7,7 @@ use connectors::creatio::Looked;
 use connectors::page::Next;
 use serde_json::json;
 use sim::creatio::{Change, Guid, NoRight, OverMaxRows, Right, Switches, Throttle};
+use sim::wire::{Fault, Kind};
 use uuid::Uuid;
 
 use super::writes::words;
@@ -83,6 +84,41 @@ async fn a_refusal_stops_the_whole_budget_for_its_wait() {
         Verdict::Throttled { after: Some(_) }
     ));
     assert_eq!(bed.calls("/Contact"), 2, "the third was never sent");
+}
+
+#[tokio::test]
+async fn a_batch_that_meets_a_busy_site_is_unknown_and_stops_the_whole_budget() {
+    for (retry_after, is_stopped) in [(Some("30"), true), (None, false)] {
+        let bed = Bed::new(USERS).await;
+        let fault = Fault::new(Kind::Status {
+            status: 503,
+            retry_after: retry_after.map(str::to_owned),
+            body: None,
+        });
+        bed.sim.inject(fault.on_path("$batch").times(1));
+        let client = bed.client();
+
+        let ends = client
+            .write(&[create(Uuid::from_u128(1), json!({"Name": "Ada"}))])
+            .await
+            .unwrap();
+        let look = client.page(&contacts(), None, None).await;
+
+        assert_eq!(words(&ends), ["unknown"], "{retry_after:?}");
+        match is_stopped {
+            true => assert!(matches!(
+                look.unwrap_err().verdict(),
+                Verdict::Throttled { after: Some(wait) } if wait > Duration::from_secs(20)
+            )),
+            false => assert!(look.is_ok(), "a 503 that names no wait stops nothing"),
+        }
+        let looks = bed.calls("/Contact");
+        assert_eq!(
+            looks,
+            usize::from(!is_stopped),
+            "a stopped call is not sent"
+        );
+    }
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ remote = \"Lead\"
     let expected = [
         "line 3: lead.creates: expected one of both, local, creatio, none; did you mean `both`?",
         "line 4: lead.match_by: `website` cannot be matched by",
-        "line 7: lead.fields.emial: there is no local column `emial` of a lead; did you mean `email`?",
+        "line 7: lead.fields.emial: there is no local column `emial` of a lead; fields of your own are `custom.…`; did you mean `email`?",
         "line 8: lead.fields.email.codec: expected one of text, cut, email",
         "line 9: lead.fields.budget.codec: `lookup` does not fit the local column",
         "is the column of",

@@ -129,7 +129,12 @@ impl Codec {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}: {}", self.line, self.path, self.problem)
+        let (line, path, problem) = (self.line, &self.path, &self.problem);
+        match path.is_empty() {
+            // The text is no TOML: there are no places in it yet.
+            true => write!(f, "line {line}: {problem}"),
+            false => write!(f, "line {line}: {path}: {problem}"),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Learnt {
 
 /// Whether the lead decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true, false or the name of a role")]
 pub enum DecisionMaker {
     /// Yes is the role `Decision maker`; no takes that role away, and no other.
     Is(bool),

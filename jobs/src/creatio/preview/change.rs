@@ -79,7 +79,10 @@ pub(super) fn change(ground: &Ground, rules: &Rules, case: &Case, what: &What) -
                 (Some(direction), _, _) => of("update", Some(direction), None, fields),
                 (None, true, _) => of("link", None, None, fields),
                 (None, false, true) => None,
-                (None, false, false) => of("conflict", None, None, fields),
+                (None, false, false) if fields.iter().any(|field| field.act == "conflict") => {
+                    of("conflict", None, None, fields)
+                }
+                (None, false, false) => of("fail", None, Some("unmappable"), fields),
             }
         }
     }

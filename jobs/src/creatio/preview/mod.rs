@@ -94,12 +94,16 @@ impl Preview {
             }
             "link" => counts.linked += 1,
             "review" => counts.in_review += 1,
-            "fail" => counts.failed += 1,
             "wait" => self.waiting += 1,
             _ => {}
         }
-        if change.fields.iter().any(|field| field.act == "conflict") || change.verb == "conflict" {
+        let has = |act: &str| change.fields.iter().any(|field| field.act == act);
+        if has("conflict") || change.verb == "conflict" {
             self.counts.conflicts += 1;
+        }
+        // What one field cannot be fails the record, though its others go over.
+        if has("unmappable") || change.verb == "fail" {
+            self.counts.failed += 1;
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::{Env, Error};
 
 /// When a refusal names no wait.
 const THROTTLED: Duration = Duration::from_secs(10);
+/// Who looks at a preview waits for it; what takes longer is told instead.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Local records that are looked at together.
 const AT_ONCE: i64 = 500;
 
@@ -91,7 +93,7 @@ impl Walk {
                 Ok(page) => return Ok(page),
                 // There is no job to be put off.
                 Err(error) => match error.verdict() {
-                    Verdict::Throttled { after } => {
+                    Verdict::Throttled { after } if after.unwrap_or(THROTTLED) <= PATIENCE => {
                         tokio::time::sleep(after.unwrap_or(THROTTLED)).await;
                     }
                     _ => {

@@ -1,6 +1,6 @@
 //! Deletes: soft here, by proof from there, never over an edit, and never undone by a late answer.
 
-use jobs::creatio::conflict::RECORD;
+use jobs::creatio::conflict::{Conflict, RECORD};
 use jobs::creatio::{Chosen, Decision, Sort, Status, conflict, mapping};
 use serde_json::{Value, json};
 use sim::wire::{Fault, Kind};
@@ -118,12 +118,7 @@ async fn an_edit_of_what_was_deleted_there_is_a_persons_to_settle() {
             .edit("lead", id, json!({"company": "Grand Inn"}))
             .await;
         settled(&house).await;
-        let all = house.conflicts().await;
-        assert_eq!(all.len(), 1, "{all:?}\n{}", house.story().await);
-        assert_eq!(
-            (all[0].field.as_str(), all[0].gone.as_deref()),
-            (RECORD, Some("remote"))
-        );
+        let found = gone_there(&house).await;
         assert_eq!(house.vendor.count("Lead"), 3);
 
         let mut tx = house.env.pool.begin().await.unwrap();
@@ -132,7 +127,7 @@ async fn an_edit_of_what_was_deleted_there_is_a_persons_to_settle() {
             note: None,
             seen: None,
         };
-        conflict::resolve(&mut tx, all[0].id, &Decision::Take(take), word)
+        conflict::resolve(&mut tx, found.id, &Decision::Take(take), word)
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -194,15 +189,22 @@ async fn a_delete_there_after_an_update_that_was_not_answered_is_a_persons_to_se
 
         settled(&house).await;
 
-        let all = house.conflicts().await;
-        assert_eq!(all.len(), 1, "{all:?}\n{}", house.story().await);
-        assert_eq!(
-            (all[0].field.as_str(), all[0].gone.as_deref()),
-            (RECORD, Some("remote"))
-        );
+        gone_there(&house).await;
         assert_eq!(house.count(in_doubt).await, 0, "{}", house.story().await);
         house.assert_quiet().await;
     }
+}
+
+/// The only conflict: a record that is no more at Creatio.
+async fn gone_there(house: &House) -> Conflict {
+    let mut all = house.conflicts().await;
+    assert_eq!(all.len(), 1, "{all:?}\n{}", house.story().await);
+    let found = all.remove(0);
+    assert_eq!(
+        (found.field.as_str(), found.gone.as_deref()),
+        (RECORD, Some("remote"))
+    );
+    found
 }
 
 pub(super) async fn enable(house: &House, text: &str) {

@@ -28,7 +28,7 @@ mod world;
 use std::io;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::config::Config;
 pub use self::guid::{Guid, GuidOrder};
@@ -111,6 +111,24 @@ impl Simulator {
     #[must_use]
     pub fn records(&self, entity: &str) -> Vec<Value> {
         self.state.world(|world| world.records(entity))
+    }
+
+    /// All records of all entities, for [`restore`](Self::restore).
+    #[must_use]
+    pub fn kept(&self) -> Value {
+        json!(self.state.world(world::World::kept))
+    }
+
+    /// Puts back the records that [`kept`](Self::kept) told, in the place of all that are here: the site goes on
+    /// where another stopped.
+    ///
+    /// # Errors
+    /// What cannot be a record. Nothing is changed then.
+    pub fn restore(&self, kept: &Value) -> Result<(), String> {
+        let order = self.switches().guid_order;
+        let now = self.state.now();
+        self.state
+            .world_mut(|world| world.restore(kept, (order, now)))
     }
 
     /// How many records an entity has.

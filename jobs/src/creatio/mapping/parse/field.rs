@@ -99,7 +99,7 @@ impl Reader<'_> {
         }
         let near = did_you_mean(word, sort.columns().iter().map(|(name, _)| *name));
         let problem = format!(
-            "there is no local column `{word}` of a {}{near}; fields of your own are `custom.…`",
+            "there is no local column `{word}` of a {}; fields of your own are `custom.…`{near}",
             sort.as_str()
         );
         self.fault(name.span(), path, problem);

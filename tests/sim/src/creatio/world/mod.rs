@@ -2,6 +2,7 @@
 
 mod change;
 mod generate;
+mod kept;
 mod rights;
 
 use std::collections::BTreeMap;
@@ -195,9 +196,7 @@ impl World {
     }
 
     pub(super) fn truth(&self) -> Value {
-        let records = |name: &&'static str| ((*name).to_owned(), json!(self.records(name)));
-        let entities: Map<String, Value> = self.tables.keys().map(records).collect();
-        json!({"entities": entities, "saves": self.saves})
+        json!({"entities": self.kept(), "saves": self.saves})
     }
 }
 

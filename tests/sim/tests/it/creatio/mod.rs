@@ -5,6 +5,7 @@ mod batch;
 mod empties;
 mod faults;
 mod filter;
+mod kept;
 mod lists;
 mod metadata;
 mod writes;
