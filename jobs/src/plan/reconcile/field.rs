@@ -140,12 +140,12 @@ impl Field<'_> {
     fn take(&self, side: Side) -> FieldPlan {
         let act = self.write(side);
         let is_written = matches!(act, Act::Push(_) | Act::Pull(_));
-        let overwritten = Note::Overwrites {
-            side: side.other(),
-            value: self.now.on(side.other()).clone(),
-        };
+        let value = self.now.on(side.other()).clone();
+        // A side that never said anything has nothing to lose.
+        let is_said = self.base.is_some() || !value.is_null();
+        let side = side.other();
         FieldPlan {
-            note: is_written.then_some(overwritten),
+            note: (is_written && is_said).then_some(Note::Overwrites { side, value }),
             act,
         }
     }

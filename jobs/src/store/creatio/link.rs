@@ -22,6 +22,9 @@ pub(crate) struct Link {
     /// None while the two were never at one.
     pub(crate) base: Option<Base>,
     pub(crate) is_separate: bool,
+    /// What is wrong with it.
+    pub(crate) code: Option<String>,
+    pub(crate) detail: Option<Value>,
 }
 
 /// How a link is left.
@@ -301,6 +304,10 @@ fn link(row: &PgRow) -> sqlx::Result<Link> {
         remote_id: row.try_get("remote_id")?,
         base,
         is_separate: row.try_get("is_separate")?,
+        code: row.try_get("code")?,
+        detail: row
+            .try_get::<Option<Json<Value>>, _>("detail")?
+            .map(|json| json.0),
     })
 }
 

@@ -203,23 +203,37 @@ async fn a_proposal_waits_for_somebody_else() {
     let _worker = house.worker();
     let (id, _) = disputed(&house).await;
     let one = only(&house).await;
-    let by = |by| Word {
+    let by = |by, note| Word {
         by,
-        note: None,
+        note,
         seen: None,
     };
     let mut tx = house.env.pool.begin().await.unwrap();
 
-    let proposed = conflict::propose(&mut tx, one.id, &Decision::Take(Chosen::Local), by("ann"))
+    let proposed = conflict::propose(
+        &mut tx,
+        one.id,
+        &Decision::Take(Chosen::Local),
+        by("ann", Some("he said so")),
+    )
+    .await
+    .unwrap();
+    let alone = conflict::approve(&mut tx, one.id, by("ann", None)).await;
+    let declined = conflict::decline(&mut tx, one.id, by("bob", Some("he did not")))
         .await
         .unwrap();
-    let alone = conflict::approve(&mut tx, one.id, by("ann")).await;
-    let declined = conflict::decline(&mut tx, one.id, by("bob")).await.unwrap();
-    let nothing = conflict::approve(&mut tx, one.id, by("bob")).await;
-    conflict::propose(&mut tx, one.id, &Decision::Take(Chosen::Local), by("ann"))
+    let nothing = conflict::approve(&mut tx, one.id, by("bob", None)).await;
+    let again = conflict::propose(
+        &mut tx,
+        one.id,
+        &Decision::Take(Chosen::Local),
+        by("ann", None),
+    )
+    .await
+    .unwrap();
+    let approved = conflict::approve(&mut tx, one.id, by("bob", Some("he does")))
         .await
         .unwrap();
-    let approved = conflict::approve(&mut tx, one.id, by("bob")).await.unwrap();
     tx.commit().await.unwrap();
     house.reconciled().await;
 
@@ -227,6 +241,14 @@ async fn a_proposal_waits_for_somebody_else() {
         (proposed.status, proposed.proposed_by.as_deref()),
         (Standing::Proposed, Some("ann"))
     );
+    let notes = [&proposed, &declined, &again, &approved].map(|one| one.note.as_deref());
+    let said = [
+        Some("he said so"),
+        Some("he did not"),
+        None,
+        Some("he does"),
+    ];
+    assert_eq!(notes, said, "each word has its own reason");
     assert!(matches!(alone, Err(Error::Decided(_))), "{alone:?}");
     assert_eq!((declined.status, declined.decision), (Standing::Open, None));
     assert!(matches!(nothing, Err(Error::Decided(_))), "{nothing:?}");

@@ -193,6 +193,17 @@ async fn what_creatio_refuses_is_failed_until_it_changes_and_holds_up_no_other()
         (Status::Failed, Some("unmappable")),
         "{record:?}"
     );
+    house.synced().await;
+    let told = record::history(&house.env.pool, (Sort::Lead, long), None, 10)
+        .await
+        .unwrap()
+        .data;
+    let failed: Vec<_> = told.iter().filter(|one| one.status == "failed").collect();
+    assert_eq!(failed.len(), 1, "it is told once: {told:?}");
+    assert_eq!(
+        (failed[0].code.as_deref(), failed[0].direction.as_deref()),
+        (Some("unmappable"), Some("to_creatio"))
+    );
     assert_eq!(
         house.there(Sort::Lead, long).await["Website"],
         "inn.example"

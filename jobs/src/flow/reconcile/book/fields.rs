@@ -77,6 +77,7 @@ impl Book<'_> {
         let mut left = Left::at(Base::Active(bases), Status::Success);
         left.direction = direction.filter(|_| !is_rejected);
         if !unmappable.is_empty() {
+            self.tell_unmappable(case, plans, &unmappable);
             left = left.wrong(Status::Failed, "unmappable", Value::Object(unmappable));
         }
         if let Sent::Rejected(code) = &one.sent {

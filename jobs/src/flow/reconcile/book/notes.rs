@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::Book;
+use super::{Book, Plans};
 use crate::flow::reconcile::case::Case;
 use crate::flow::reconcile::decide::Planned;
-use crate::plan::reconcile::{Base, Owner, Pair, Resolve, Side};
+use crate::plan::reconcile::{Act, Base, FieldPlan, Owner, Pair, Resolve, Side};
 use crate::store::creatio::conflict::Found;
 use crate::store::creatio::operation::Done;
 
@@ -65,6 +65,38 @@ impl Book<'_> {
             .collect();
         if !changes.is_empty() {
             self.tell(case, ("conflict", None), ("conflict", None), changes);
+        }
+    }
+
+    /// Once, however often the record is looked at while it stays so.
+    pub(super) fn tell_unmappable(
+        &mut self,
+        case: &Case,
+        plans: &Plans,
+        fields: &Map<String, Value>,
+    ) {
+        let was = case.link.as_ref().filter(|link| {
+            link.code.as_deref() == Some("unmappable")
+                && link.detail.as_ref().and_then(Value::as_object) == Some(fields)
+        });
+        let comes_from = |side| {
+            let of =
+                |plan: &FieldPlan| matches!(plan.act, Act::Unmappable { from, .. } if from == side);
+            plans.values().any(of)
+        };
+        let direction = match (comes_from(Side::Local), comes_from(Side::Remote)) {
+            (true, true) => "both",
+            (true, false) => "to_creatio",
+            _ => "from_creatio",
+        };
+        if was.is_none() {
+            let changes = fields.keys().map(|name| (name.clone(), Value::Null));
+            self.tell(
+                case,
+                ("update", Some(direction)),
+                ("failed", Some("unmappable")),
+                changes.collect(),
+            );
         }
     }
 

@@ -6,7 +6,8 @@ set
     proposed_at = case when $2 = 'proposed' then now() when $2 = 'open' then null else proposed_at end,
     decided_by = case when $2 = 'resolved' then $4 else decided_by end,
     decided_at = case when $2 = 'resolved' then now() else decided_at end,
-    note = coalesce($5, note),
+    -- Why it was proposed holds for whoever approves just that.
+    note = case when $2 = 'resolved' and decision = $3::jsonb then coalesce($5, note) else $5 end,
     outcome = null,
     updated_at = now()
 where id = $1 and status in ('open', 'proposed')
