@@ -22,6 +22,7 @@ pub mod reach;
 mod record;
 pub mod soundtrack;
 pub mod supabase;
+mod token_endpoint;
 pub mod zoho;
 
 pub use auth::{Access, Credential, Mint, Minted, Refusal, Token};

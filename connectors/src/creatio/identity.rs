@@ -13,22 +13,24 @@
 //! There is no refresh token: asking again costs nothing but the call (sheet section 1). The service is small
 //! and its own host, so that all workers ask through one (sheet trap 5).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Url};
+use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::auth::{LONGEST_LIFE, Minting};
-use crate::budget::{Budget, Wait};
-use crate::http::{Effect, Http, RawReply, Request, retry_after};
+use crate::budget::Budget;
+use crate::http::{Http, RawReply, retry_after};
+use crate::token_endpoint::{TokenEndpoint, Words};
 use crate::{Error, Mint, Minted, Token};
 
 const ACTION: &str = "ask for a Creatio access token";
 /// The vendor documents no limit, so the wait is ours.
-const BLIND_WAIT: Duration = Duration::from_secs(10);
+const WORDS: Words = Words {
+    action: ACTION,
+    blind_wait: Duration::from_secs(10),
+};
 /// By default, and where the reply does not say (sheet section 1).
 const USUAL_LIFE: Duration = Duration::from_secs(3_600);
 
@@ -42,10 +44,8 @@ pub struct Grant {
 /// The Identity Service of one site. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    http: Http,
-    url: Url,
+    endpoint: TokenEndpoint,
     grant: Grant,
-    budget: Arc<dyn Budget>,
 }
 
 #[derive(Deserialize)]
@@ -67,61 +67,19 @@ impl Identity {
         http: Http,
         budget: impl Budget + 'static,
     ) -> Result<Self, Error> {
-        let url = format!("{}/connect/token", url.trim_end_matches('/'));
-        let url = Url::parse(&url)
-            .map_err(|_| Error::misconfigured(ACTION, "the identity service is no address"))?;
         Ok(Self {
-            http,
-            url,
+            endpoint: TokenEndpoint::new((url, "/connect/token"), http, budget, WORDS)?,
             grant,
-            budget: Arc::new(budget),
         })
     }
 
     async fn ask(&self) -> Result<Minted, Error> {
-        let permit = self.budget.acquire(1, Duration::ZERO).await;
-        let permit = permit.map_err(|wait| throttled(waited(wait)))?;
-        let reply = match self.http.send(&self.request()).await {
-            Ok(reply) => reply,
-            Err(error @ Error::Unreachable { .. }) => {
-                permit.unsent();
-                return Err(error);
-            }
-            Err(error) => {
-                permit.settle(None);
-                return Err(error);
-            }
-        };
-        let minted = read(&reply);
-        match &minted {
-            Err(Error::Throttled { after, .. }) => {
-                permit.refused(1, None, *after);
-            }
-            _ => permit.settle(None),
-        }
-        minted
-    }
-
-    /// The secrets go in the body: addresses end up in logs of others. A lost answer does no harm.
-    fn request(&self) -> Request {
-        let mut form = self.url.clone();
-        form.query_pairs_mut()
-            .clear()
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", self.grant.client_id.expose_secret())
-            .append_pair("client_secret", self.grant.client_secret.expose_secret());
-        let mut headers = HeaderMap::new();
-        let media = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(CONTENT_TYPE, media);
-        Request {
-            method: Method::POST,
-            url: self.url.clone(),
-            token: None,
-            headers,
-            body: form.query().map(|query| query.as_bytes().to_vec()),
-            effect: Effect::Read,
-            action: ACTION.to_owned(),
-        }
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", self.grant.client_id.expose_secret()),
+            ("client_secret", self.grant.client_secret.expose_secret()),
+        ];
+        self.endpoint.ask(&form, read).await
     }
 }
 
@@ -140,12 +98,12 @@ fn read(reply: &RawReply) -> Result<Minted, Error> {
     let status = reply.status.as_u16();
     let waits = reply.headers.contains_key(RETRY_AFTER);
     if status == 429 || status == 503 && waits {
-        return Err(throttled(retry_after(reply).unwrap_or(BLIND_WAIT)));
+        return Err(WORDS.throttled(retry_after(reply).unwrap_or(WORDS.blind_wait)));
     }
     let answer = serde_json::from_slice::<Answer>(&reply.body).ok();
     let said = answer.as_ref().and_then(|answer| answer.error.as_deref());
     match (said, status) {
-        (_, 408 | 500..=599) => Err(failed(reply.status.as_str())),
+        (_, 408 | 500..=599) => Err(WORDS.failed(reply.status.as_str())),
         (Some("invalid_client"), _) | (_, 401) => Err(Error::AuthRevoked {
             action: ACTION.to_owned(),
         }),
@@ -166,44 +124,19 @@ fn read(reply: &RawReply) -> Result<Minted, Error> {
 }
 
 fn minted(answer: Option<Answer>) -> Result<Minted, Error> {
-    let drift = |reason: &str| Error::SchemaDrift {
-        action: ACTION.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let answer = answer.ok_or_else(|| failed("an answer that is not JSON"))?;
+    let answer = answer.ok_or_else(|| WORDS.failed("an answer that is not JSON"))?;
     let lives = answer.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
     match answer.access_token.filter(|token| !token.is_empty()) {
-        None => Err(drift("the answer has neither a token nor an error")),
+        None => Err(WORDS.drift("the answer has neither a token nor an error")),
         // One that has run out already would be renewed at once, over and over.
-        Some(_) if lives.is_zero() => Err(drift("the answer has a token that lives for no time")),
+        Some(_) if lives.is_zero() => {
+            Err(WORDS.drift("the answer has a token that lives for no time"))
+        }
         Some(token) => Ok(Minted {
             access_token: SecretString::from(token),
             lives: lives.min(LONGEST_LIFE),
             api_domain: None,
             scope: answer.scope,
         }),
-    }
-}
-
-fn waited(wait: Wait) -> Duration {
-    match wait {
-        Wait::For(span) => span,
-        Wait::Go | Wait::ForReading | Wait::Never => BLIND_WAIT,
-    }
-}
-
-fn throttled(after: Duration) -> Error {
-    Error::Throttled {
-        action: ACTION.to_owned(),
-        after: Some(after),
-        cost: None,
-        available: None,
-    }
-}
-
-fn failed(code: &str) -> Error {
-    Error::RemoteFailed {
-        action: ACTION.to_owned(),
-        code: code.to_owned(),
     }
 }

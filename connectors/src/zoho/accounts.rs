@@ -14,22 +14,23 @@
 //! Nothing is lost when an answer gets lost: Zoho gives no new refresh token (sheet section 2). It
 //! costs one of the ten tokens.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::auth::{LONGEST_LIFE, Minting};
-use crate::budget::{Budget, Wait};
-use crate::http::{Effect, Http, RawReply, Request, retry_after};
+use crate::budget::Budget;
+use crate::http::{Http, RawReply, retry_after};
+use crate::token_endpoint::{TokenEndpoint, Words};
 use crate::{Error, Mint, Minted, Token};
 
 const ACTION: &str = "refresh the Zoho access token";
 /// The lockout is over ten minutes after the last try (sheet section 2).
-const LOCKED_OUT: Duration = Duration::from_secs(600);
+const WORDS: Words = Words {
+    action: ACTION,
+    blind_wait: Duration::from_secs(600),
+};
 
 /// What a person gave us once, by consent. `Debug` shows none of it.
 #[derive(Clone, Debug)]
@@ -42,9 +43,7 @@ pub struct Grant {
 /// The accounts host of one data centre. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Accounts {
-    http: Http,
-    url: Url,
-    budget: Arc<dyn Budget>,
+    endpoint: TokenEndpoint,
 }
 
 #[derive(Deserialize)]
@@ -63,14 +62,8 @@ impl Accounts {
     /// # Errors
     /// [`Error::Misconfigured`] for an address that is none.
     pub fn new(url: &str, http: Http, budget: impl Budget + 'static) -> Result<Self, Error> {
-        let url = format!("{}/oauth/v2/token", url.trim_end_matches('/'));
-        let url = Url::parse(&url)
-            .map_err(|_| Error::misconfigured(ACTION, "the accounts host is no address"))?;
-        Ok(Self {
-            http,
-            url,
-            budget: Arc::new(budget),
-        })
+        let endpoint = TokenEndpoint::new((url, "/oauth/v2/token"), http, budget, WORDS)?;
+        Ok(Self { endpoint })
     }
 
     /// Asks for an access token. Every call uses up one of the ten in ten minutes, and the eleventh
@@ -80,27 +73,13 @@ impl Accounts {
     /// `Throttled`, `AuthRevoked`, `Misconfigured`, `Unreachable`, `NoAnswer` or `RemoteFailed`, by the
     /// table of the module. Asking while locked out prolongs the lockout, so wait as long as is said.
     pub async fn refresh(&self, grant: &Grant) -> Result<Minted, Error> {
-        let permit = self.budget.acquire(1, Duration::ZERO).await;
-        let permit = permit.map_err(|wait| throttled(waited(wait)))?;
-        let reply = match self.http.send(&refresh_request(&self.url, grant)).await {
-            Ok(reply) => reply,
-            Err(error @ Error::Unreachable { .. }) => {
-                permit.unsent();
-                return Err(error);
-            }
-            Err(error) => {
-                permit.settle(None);
-                return Err(error);
-            }
-        };
-        let minted = read_refresh(&reply);
-        match &minted {
-            Err(Error::Throttled { after, .. }) => {
-                permit.refused(1, None, *after);
-            }
-            _ => permit.settle(None),
-        }
-        minted
+        let form = [
+            ("refresh_token", grant.refresh_token.expose_secret()),
+            ("client_id", grant.client_id.expose_secret()),
+            ("client_secret", grant.client_secret.expose_secret()),
+            ("grant_type", "refresh_token"),
+        ];
+        self.endpoint.ask(&form, read_refresh).await
     }
 }
 
@@ -121,46 +100,15 @@ impl Mint for Granted {
     }
 }
 
-fn waited(wait: Wait) -> Duration {
-    match wait {
-        Wait::For(span) => span,
-        Wait::Go | Wait::ForReading | Wait::Never => LOCKED_OUT,
-    }
-}
-
-/// The secrets go in the body: addresses end up in logs of others. Asking again does no harm that a
-/// write does, so that the answer's loss is no unknown outcome.
-fn refresh_request(url: &Url, grant: &Grant) -> Request {
-    let mut form = url.clone();
-    form.query_pairs_mut()
-        .clear()
-        .append_pair("refresh_token", grant.refresh_token.expose_secret())
-        .append_pair("client_id", grant.client_id.expose_secret())
-        .append_pair("client_secret", grant.client_secret.expose_secret())
-        .append_pair("grant_type", "refresh_token");
-    let mut headers = HeaderMap::new();
-    let media = HeaderValue::from_static("application/x-www-form-urlencoded");
-    headers.insert(CONTENT_TYPE, media);
-    Request {
-        method: Method::POST,
-        url: url.clone(),
-        token: None,
-        headers,
-        body: form.query().map(|query| query.as_bytes().to_vec()),
-        effect: Effect::Read,
-        action: ACTION.to_owned(),
-    }
-}
-
 /// The table of the module. The status says little: errors come with 200 too (sheet section 2).
 fn read_refresh(reply: &RawReply) -> Result<Minted, Error> {
     let status = reply.status.as_u16();
     let action = || ACTION.to_owned();
     let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) else {
         return Err(match status {
-            429 => throttled(retry_after(reply).unwrap_or(LOCKED_OUT)),
-            408 | 500..=599 => failed(reply.status.as_str()),
-            200..=299 => failed("an answer that is not JSON"),
+            429 => WORDS.throttled(retry_after(reply).unwrap_or(WORDS.blind_wait)),
+            408 | 500..=599 => WORDS.failed(reply.status.as_str()),
+            200..=299 => WORDS.failed("an answer that is not JSON"),
             300..=399 => Error::misconfigured(ACTION, "the address answers with a redirect"),
             other => Error::misconfigured(ACTION, &format!("the address answers with {other}")),
         });
@@ -168,7 +116,9 @@ fn read_refresh(reply: &RawReply) -> Result<Minted, Error> {
     let error = answer.error.unwrap_or_default().to_ascii_lowercase();
     match error.as_str() {
         "" => {}
-        "access denied" => return Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
+        "access denied" => {
+            return Err(WORDS.throttled(retry_after(reply).unwrap_or(WORDS.blind_wait)));
+        }
         "invalid_code" => return Err(Error::AuthRevoked { action: action() }),
         "invalid_client" => {
             let reason = "this data centre knows no such client: check both";
@@ -177,43 +127,23 @@ fn read_refresh(reply: &RawReply) -> Result<Minted, Error> {
         "invalid_client_secret" => {
             return Err(Error::misconfigured(ACTION, "the client secret is wrong"));
         }
-        _ if status == 429 => return Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
-        _ if status >= 500 => return Err(failed(reply.status.as_str())),
+        _ if status == 429 => {
+            return Err(WORDS.throttled(retry_after(reply).unwrap_or(WORDS.blind_wait)));
+        }
+        _ if status >= 500 => return Err(WORDS.failed(reply.status.as_str())),
         _ => return Err(Error::misconfigured(ACTION, "the grant is not accepted")),
     }
     match (answer.access_token, answer.expires_in) {
         // One that has run out already would be renewed at once, ten times over.
-        (Some(_), Some(0)) => Err(Error::SchemaDrift {
-            action: action(),
-            reason: "the answer has a token that lives for no time".to_owned(),
-        }),
+        (Some(_), Some(0)) => Err(WORDS.drift("the answer has a token that lives for no time")),
         (Some(token), Some(lives)) if !token.is_empty() => Ok(Minted {
             access_token: SecretString::from(token),
             lives: Duration::from_secs(lives).min(LONGEST_LIFE),
             api_domain: answer.api_domain,
             scope: answer.scope,
         }),
-        _ if status == 429 => Err(throttled(retry_after(reply).unwrap_or(LOCKED_OUT))),
-        _ if status >= 500 => Err(failed(reply.status.as_str())),
-        _ => Err(Error::SchemaDrift {
-            action: action(),
-            reason: "the answer has neither a token nor an error".to_owned(),
-        }),
-    }
-}
-
-fn throttled(after: Duration) -> Error {
-    Error::Throttled {
-        action: ACTION.to_owned(),
-        after: Some(after),
-        cost: None,
-        available: None,
-    }
-}
-
-fn failed(code: &str) -> Error {
-    Error::RemoteFailed {
-        action: ACTION.to_owned(),
-        code: code.to_owned(),
+        _ if status == 429 => Err(WORDS.throttled(retry_after(reply).unwrap_or(WORDS.blind_wait))),
+        _ if status >= 500 => Err(WORDS.failed(reply.status.as_str())),
+        _ => Err(WORDS.drift("the answer has neither a token nor an error")),
     }
 }
