@@ -2,15 +2,22 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use engine::testing::Database;
 use jobs::creatio::{SyncAll, sync_all_of};
 
 use crate::creatio::support::{CREATIO, House, until};
 
+/// A server that ends again and again is started later each time: after the fifth end within this, a minute later.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
+const MOST_ENDS: usize = 4;
+
 pub(super) struct Server {
     server: Option<postgres::Server>,
     dir: PathBuf,
+    /// When it was ended.
+    ends: Vec<Instant>,
 }
 
 impl Server {
@@ -22,6 +29,7 @@ impl Server {
         Server {
             server: Some(server.await.unwrap()),
             dir,
+            ends: Vec::new(),
         }
     }
 
@@ -67,8 +75,14 @@ impl Server {
         admin.close().await;
     }
 
-    /// It ends at once and comes back, its log replayed. People wait until it answers.
-    pub(super) async fn restart(&mut self, house: &House) {
+    /// It ends at once and comes back, its log replayed. People wait until it answers. False where it has ended too
+    /// often of late.
+    pub(super) async fn restart(&mut self, house: &House) -> bool {
+        self.ends.retain(|end| end.elapsed() < FORGIVEN_AFTER);
+        if self.ends.len() >= MOST_ENDS {
+            return false;
+        }
+        self.ends.push(Instant::now());
         let (before, pid) = (self.server().restarts(), self.server().pid().unwrap());
         let done = Command::new("kill")
             .args(["-QUIT", &pid.to_string()])
@@ -96,6 +110,7 @@ impl Server {
             good >= 15
         })
         .await;
+        true
     }
 }
 

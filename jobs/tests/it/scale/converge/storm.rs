@@ -260,8 +260,7 @@ impl<'a> Storm<'a> {
     }
 
     async fn restart(&mut self) {
-        self.server.restart(self.house).await;
-        self.tally.restarts += 1;
+        self.tally.restarts += usize::from(self.server.restart(self.house).await);
     }
 
     /// False while the last token is too young.
