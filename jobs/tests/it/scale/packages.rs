@@ -46,7 +46,7 @@ async fn helper_process() {
     let engine = Client::connect(&database, 12).await.unwrap();
     let env = jobs::Env {
         pool: engine.pool().clone(),
-        connections: connections(engine.clone(), &remote, &token),
+        connections: connections(&engine, &remote, &token),
     };
     let _worker = run_worker(&engine, registry(&env, 20), options(10));
     std::future::pending::<()>().await;
