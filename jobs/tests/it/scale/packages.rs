@@ -171,7 +171,6 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
     let count = asked_for(PROFILES, SMALL);
     let house = House::new().await;
     seed(&house, count).await;
-    let expected: u64 = (0..count).map(packages_of).sum();
     let asked = SyncAll {
         batch_size: 20,
         pause_ms: asked_for(PAUSE, 0).try_into().unwrap(),
@@ -211,7 +210,16 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
     let waits = login.expect("a sync that takes a while").join().unwrap();
 
     assert_eq!((state, kills), (State::Completed, KILLS));
-    let job = house.engine().job(bulk.id).await.unwrap().unwrap();
+    check(&house, bulk.id, count).await;
+    tell(count, took, &memory);
+    tell_logins("alone", at_rest);
+    tell_logins("beside the sync", waits);
+}
+
+/// The sums, the rows, and that some kill hit.
+async fn check(house: &House, bulk: Uuid, count: u64) {
+    let expected: u64 = (0..count).map(packages_of).sum();
+    let job = house.engine().job(bulk).await.unwrap().unwrap();
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!(
         (
@@ -235,9 +243,6 @@ async fn many_profiles_are_synced_right_however_often_the_worker_is_killed() {
             .await
             .unwrap();
     assert!(crashes > 0, "no kill hit a running job");
-    tell(count, took, &memory);
-    tell_logins("alone", at_rest);
-    tell_logins("beside the sync", waits);
 }
 
 /// For whoever runs it as a soak.
