@@ -68,7 +68,11 @@ pub(crate) async fn sync_profile(
     {
         asked.tell(&mut tx, of_put(profile)).await?;
     }
-    let profile = packages::find(&mut tx, id).await?;
+    // What was said is what stands now: a login waits for each look.
+    let profile = match said {
+        Some(profile) => profile.clone(),
+        None => packages::find(&mut tx, id).await?,
+    };
     let job = sync_profile_of(&profile, &asked.by.name);
     let job_id = job.id();
     let stood = client.enqueue_in(&mut tx, &[job]).await?;

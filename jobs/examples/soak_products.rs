@@ -6,21 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use connectors::reach::{Reach, Service};
+use connectors::reach::Service;
 use connectors::zoho::DataCentre;
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Actor, BudgetChange, BudgetRule, Registry, Start, State, WorkerOptions};
-use jobs::connection::{Connections, Declared, credential};
+use jobs::connection::Declared;
 use jobs::product::{self, Product};
 use jobs::run::{self, Partition};
-use jobs::seal::Keyring;
+use jobs::testing::{self, memory};
 use jobs::zoho::sync_of;
-use secrecy::SecretString;
 use sim::zoho::{Change, Config, Item, ItemPatch, Simulator, Switches};
 use tokio::time::Instant;
 
 const ZOHO: &str = "zoho/10234695";
-const KEY: &str = "soak:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const ITEMS: u32 = 20_000;
 /// Of a change of the vendor's items; each is an addition, a change or a deletion.
 const EVERY: Duration = Duration::from_millis(20);
@@ -47,7 +45,7 @@ async fn main() -> Result<(), Failure> {
     let stage = set(items).await?;
     println!(
         "memory before the first sync, the vendor's items included: {} MB",
-        memory("VmRSS:")
+        memory("self", "VmRSS:")
     );
     let worker = stage.worker();
     stage.sync("the first sync, at rest").await?;
@@ -88,7 +86,7 @@ async fn main() -> Result<(), Failure> {
     println!(
         "products that live: {products}; not as their item: {wrong}; marked though they lived: {wrongly}"
     );
-    println!("memory at most: {} MB", memory("VmHWM:"));
+    println!("memory at most: {} MB", memory("self", "VmHWM:"));
     match (wrong, wrongly) {
         (0, 0) => Ok(()),
         _ => Err("the products are not as their items are".into()),
@@ -105,22 +103,22 @@ async fn set(items: u32) -> Result<Stage, Failure> {
         },
         ..Config::default()
     };
-    let (database, vendor) = tokio::join!(jobs::testing::database(), Simulator::start(config));
+    let (database, vendor) = tokio::join!(testing::database(), Simulator::start(config));
     let vendor = vendor?;
     widen(&database).await?;
-    let connections = connections(&database, &vendor)?;
-    connections.declare().await?;
+    let declared = Declared {
+        centre: Some(DataCentre::Us),
+        ..testing::declared(ZOHO, Service::Zoho, vendor.api_domain())
+    };
+    let keys = Some(testing::keyring());
+    let connections = testing::connections(database.client(), vec![declared], keys);
     let config = vendor.config();
-    let mut tx = database.pool().begin().await?;
-    for (field, value) in [
-        ("client_id", &config.client_id),
-        ("client_secret", &config.client_secret),
-        ("refresh_token", &config.refresh_token),
-    ] {
-        let secret = SecretString::from(value.as_str());
-        credential::set(&connections, &mut tx, (ZOHO, field), &secret, "soak").await?;
-    }
-    tx.commit().await?;
+    let secrets = [
+        ("client_id", config.client_id.as_str()),
+        ("client_secret", config.client_secret.as_str()),
+        ("refresh_token", config.refresh_token.as_str()),
+    ];
+    testing::authorise(&connections, database.pool(), ZOHO, &secrets).await?;
     let pool = database.pool().clone();
     Ok(Stage {
         database,
@@ -155,30 +153,6 @@ async fn widen(database: &Database) -> Result<(), Failure> {
     Ok(())
 }
 
-fn connections(database: &Database, vendor: &Simulator) -> Result<Connections, Failure> {
-    let declared = Declared {
-        name: ZOHO.into(),
-        service: Service::Zoho,
-        base_url: vendor.api_domain(),
-        identity_url: None,
-        centre: Some(DataCentre::Us),
-        page_size: None,
-        refill: None,
-        given: BTreeMap::new(),
-    };
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    let keys = Some(Keyring::parse(KEY)?);
-    Ok(Connections::new(
-        database.client().clone(),
-        vec![declared],
-        reach,
-        keys,
-    ))
-}
-
 /// Adds, changes and deletes, anywhere in the listing, until it is told to be still.
 async fn stir(vendor: Arc<Simulator>, still: Arc<AtomicBool>, stirred: Arc<AtomicU64>) {
     let (mut nth, mut ids) = (0_u64, Vec::new());
@@ -197,10 +171,7 @@ async fn stir(vendor: Arc<Simulator>, still: Arc<AtomicBool>, stirred: Arc<Atomi
             },
             _ => Change::ChangeItem {
                 id,
-                patch: ItemPatch {
-                    rate: Some(format!("{nth}.25")),
-                    ..ItemPatch::default()
-                },
+                patch: patch(nth),
             },
         };
         if vendor.change(change).is_ok() {
@@ -209,6 +180,23 @@ async fn stir(vendor: Arc<Simulator>, still: Arc<AtomicBool>, stirred: Arc<Atomi
         nth += 1;
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Each field in its turn, and every second time another value.
+fn patch(nth: u64) -> ItemPatch {
+    let pick = |one: &str, other: &str| {
+        let is_one = (nth / 10).is_multiple_of(2);
+        Some(if is_one { one } else { other }.to_owned())
+    };
+    let mut patch = ItemPatch::default();
+    match nth % 5 {
+        0 => patch.name = Some(format!("Renamed {nth}")),
+        1 => patch.sku = pick("SK-MOVED", ""),
+        2 => patch.rate = Some(format!("{nth}.25")),
+        3 => patch.stock = Some(format!("-{nth}.5")),
+        _ => patch.status = pick("inactive", "active"),
+    }
+    patch
 }
 
 impl Stage {
@@ -252,7 +240,7 @@ impl Stage {
             run.status.as_str(),
             run.sweep.as_deref().unwrap_or("-"),
             self.vendor.stats().calls,
-            memory("VmRSS:"),
+            memory("self", "VmRSS:"),
         );
         Ok(())
     }
@@ -291,37 +279,49 @@ impl Stage {
 
     /// Live products, and how many of them and of the items have no twin with the same fields.
     async fn compare(&self) -> Result<(usize, usize), Failure> {
-        let expected: BTreeMap<String, String> = self
+        let expected: BTreeMap<String, Fields> = self
             .vendor
             .items()
             .iter()
             .map(|item| (item.id.to_string(), of_item(item)))
             .collect();
         let products = self.products().await?;
-        let live: BTreeMap<String, String> = products
+        let live: BTreeMap<String, Fields> = products
             .iter()
             .filter(|one| one.gone_at.is_none())
             .map(|one| (one.zoho_item_id.clone(), of_product(one)))
             .collect();
-        let differs = |(id, fields): &(&String, &String)| live.get(*id) != Some(*fields);
+        let differs = |(id, fields): &(&String, &Fields)| live.get(*id) != Some(*fields);
         let lost = expected.iter().filter(differs).count();
         let left = live.keys().filter(|id| !expected.contains_key(*id)).count();
         Ok((live.len(), lost + left))
     }
 }
 
-fn of_item(item: &Item) -> String {
-    format!(
-        "{} {} {}",
-        item.name,
-        plain(&item.rate),
-        item.status == "active"
-    )
+/// Every field that a product has of its item.
+type Fields = [Option<String>; 6];
+
+fn of_item(item: &Item) -> Fields {
+    let told = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    [
+        Some(item.name.clone()),
+        told(&item.sku),
+        told(&item.description),
+        Some(plain(&item.rate)),
+        item.stock.as_deref().map(plain),
+        Some((item.status == "active").to_string()),
+    ]
 }
 
-fn of_product(product: &Product) -> String {
-    let price = product.price.as_deref().map(plain).unwrap_or_default();
-    format!("{} {price} {}", product.name, product.is_active)
+fn of_product(product: &Product) -> Fields {
+    [
+        Some(product.name.clone()),
+        product.sku.clone(),
+        product.description.clone(),
+        product.price.as_deref().map(plain),
+        product.stock_quantity.as_deref().map(plain),
+        Some(product.is_active.to_string()),
+    ]
 }
 
 /// The digits without zeros that mean nothing.
@@ -333,12 +333,4 @@ fn plain(number: &str) -> String {
             .to_owned(),
         false => number.to_owned(),
     }
-}
-
-/// Of this process, in MB; 0 where the system does not say.
-fn memory(line: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let found = status.lines().find_map(|one| one.strip_prefix(line));
-    let kilobytes = found.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1_024
 }

@@ -263,8 +263,8 @@ pub(super) async fn sync(
     let made = audited::sync_profile(&front.client, (id, said.as_ref()), &asked).await?;
     let location = format!("{BASE}/jobs/{}", made.id);
     let message = format!("Sync goes on as job {}", made.id);
-    // In a dry run there is no job to look at; a twin may have ended.
-    let state = match dry.dry_run {
+    // Of a new one it is known, and in a dry run there is none to look at; a twin may have ended.
+    let state = match dry.dry_run || made.answer == engine::Answer::Inserted {
         true => engine::State::Available,
         false => {
             front

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::budget::{Reading, Report, Standing};
 
-/// How long the database counts what we hold as ours, without hearing of us.
+/// How long the database counts what we hold as ours, without hearing of us. Then it counts it as charged.
 pub(super) const HOLD: Duration = Duration::from_secs(5);
 /// How long we trust in that, from before we last asked.
 const TRUST: Duration = Duration::from_secs(4);

@@ -98,8 +98,12 @@ impl Client {
                     let job = again::like(conn, id, edit, &actor.name).await?;
                     let job = job.ok_or(Error::NoJob(id))?;
                     job.checked_args()?;
-                    let stored =
-                        crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+                    let stored = crate::store::enqueue::enqueue(
+                        conn,
+                        std::slice::from_ref(&job),
+                        crate::store::enqueue::Hint::Caller,
+                    )
+                    .await?;
                     let detail = json!({"new": job.id, "edited_args": edited});
                     audit::record(conn, &actor, "job.run_again", &id.to_string(), Some(detail))
                         .await?;

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnection;
 
 use super::{Bells, Client};
 use crate::job::{Enqueued, NewJob};
-use crate::store::enqueue::{Stored, enqueue, enqueue_new};
+use crate::store::enqueue::{Hint, Stored, enqueue, enqueue_new};
 use crate::{Error, Result};
 
 /// How often a transaction is begun before its conflict is the caller's.
@@ -78,7 +78,9 @@ impl Client {
         if jobs.iter().any(keyed) && jobs.len() > 1 {
             let jobs = jobs.to_vec();
             return self
-                .in_transaction(move |conn| Box::pin(async move { enqueue(conn, &jobs).await }))
+                .in_transaction(move |conn| {
+                    Box::pin(async move { enqueue(conn, &jobs, Hint::Caller).await })
+                })
                 .await;
         }
         // One statement is its own transaction.
@@ -90,7 +92,7 @@ impl Client {
                 done => return done,
             }
         }
-        enqueue(&mut conn, jobs).await
+        enqueue(&mut conn, jobs, Hint::Caller).await
     }
 
     /// Enqueues in the caller's transaction: the jobs exist if and only if it commits. Workers are
@@ -103,10 +105,7 @@ impl Client {
         tx: &mut PgConnection,
         jobs: &[NewJob],
     ) -> Result<Vec<Enqueued>> {
-        let stored = enqueue(tx, jobs).await?;
-        crate::store::wake::notify(tx, crate::store::wake::WAKE_CHANNEL, &payloads(&stored))
-            .await?;
-        Ok(stored.enqueued)
+        Ok(enqueue(tx, jobs, Hint::Transaction).await?.enqueued)
     }
 
     /// A queue has work: for this process and, soon, all others.

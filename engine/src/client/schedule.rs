@@ -106,7 +106,9 @@ impl Client {
                         name: name.clone(),
                     })?;
                     let job = job_of(&schedule).asked_by(&actor.name);
-                    let stored = enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+                    let stored =
+                        enqueue::enqueue(conn, std::slice::from_ref(&job), enqueue::Hint::Caller)
+                            .await?;
                     let now = read::instant_of_database(conn).await?;
                     let tick = store::Decision {
                         schedule: &name,

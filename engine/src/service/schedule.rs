@@ -109,7 +109,12 @@ async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> R
     {
         return Ok(());
     }
-    let stored = crate::store::enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+    let stored = crate::store::enqueue::enqueue(
+        conn,
+        std::slice::from_ref(&job),
+        crate::store::enqueue::Hint::Caller,
+    )
+    .await?;
     if stored.enqueued.iter().any(|one| one.answer == Answer::Kept) {
         // One already waits behind the one that runs: a second would only do the same again.
         store::change_decision(conn, name, tick_at, "skipped_overlap").await?;

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
+use super::wake::FUTURE;
 use super::{SHARD, millis};
 use crate::job::{Answer, Enqueued, NewJob, Twin, UniqueScope, When};
 use crate::{Error, Result};
@@ -16,15 +17,28 @@ use crate::{Error, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
     pub(crate) enqueued: Vec<Enqueued>,
-    /// `*` when the queue is known only to the database.
+    /// Each once.
     pub(crate) wake: Vec<String>,
     /// True when a job waits for its time, which the promote services must learn.
     pub(crate) future: bool,
 }
 
+/// Who tells workers of what was enqueued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// The caller, once it is durable, by what [`Stored`] names.
+    Caller,
+    /// The transaction itself, once it commits: the caller's may do so whenever it likes.
+    Transaction,
+}
+
 /// Writes `jobs` in the caller's transaction, or in one of its own for a bare connection. Those that are
 /// there already are found out.
-pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
+pub(crate) async fn enqueue(
+    conn: &mut PgConnection,
+    jobs: &[NewJob],
+    hint: Hint,
+) -> Result<Stored> {
     let (keyed, plain): (Vec<_>, Vec<_>) = jobs
         .iter()
         .enumerate()
@@ -32,7 +46,7 @@ pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<
     let mut stored = Stored::default();
     let mut answers = vec![None; jobs.len()];
     if !plain.is_empty() {
-        let mut new = insert_plain(conn, &plain, ENQUEUE, &mut stored).await?;
+        let mut new = insert_plain(conn, &plain, (ENQUEUE, hint), &mut stored).await?;
         for (place, job) in &plain {
             let answer = if new.remove(&job.id) {
                 Answer::Inserted
@@ -43,7 +57,7 @@ pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<
         }
     }
     if !keyed.is_empty() {
-        insert_keyed(conn, &keyed, &mut stored, &mut answers).await?;
+        insert_keyed(conn, (&keyed, hint), &mut stored, &mut answers).await?;
     }
     stored.enqueued = answers.into_iter().flatten().collect();
     Ok(stored)
@@ -54,7 +68,7 @@ pub(crate) async fn enqueue(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<
 pub(crate) async fn enqueue_new(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
     let plain: Vec<_> = jobs.iter().enumerate().collect();
     let mut stored = Stored::default();
-    insert_plain(conn, &plain, &ENQUEUE_NEW, &mut stored).await?;
+    insert_plain(conn, &plain, (&ENQUEUE_NEW, Hint::Caller), &mut stored).await?;
     let inserted = |job: &NewJob| Enqueued {
         id: job.id,
         answer: Answer::Inserted,
@@ -72,11 +86,14 @@ static ENQUEUE_NEW: LazyLock<String> =
 async fn insert_plain(
     conn: &mut PgConnection,
     jobs: &[(usize, &NewJob)],
-    statement: &'static str,
+    (statement, hint): (&'static str, Hint),
     stored: &mut Stored,
 ) -> Result<HashSet<Uuid>> {
     let columns = Columns::of(jobs)?;
-    let rows = columns.bind(sqlx::query(statement)).fetch_all(conn).await?;
+    let rows = columns
+        .bind(sqlx::query(statement), hint)
+        .fetch_all(conn)
+        .await?;
     let mut new = HashSet::with_capacity(jobs.len());
     for row in rows {
         new.extend(row.try_get::<Vec<Uuid>, _>("ids")?);
@@ -91,13 +108,13 @@ async fn insert_plain(
 
 async fn insert_keyed(
     conn: &mut PgConnection,
-    jobs: &[(usize, &NewJob)],
+    (jobs, hint): (&[(usize, &NewJob)], Hint),
     stored: &mut Stored,
     answers: &mut [Option<Enqueued>],
 ) -> Result<()> {
     let columns = Columns::of(jobs)?;
     let rows = columns
-        .bind(sqlx::query(include_str!("enqueue_keyed.sql")))
+        .bind(sqlx::query(include_str!("enqueue_keyed.sql")), hint)
         .fetch_all(conn)
         .await?;
     for row in rows {
@@ -117,9 +134,12 @@ async fn insert_keyed(
             id,
             answer: Answer::parse(word),
         });
-        stored.future |= job.when != When::Now;
+        match row.try_get::<Option<String>, _>("wake")? {
+            Some(wake) if wake == FUTURE => stored.future = true,
+            Some(wake) if !stored.wake.contains(&wake) => stored.wake.push(wake),
+            Some(_) | None => {}
+        }
     }
-    stored.wake.push("*".to_owned());
     Ok(())
 }
 
@@ -165,7 +185,7 @@ impl Columns {
         Ok(columns)
     }
 
-    fn bind(self, query: Query<'static>) -> Query<'static> {
+    fn bind(self, query: Query<'static>, hint: Hint) -> Query<'static> {
         query
             .bind(self.shards)
             .bind(self.ids)
@@ -177,6 +197,7 @@ impl Columns {
             .bind(self.delays_ms)
             .bind(self.run_at)
             .bind(self.rest)
+            .bind(hint == Hint::Transaction)
     }
 }
 

@@ -50,6 +50,9 @@ placed as (
     returning id, queue, due
 )
 -- A row a queue, not a row a job: sending and reading thousands of them cost as much as an index.
-select queue, due, array_agg(id) as ids
+select
+    queue, due, array_agg(id) as ids,
+    -- Here, and not by a statement of its own: for a caller's transaction that is one more round trip.
+    case when $11 then pg_notify('engine_wake', case when due then queue else '!' end) end as told
 from placed
 group by queue, due

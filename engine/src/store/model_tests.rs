@@ -63,7 +63,9 @@ impl Engine {
                     .max_attempts(max_attempts)
                     .when(if later { When::After(HOUR) } else { When::Now });
                 self.ids.push(job.id());
-                enqueue::enqueue(&mut conn, &[job]).await.unwrap();
+                enqueue::enqueue(&mut conn, &[job], enqueue::Hint::Caller)
+                    .await
+                    .unwrap();
             }
             Step::ComesDue(job) => {
                 sqlx::query(

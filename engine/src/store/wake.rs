@@ -6,6 +6,8 @@ use crate::Result;
 
 /// Payload: a queue's name, `*` for all, `!` when a job waits for its time, or `=` for an act on many.
 pub(crate) const WAKE_CHANNEL: &str = "engine_wake";
+/// A job waits for its time.
+pub(crate) const FUTURE: &str = "!";
 /// Payload: the id of a job to cancel.
 pub(crate) const CANCEL_CHANNEL: &str = "engine_cancel";
 

@@ -13,12 +13,11 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use crate::store::wake::FUTURE;
 use crate::store::wake::{CANCEL_CHANNEL, WAKE_CHANNEL, notify};
 
 /// All queues.
 pub(crate) const ALL: &str = "*";
-/// A job waits for its time.
-pub(crate) const FUTURE: &str = "!";
 /// An act on many was made or goes on.
 pub(crate) const BULK: &str = "=";
 /// Says nothing but that it was heard. A pooler may take LISTEN and never deliver.

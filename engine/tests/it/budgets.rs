@@ -205,6 +205,31 @@ async fn what_is_not_spent_is_given_back_and_what_a_dead_process_held_is_not() {
     assert_eq!(budget.leased, 30.0);
 }
 
+/// A reading of a slow call is older than the death of somebody who called after it.
+#[tokio::test]
+async fn what_a_dead_process_may_have_spent_raises_no_level() {
+    let db = Database::new().await;
+    let (one, two) = two_processes(&db).await;
+    one.declare_budget(&rule("k", 1_000.0, HARDLY, Start::Full))
+        .await
+        .unwrap();
+    let slow = go(&one, "k", 10.0).await;
+    let dead = go(&two, "k", 100.0).await;
+    std::mem::forget(dead);
+    sqlx::query("update engine.budget_lease set lease_until = now() where tokens = 100")
+        .execute(db.pool())
+        .await
+        .unwrap();
+
+    slow.settle(Some(Reading {
+        cost: 10.0,
+        available: 990.0,
+    }));
+
+    let level = level_after(&one, 10.0).await;
+    assert!(level <= 890.5, "{level}: the remote holds 890");
+}
+
 #[tokio::test]
 async fn those_who_are_sent_away_each_get_a_turn_of_their_own() {
     let db = Database::new().await;

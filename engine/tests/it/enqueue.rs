@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
 use engine::{
-    Answer, Backoff, Error, MAX_ARGS_BYTES, NewJob, Outcome, Policy, Registry, State, When,
+    Answer, Backoff, Error, MAX_ARGS_BYTES, NewJob, Outcome, Policy, Registry, State, Twin,
+    UniqueScope, When,
 };
 use serde_json::{Value, json};
+use sqlx::postgres::PgListener;
 
 use crate::support::*;
 
@@ -54,6 +56,35 @@ async fn a_job_exists_if_and_only_if_its_callers_transaction_commits() {
     assert_eq!(db.client().job(lost.id()).await.unwrap(), None);
     assert_eq!(job(db.client(), kept.id()).await.state, State::Available);
     assert_eq!(number(&db, "select count(*) from engine.key").await, 0);
+}
+
+/// The statement that writes them tells of them: a statement of its own would be one more round trip.
+#[tokio::test]
+async fn a_transaction_that_enqueues_tells_workers_of_new_jobs_and_of_no_twins() {
+    let db = Database::new().await;
+    let mut listener = PgListener::connect_with(db.pool()).await.unwrap();
+    listener.listen("engine_wake").await.unwrap();
+    let keyed = |key: &str| act("x").unique(key, UniqueScope::Period(DAY), Twin::Keep);
+    let later = || When::After(DAY);
+
+    for jobs in [
+        vec![act("x").queue("plain"), act("x").when(later())],
+        vec![keyed("a").queue("keyed")],
+        vec![keyed("a").queue("a twin's")],
+        vec![keyed("b").when(later())],
+        vec![keyed("c")],
+    ] {
+        let mut tx = db.pool().begin().await.unwrap();
+        db.client().enqueue_in(&mut tx, &jobs).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| last != "*") {
+        heard.push(listener.recv().await.unwrap().payload().to_owned());
+    }
+    heard[..2].sort_unstable();
+    assert_eq!(heard, ["!", "plain", "keyed", "!", "*"]);
 }
 
 #[tokio::test]

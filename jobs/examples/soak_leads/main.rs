@@ -4,24 +4,21 @@
 
 mod compare;
 
-use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use connectors::reach::{Reach, Service};
+use connectors::reach::Service;
 use engine::testing::{Database, run_worker};
 use engine::{Client, Registry, State, WorkerOptions};
-use jobs::connection::{Connections, Declared, credential};
+use jobs::connection::{Connections, Declared};
 use jobs::creatio::preview::preview;
 use jobs::creatio::{Sort, SyncAll, sync_all_of};
-use jobs::seal::Keyring;
-use secrecy::SecretString;
+use jobs::testing::{self, memory};
 use serde_json::json;
 use sim::creatio::{Change, Config, Simulator};
 use tokio::time::Instant;
 
 const CREATIO: &str = "creatio/acme";
-const KEY: &str = "soak:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const LEADS: u32 = 100_000;
 /// One in so many is here, and not at Creatio.
 const OURS: u32 = 10;
@@ -110,26 +107,15 @@ async fn soak(leads: u32) -> Result<(), Failure> {
 }
 
 async fn set(leads: u32) -> Result<Stage, Failure> {
-    let config = Config {
-        leads: 0,
-        contacts: 0,
-        accounts: 0,
-        activities: 0,
-        ..Config::default()
-    };
-    let (database, vendor) = tokio::join!(jobs::testing::database(), Simulator::start(config));
+    let (database, vendor) = tokio::join!(testing::database(), Simulator::start(Config::empty()));
     let vendor = vendor?;
-    let all = connections(database.client(), &vendor.url(), &vendor.identity_url())?;
-    all.declare().await?;
-    let mut tx = database.pool().begin().await?;
-    for (field, value) in [
-        ("client_id", &vendor.config().client_id),
-        ("client_secret", &vendor.config().client_secret),
-    ] {
-        let secret = SecretString::from(value.as_str());
-        credential::set(&all, &mut tx, (CREATIO, field), &secret, "soak").await?;
-    }
-    tx.commit().await?;
+    let all = connections(database.client(), &vendor.url(), &vendor.identity_url());
+    let config = vendor.config();
+    let secrets = [
+        ("client_id", config.client_id.as_str()),
+        ("client_secret", config.client_secret.as_str()),
+    ];
+    testing::authorise(&all, database.pool(), CREATIO, &secrets).await?;
     let ours = leads / OURS;
     for nth in ours..leads {
         let lead = json!({
@@ -152,29 +138,14 @@ async fn set(leads: u32) -> Result<Stage, Failure> {
     Ok(Stage { database, vendor })
 }
 
-fn connections(engine: &Client, service: &str, identity: &str) -> Result<Connections, Failure> {
+fn connections(engine: &Client, service: &str, identity: &str) -> Connections {
     let declared = Declared {
-        name: CREATIO.into(),
-        service: Service::Creatio,
-        base_url: service.to_owned(),
         identity_url: Some(identity.to_owned()),
-        centre: None,
-        page_size: None,
         // The walk is to be measured, and not how it is spared.
         refill: Some(1e6),
-        given: BTreeMap::new(),
+        ..testing::declared(CREATIO, Service::Creatio, service.to_owned())
     };
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    let keys = Some(Keyring::parse(KEY)?);
-    Ok(Connections::new(
-        engine.clone(),
-        vec![declared],
-        reach,
-        keys,
-    ))
+    testing::connections(engine, vec![declared], Some(testing::keyring()))
 }
 
 async fn env_of(
@@ -185,7 +156,7 @@ async fn env_of(
     let engine = Client::connect(database, 8).await?;
     let env = jobs::Env {
         pool: engine.pool().clone(),
-        connections: connections(&engine, service, identity)?,
+        connections: connections(&engine, service, identity),
     };
     Ok((engine, env))
 }
@@ -308,12 +279,4 @@ impl Drop for Ends {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Of a process, in MB; 0 where the system does not say.
-fn memory(process: &str, line: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let found = status.lines().find_map(|one| one.strip_prefix(line));
-    let kilobytes = found.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1_024
 }

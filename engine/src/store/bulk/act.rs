@@ -57,7 +57,7 @@ async fn run_again(conn: &mut PgConnection, bulk: &BulkView, id: Uuid) -> Result
     job.tags.retain(|tag| !tag.starts_with(TAG));
     job.tags.push(format!("{TAG}{}", bulk.id));
     job.checked_args()?;
-    let stored = enqueue::enqueue(conn, std::slice::from_ref(&job)).await?;
+    let stored = enqueue::enqueue(conn, std::slice::from_ref(&job), enqueue::Hint::Caller).await?;
     Ok(Some(Acted {
         wake: stored.wake,
         runs: Some(job.id),

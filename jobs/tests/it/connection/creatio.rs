@@ -1,19 +1,16 @@
 //! A Creatio site as a connection: one access token for the whole fleet, kept sealed, and parked when the site
 //! takes neither it nor another.
 
-use std::collections::BTreeMap;
-
 use connectors::creatio::Ask;
-use connectors::reach::{Reach, Service};
 use engine::testing::Database;
 use engine::{Actor, Client};
-use jobs::connection::{Connections, Declared, State, credential, ops};
+use jobs::connection::{Connections, State, credential, ops};
 use secrecy::SecretString;
 use sim::creatio::{Config, Simulator};
 use sim::wire::{Fault, Kind};
 use tokio::task::JoinSet;
 
-use super::{OLD, ring};
+use crate::creatio::support;
 
 const SITE: &str = "creatio/sim";
 
@@ -45,21 +42,8 @@ impl House {
 
     /// The connections of one process, which knows nothing of the others' but what the database has.
     fn process(&self, engine: &Client) -> Connections {
-        let declared = Declared {
-            name: SITE.to_owned(),
-            service: Service::Creatio,
-            base_url: self.site.url(),
-            identity_url: Some(self.site.identity_url()),
-            centre: None,
-            page_size: None,
-            refill: Some(10_000.0),
-            given: BTreeMap::new(),
-        };
-        let reach = Reach {
-            loopback: true,
-            ..Reach::default()
-        };
-        Connections::new(engine.clone(), vec![declared], reach, Some(ring(&[OLD])))
+        let urls = (self.site.url(), self.site.identity_url());
+        support::connections(engine, vec![support::declared(SITE, urls, 10_000.0)])
     }
 
     async fn set(&self, all: &Connections, field: &str, value: &str) {
@@ -202,12 +186,7 @@ async fn a_site_of_ones_own_must_say_where_its_tokens_come_from() {
     let house = House::new().await;
     let mut declared = house.process(house.database.client()).declared()[0].clone();
     declared.identity_url = None;
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    let engine = house.database.client().clone();
-    let all = Connections::new(engine, vec![declared], reach, Some(ring(&[OLD])));
+    let all = support::connections(house.database.client(), vec![declared]);
 
     let error = read(&all).await.unwrap_err();
 

@@ -7,20 +7,19 @@ mod refresh;
 mod refused;
 mod secrets;
 
-use std::collections::BTreeMap;
-
-use connectors::reach::{Reach, Service};
+use connectors::reach::Service;
 use connectors::zoho::DataCentre;
 use engine::Client;
 use engine::testing::Database;
 use jobs::connection::{Connections, Declared, credential};
 use jobs::seal::Keyring;
+use jobs::testing;
 use secrecy::SecretString;
 use sim::zoho::{Config, Simulator};
 
 use crate::support::PATIENCE;
 
-pub(crate) const OLD: &str = "old:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const OLD: &str = testing::KEY;
 pub(crate) const NEW: &str = "new:f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffe0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 pub(crate) const ZOHO: &str = "zoho/10234695";
 
@@ -43,23 +42,13 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 /// The simulator's organisation, its secrets in the database.
 pub(crate) fn declared(base_url: &str) -> Declared {
     Declared {
-        name: ZOHO.to_owned(),
-        service: Service::Zoho,
-        base_url: base_url.to_owned(),
-        identity_url: None,
         centre: Some(DataCentre::Us),
-        page_size: None,
-        refill: None,
-        given: BTreeMap::new(),
+        ..testing::declared(ZOHO, Service::Zoho, base_url.to_owned())
     }
 }
 
 pub(crate) fn connections(engine: &Client, base_url: &str, keys: Option<Keyring>) -> Connections {
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    Connections::new(engine.clone(), vec![declared(base_url)], reach, keys)
+    testing::connections(engine, vec![declared(base_url)], keys)
 }
 
 /// A database and a simulated vendor.
@@ -91,12 +80,7 @@ impl House {
             page_size: Some(page_size),
             ..declared(&self.zoho.api_domain())
         };
-        let reach = Reach {
-            loopback: true,
-            ..Reach::default()
-        };
-        let client = self.database.client().clone();
-        Connections::new(client, vec![declared], reach, Some(ring(keys)))
+        testing::connections(self.database.client(), vec![declared], Some(ring(keys)))
     }
 
     /// Connections whose secrets were given.

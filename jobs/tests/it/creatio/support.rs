@@ -1,22 +1,20 @@
 //! A house with a simulated Creatio, its credentials, and records on both sides.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use connectors::reach::{Reach, Service};
+use connectors::reach::Service;
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{JobView, NewJob, State, WorkerOptions};
-use jobs::connection::{Connections, Declared, credential};
+use jobs::connection::{Connections, Declared};
 use jobs::creatio::record::{self, Record};
 use jobs::creatio::{Counts, Sort, SyncAll, Totals, conflict, journal, reconcile_of, sync_all_of};
-use secrecy::SecretString;
+use jobs::testing;
 use serde_json::{Value, json};
 use sim::creatio::{Change, Config, Guid, Simulator, Switches};
 use uuid::Uuid;
 
 use super::converge::rest::hanging;
 pub(crate) use crate::connection::until;
-use crate::connection::{OLD, ring};
 use crate::support::PATIENCE;
 
 pub(crate) const CREATIO: &str = "creatio/acme";
@@ -34,24 +32,11 @@ pub(crate) struct House {
 impl House {
     /// Without records on either side.
     pub(crate) async fn empty() -> House {
-        House::with(Config {
-            leads: 0,
-            contacts: 0,
-            accounts: 0,
-            activities: 0,
-            ..Config::default()
-        })
-        .await
+        House::with(Config::empty()).await
     }
 
     pub(crate) async fn switched(change: impl FnOnce(&mut Switches)) -> House {
-        let mut config = Config {
-            leads: 0,
-            contacts: 0,
-            accounts: 0,
-            activities: 0,
-            ..Config::default()
-        };
+        let mut config = Config::empty();
         change(&mut config.switches);
         House::with(config).await
     }
@@ -404,25 +389,15 @@ pub(crate) fn declared(
     refill: f64,
 ) -> Declared {
     Declared {
-        name: name.to_owned(),
-        service: Service::Creatio,
-        base_url,
         identity_url: Some(identity_url),
-        centre: None,
-        page_size: None,
         refill: Some(refill),
-        given: BTreeMap::new(),
+        ..testing::declared(name, Service::Creatio, base_url)
     }
 }
 
 /// As a process knows them.
 pub(crate) fn connections(engine: &engine::Client, declared: Vec<Declared>) -> Connections {
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    let keys = Some(ring(&[OLD]));
-    Connections::new(engine.clone(), declared, reach, keys)
+    testing::connections(engine, declared, Some(testing::keyring()))
 }
 
 /// Gives a connection its vendor's secrets.
@@ -432,18 +407,13 @@ pub(crate) async fn authorise(
     database: &Database,
     vendor: &Simulator,
 ) {
-    connections.declare().await.unwrap();
-    for (field, value) in [
-        ("client_id", &vendor.config().client_id),
-        ("client_secret", &vendor.config().client_secret),
-    ] {
-        let mut tx = database.pool().begin().await.unwrap();
-        let secret = SecretString::from(value.as_str());
-        credential::set(connections, &mut tx, (name, field), &secret, "nok")
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-    }
+    let config = vendor.config();
+    let secrets = [
+        ("client_id", config.client_id.as_str()),
+        ("client_secret", config.client_secret.as_str()),
+    ];
+    let given = testing::authorise(connections, database.pool(), name, &secrets).await;
+    given.unwrap();
 }
 
 pub(crate) fn entity(sort: Sort) -> &'static str {

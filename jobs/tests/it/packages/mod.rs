@@ -9,12 +9,13 @@ mod sync_profile;
 
 use std::collections::BTreeMap;
 
-use connectors::reach::{Reach, Service};
+use connectors::reach::Service;
 use connectors::supabase::stable_hash;
 use engine::testing::{Database, WorkerGuard, run_worker};
 use engine::{Client, JobView, NewJob, State};
 use jobs::connection::{Connections, Declared, Given};
 use jobs::packages::{self, Profile, Summary, sync_profile_of};
+use jobs::testing;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sim::supabase::{Change, Config, Simulator};
@@ -38,26 +39,17 @@ pub(crate) struct Customer {
 }
 
 /// A CRM at this address, whose budget never makes anybody wait.
-pub(crate) fn connections(engine: Client, url: &str, key: &str) -> Connections {
+pub(crate) fn connections(engine: &Client, url: &str, key: &str) -> Connections {
     let given = Given {
         origin: "variable SHOP".to_owned(),
         secret: Some(SecretString::from(key)),
     };
     let declared = Declared {
-        name: SHOP.to_owned(),
-        service: Service::Supabase,
-        base_url: url.to_owned(),
-        identity_url: None,
-        centre: None,
-        page_size: None,
         refill: Some(10_000.0),
         given: BTreeMap::from([("key", given)]),
+        ..testing::declared(SHOP, Service::Supabase, url.to_owned())
     };
-    let reach = Reach {
-        loopback: true,
-        ..Reach::default()
-    };
-    Connections::new(engine, vec![declared], reach, None)
+    testing::connections(engine, vec![declared], None)
 }
 
 impl House {
@@ -68,10 +60,9 @@ impl House {
         };
         let (database, crm) = tokio::join!(jobs::testing::database(), Simulator::start(config));
         let crm = crm.unwrap();
-        let engine = database.client().clone();
         let env = jobs::Env {
             pool: database.pool().clone(),
-            connections: connections(engine, &crm.url(), &crm.config().secret_key),
+            connections: connections(database.client(), &crm.url(), &crm.config().secret_key),
         };
         let house = House { database, crm, env };
         house.customer("Zed Nobody", "0999999999", "");

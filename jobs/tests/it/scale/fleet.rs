@@ -63,7 +63,7 @@ fn start(house: &House) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn four_processes_of_which_some_are_killed_use_the_rate_and_are_never_refused() {
+async fn r6_four_processes_of_which_some_are_killed_use_the_rate_and_are_never_refused() {
     let house = House::build(Plan {
         size: WorldSize {
             accounts: 90,

@@ -44,3 +44,16 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// A site without records.
+    pub fn empty() -> Self {
+        Self {
+            leads: 0,
+            contacts: 0,
+            accounts: 0,
+            activities: 0,
+            ..Self::default()
+        }
+    }
+}

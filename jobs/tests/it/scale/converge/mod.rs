@@ -92,12 +92,8 @@ async fn three_processes_that_are_killed_and_frozen_anywhere_leave_both_sides_ag
 /// A storm, the quiet after it, and what must hold then.
 async fn tale(server: &mut Server, seed: u64, size: Size) -> Figures {
     let config = Config {
-        leads: 0,
-        contacts: 0,
-        accounts: 0,
-        activities: 0,
         seed,
-        ..Config::default()
+        ..Config::empty()
     };
     let database = server.database(seed).await;
     let house = House::on(database, config, REFILL).await;

@@ -15,14 +15,7 @@ pub(super) const BOUND_MS: f64 = 2_000.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn move_in(house: &House) -> Simulator {
-    let config = Config {
-        leads: 0,
-        contacts: 0,
-        accounts: 0,
-        activities: 0,
-        ..Config::default()
-    };
-    let vendor = Simulator::start(config).await.unwrap();
+    let vendor = Simulator::start(Config::empty()).await.unwrap();
     let urls = (vendor.url(), vendor.identity_url());
     let known = connections(house.engine(), vec![declared(NEIGHBOUR, urls, REFILL)]);
     authorise(&known, NEIGHBOUR, &house.database, &vendor).await;
