@@ -33,6 +33,8 @@ pub(super) struct Resolved {
     /// Creatio gave the record another id than the one we chose.
     pub(super) renamed: Option<Uuid>,
     pub(super) base: Option<Base>,
+    /// The record as it is there now.
+    pub(super) seen: Option<Observed>,
     pub(super) verb: Verb,
     /// What was sent, in local form: {name: [from, to]}.
     pub(super) changes: Map<String, Value>,
@@ -93,6 +95,7 @@ pub(super) async fn resolve(
             link_id: intent.link_id,
             renamed: case.remote_id.filter(|id| *id != intent.remote_id),
             base: case.base.clone(),
+            seen: case.remote.here().cloned(),
             verb: intent.verb,
             changes: intent
                 .fields

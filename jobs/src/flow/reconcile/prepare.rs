@@ -18,6 +18,7 @@ use crate::plan::reconcile::{Plan, Side};
 use crate::store::creatio::dirty::{self, Release};
 use crate::store::creatio::intent::{self, State};
 use crate::store::creatio::link::{self, Link, Standing};
+use crate::store::creatio::observed;
 use crate::store::creatio::operation::{self, Done};
 use crate::store::creatio::site::{self, Site};
 use crate::{Env, Error, store};
@@ -57,6 +58,7 @@ async fn note_resolved(
     ready: &[Ready],
 ) -> Result<(), Error> {
     let (mut standings, mut done, mut learnt) = (Vec::new(), Vec::new(), Site::default());
+    let mut seen = Vec::new();
     for one in &resolved {
         let case = ready.iter().map(|one| &one.case);
         let mut case = case.filter(|case| {
@@ -70,6 +72,8 @@ async fn note_resolved(
         if one.end.state != State::Acked {
             continue;
         }
+        // A walk can prove only that what was seen is gone.
+        seen.extend(one.seen.clone());
         if one.verb == intent::Verb::Create {
             learnt.keeps_ids = Some(one.renamed.is_none() && learnt.keeps_ids != Some(false));
         }
@@ -96,6 +100,9 @@ async fn note_resolved(
     let of = (ground.connection.as_str(), ground.sort);
     end_intents(tx, of, job_id, &ends).await?;
     operation::write(tx, of, job_id, &done).await?;
+    if !seen.is_empty() {
+        observed::put(tx, of.0, of.1, &seen).await?;
+    }
     if learnt != Site::default() {
         site::learn(tx, of.0, learnt).await?;
     }

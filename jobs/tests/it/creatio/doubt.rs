@@ -99,6 +99,36 @@ async fn what_people_change_in_a_record_whose_create_was_not_answered_is_their_e
 }
 
 #[tokio::test]
+async fn a_record_that_was_found_to_be_made_can_be_found_to_be_deleted() {
+    let house = known().await;
+    let worker = house.worker();
+    let fault = Fault::new(Kind::StatusAfter { status: 504 });
+    house.vendor.inject(fault.on_path("$batch").times(1));
+    let id = house.insert("lead", lead(1)).await;
+    house.reconciled().await;
+    house.a_while_later().await;
+    // It is found, which is noted; and everything ends before that is acted on.
+    house
+        .sql(
+            "create function public.end_here() returns trigger language plpgsql as $$ begin \
+                 raise exception 'it ends here' using errcode = '57P01'; end $$; \
+             create trigger end_here before delete on sync.dirty for each row execute function public.end_here()",
+        )
+        .await;
+    house.run(reconcile_of(CREATIO, "test")).await;
+    worker.stop().await;
+    let record = house.record(Sort::Lead, id).await;
+    assert_eq!(record.state, "active", "{}", house.story().await);
+
+    house.remove("Lead", record.remote_id.unwrap());
+    house.sql("drop trigger end_here on sync.dirty").await;
+    let _worker = house.worker();
+    settles(&house, 1).await;
+
+    assert_ne!(house.row("lead", id).await["deleted_at"], json!(null));
+}
+
+#[tokio::test]
 async fn a_change_that_was_not_answered_arrives_once() {
     for kind in [
         Kind::StatusAfter { status: 504 },
