@@ -24,7 +24,7 @@ pub(super) struct Figures {
     peak: f64,
     /// Milliseconds that the neighbour's jobs waited in 19 of 20 cases; the worst seed's.
     pub(super) waited_ms: f64,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 impl Figures {

@@ -52,6 +52,9 @@ const LONG: Size = Size {
     freezes: true,
 };
 
+/// Seeds of which one may be spared by chance, and not all.
+const ENOUGH: usize = 5;
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a soak says by environment how long it may be"
@@ -82,6 +85,10 @@ async fn three_processes_that_are_killed_and_frozen_anywhere_leave_both_sides_ag
             break;
         }
     }
+    assert!(
+        all.seeds < ENOUGH || all.tally.has_bitten(),
+        "too little happened to prove a thing:\n{all}"
+    );
     println!(
         "{} seeds in {:.0} s:\n{all}",
         all.seeds,
@@ -140,10 +147,6 @@ async fn tale(server: &mut Server, seed: u64, size: Size) -> Figures {
         "the workers said nothing: what they tell is not known"
     );
     assert_untold(&house.vendor.config().client_secret, crew.logs());
-    assert!(
-        !size.freezes || tally.has_bitten(),
-        "too little happened to prove a thing: {tally:?}"
-    );
     let figures = Figures::of(&house, &told, tally, &mut crew, waited_ms).await;
     drop((crew, house));
     server.forget(seed).await;
