@@ -278,6 +278,9 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
         .await
         .expect("edited");
     let sync_lead = ["sync", "creatio", "sync-lead", "--lead-id", &id];
+    let dry: Vec<&str> = sync_lead.iter().chain(&["--dry-run"]).copied().collect();
+    let planned = world.told(0, &dry).await;
+    let before = world.vendor.record("Lead", remote).expect("it is there");
     let (failed, said, err) = ended(world.say(&sync_lead)).await;
     let (_, _, next) = ended(world.say(&["record", "show", "lead", &id])).await;
     let (_, _, left) = ended(world.say(&["sync", "creatio", "sync-all"])).await;
@@ -290,6 +293,17 @@ async fn what_creatio_cannot_hold_is_told_before_and_after_with_the_way_out() {
     );
     assert_eq!(plan["connections"][0]["failed"], 1, "{plan}");
     assert_eq!(plan["connections"][0]["conflicts"], 0, "{plan}");
+    let acts = |field: &str| -> Vec<Value> {
+        let fields = planned["changes"][0]["fields"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let of = fields.filter(|one| one["field"] == field);
+        of.map(|one| json!([one["act"], one["ours"]])).collect()
+    };
+    assert_eq!(acts("company"), [json!(["push", "Grand Inn"])], "{planned}");
+    assert_eq!(acts("status").len(), 1, "{planned}");
+    assert_ne!(before["Account"], "Grand Inn", "a dry run writes nothing");
     assert_eq!(failed, 8, "{err}");
     let there = world.vendor.record("Lead", remote).expect("it is there");
     assert_eq!(there["Account"], "Grand Inn", "the other fields go over");

@@ -177,9 +177,8 @@ async fn sync_lead(app: &App, session: &Session, it: &Lead) -> anyhow::Result<Ex
     let name = meeting::connection_of_lead(&session.env.pool, it.lead_id).await?;
     session.env.connections.find(&name)?;
     session.env.connections.declare().await?;
-    let what = format!("sync lead {} with {name}", it.lead_id);
-    if dry(app, &it.change, &what)? {
-        return Ok(Exit::Ok);
+    if it.change.dry_run {
+        return plan::show_lead(app, session, &name, it.lead_id).await;
     }
     let job = sync_lead_of(&name, it.lead_id, app.env.user());
     let what = ("sync.creatio_lead", it.lead_id.to_string());

@@ -1,6 +1,7 @@
 //! What a sync with Creatio would do: each change as it is found, field by field, and then the counts. Nothing is kept
 //! of a change once it is told.
 
+use jobs::creatio::Sort;
 use jobs::creatio::preview::{self, Change, FieldChange, Preview};
 use serde_json::{Value, json};
 
@@ -29,6 +30,33 @@ pub(super) async fn show(app: &App, session: &Session, over: &[String]) -> anyho
         }
     }
     sum(app, &all)?;
+    Ok(Exit::Ok)
+}
+
+/// Tells it for one lead.
+pub(super) async fn show_lead(
+    app: &App,
+    session: &Session,
+    connection: &str,
+    id: uuid::Uuid,
+) -> anyhow::Result<Exit> {
+    let lead = (Sort::Lead, id);
+    let change = preview::preview_one(&session.env, connection, lead).await?;
+    if app.out.format == Format::Json {
+        app.out.data("{\"changes\": [")?;
+    }
+    if let Some(change) = &change {
+        tell(app, connection, change, 0)?;
+    }
+    match app.out.format {
+        Format::Table if change.is_none() => {
+            app.out
+                .data("Both sides are alike. Nothing was changed.\n")?;
+        }
+        Format::Table => app.out.data("Nothing was changed.\n")?,
+        Format::Json => app.out.data("], \"dry_run\": true}\n")?,
+        Format::Jsonl | Format::Csv | Format::Name => {}
+    }
     Ok(Exit::Ok)
 }
 

@@ -5,12 +5,14 @@
 //! what is unclear between them: nothing of the many that are linked already, or that one side alone has.
 
 mod change;
+mod one;
 mod walk;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+pub use self::one::preview_one;
 use self::walk::Walk;
 use super::{Counts, Sort, mapping};
 use crate::{Env, Error};

@@ -18,7 +18,7 @@ use crate::store::creatio::alike::Alike;
 use crate::store::creatio::{local, observed};
 
 /// Gives cases their counterparts, or says why a person must.
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: &mut PgConnection,
     ground: &Ground,
     cases: &mut [(Case, Option<What>)],
