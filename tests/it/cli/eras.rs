@@ -4,7 +4,8 @@ use engine::testing::Database;
 
 use super::{database, ended, json, lockstep, redacted};
 
-/// Dead letters of ten days ago, whose ids are of `past`, and one completed job of the same time.
+/// Dead letters of ten days ago, whose ids are of `past`, and completed jobs of the same time. The era after
+/// it has yet to begin, though the hour may have struck since the schema was made.
 pub(crate) async fn old(database: &Database) {
     let sql = "with made as materialized ( \
              select (substr(engine.first_id(now() - interval '10 days')::text, 1, 14) || '7000-8000-' || lpad(n::text, 12, '0'))::uuid as id, \
@@ -17,7 +18,8 @@ pub(crate) async fn old(database: &Database) {
          insert into engine.ended (shard, id, kind, queue, state, priority, attempt, failed, crashes, max_attempts, \
              started_at, ended_at, outcome) \
          select 0, id, 'demo.old', 'default', state, 0, 1, 0, 0, 8, at, at, 'x' from made; \
-         update engine.era set until_at = until_at - interval '8 days' where name = 'past'";
+         update engine.era set until_at = until_at - interval '8 days' where name = 'past'; \
+         update engine.era set from_at = until_at - interval '1 hour' where name <> 'past'";
     sqlx::raw_sql(sql)
         .execute(database.pool())
         .await

@@ -15,6 +15,7 @@ use jobs::creatio::{SyncAll, sync_all_of};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sim::wire::{Fault, Kind};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use self::check::{check, unsettled};
@@ -123,10 +124,17 @@ async fn kill_whoever_runs(house: &House, job: Uuid, workers: &mut [WorkerGuard]
 
 /// Of whoever is in the middle of something, as a restart of the database does. People are not: they wait their turn.
 pub(crate) async fn cut_connections(house: &House) {
-    let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+    let cut = "select pg_terminate_backend(pid, 5000) from pg_stat_activity \
                where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()";
-    let mut conn = house.env.pool.acquire().await.unwrap();
+    let pool = &house.env.pool;
+    let mut conn = pool.acquire().await.unwrap();
     sqlx::query(cut).execute(&mut *conn).await.unwrap();
+    // Some had gone idle by then, and are in the pool, for people to find dead. One that does not answer is not
+    // taken back.
+    let idle = std::iter::from_fn(|| pool.try_acquire());
+    for mut conn in idle.collect::<Vec<_>>() {
+        let _ = conn.ping().await;
+    }
 }
 
 /// A story in which nothing happens proves nothing.
