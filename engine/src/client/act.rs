@@ -54,8 +54,11 @@ impl Client {
 
     /// Tells whoever runs the job.
     pub(super) fn ask_to_stop(&self, id: Uuid) {
-        self.bells.hub.cancel(id);
-        self.bells.hints.send_on(CANCEL_CHANNEL, id.to_string());
+        self.inner.bells.hub.cancel(id);
+        self.inner
+            .bells
+            .hints
+            .send_on(CANCEL_CHANNEL, id.to_string());
     }
 
     /// Lets the same job try on, now: a dead or cancelled one with at least one more attempt, a
@@ -140,7 +143,7 @@ impl Client {
     /// [`Error::Database`].
     pub async fn delete_ended(&self, kind: &str, actor: &Actor) -> Result<u64> {
         const CHUNK: i64 = 10_000;
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let mut gone = 0;
         loop {
             let chunk = delete::delete_kind(&mut conn, kind, CHUNK).await?;
@@ -196,7 +199,7 @@ impl Client {
             })
             .await?;
         if done {
-            self.gates.forget().await;
+            self.inner.gates.forget().await;
             let queue = if scope == PauseScope::Queue {
                 name
             } else {
@@ -219,7 +222,7 @@ impl Client {
         detail: Option<Value>,
     ) -> Result<()> {
         audit::record(
-            &mut *self.pool.acquire().await?,
+            &mut *self.inner.pool.acquire().await?,
             actor,
             action,
             target,

@@ -19,7 +19,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn report_health(&self, connection: &str, job: Uuid, health: Health) -> Result<()> {
-        let (gates, connection) = (self.gates.clone(), connection.to_owned());
+        let (gates, connection) = (self.inner.gates.clone(), connection.to_owned());
         // In a task that ends even when the caller is dropped.
         let told = tokio::spawn(async move { gates.hear(&connection, job, health).await });
         match told.await {
@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn breakers(&self) -> Result<Vec<BreakerView>> {
-        breaker::list(&mut *self.pool.acquire().await?, None).await
+        breaker::list(&mut *self.inner.pool.acquire().await?, None).await
     }
 
     /// The connections that anything has named: a breaker, a budget, a pause, or one of the newest 10,000
@@ -42,7 +42,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn connections(&self) -> Result<Vec<String>> {
-        connection::known(&mut *self.pool.acquire().await?).await
+        connection::known(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// One breaker.
@@ -50,7 +50,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoSuch`] when no call and no person ever named it.
     pub async fn breaker(&self, connection: &str) -> Result<BreakerView> {
-        let found = breaker::list(&mut *self.pool.acquire().await?, Some(connection)).await?;
+        let found = breaker::list(&mut *self.inner.pool.acquire().await?, Some(connection)).await?;
         found.into_iter().next().ok_or_else(|| Error::NoSuch {
             what: "breaker",
             name: connection.to_owned(),
@@ -119,7 +119,7 @@ impl Client {
             })
         })
         .await?;
-        self.gates.forget().await;
+        self.inner.gates.forget().await;
         Ok(())
     }
 }

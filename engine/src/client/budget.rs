@@ -20,7 +20,7 @@ impl Client {
         check_key(&rule.key)?;
         check("capacity", Some(rule.capacity))?;
         check("refill_per_s", Some(rule.refill_per_s))?;
-        budget::declare(&self.singles, rule).await
+        budget::declare(&self.inner.singles, rule).await
     }
 
     /// Draws on budgets for one call, on all of them or on none. Waits in the order of asking, over the
@@ -41,12 +41,12 @@ impl Client {
     /// # Errors
     /// [`Error::NoSuch`] when one of them was never declared; [`Error::Database`].
     pub async fn reserve(&self, draws: &[Draw], patience: Duration) -> Result<Reserved> {
-        self.fleet.reserve(draws, patience).await
+        self.inner.fleet.reserve(draws, patience).await
     }
 
     /// The most tokens a budget ever holds, as this process last heard.
     pub fn budget_capacity(&self, key: &str) -> Option<f64> {
-        self.fleet.capacity(key)
+        self.inner.fleet.capacity(key)
     }
 
     /// All budgets, by key.
@@ -54,7 +54,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn budgets(&self) -> Result<Vec<BudgetView>> {
-        budget::list(&mut *self.pool.acquire().await?, None).await
+        budget::list(&mut *self.inner.pool.acquire().await?, None).await
     }
 
     /// One budget.
@@ -62,7 +62,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoSuch`].
     pub async fn budget(&self, key: &str) -> Result<BudgetView> {
-        let found = budget::list(&mut *self.pool.acquire().await?, Some(key)).await?;
+        let found = budget::list(&mut *self.inner.pool.acquire().await?, Some(key)).await?;
         found.into_iter().next().ok_or_else(|| no_budget(key))
     }
 

@@ -73,7 +73,7 @@ impl Client {
     /// # Errors
     /// [`Error::NoSuch`].
     pub async fn bulk(&self, id: Uuid) -> Result<BulkView> {
-        let found = store::get(&mut *self.pool.acquire().await?, id).await?;
+        let found = store::get(&mut *self.inner.pool.acquire().await?, id).await?;
         found.ok_or_else(|| store::no_such(id))
     }
 
@@ -84,7 +84,7 @@ impl Client {
     pub async fn bulks(&self, before: Option<&Cursor>, limit: u16) -> Result<Page<BulkView>> {
         let limit = limit.clamp(1, LARGEST_PAGE);
         let before = before.map(|before| before.key);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let rows = store::list(&mut conn, before, i64::from(limit) + 1).await?;
         Ok(Page::of(rows, limit, |bulk| Cursor::of(bulk.id)))
     }
@@ -94,7 +94,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn bulk_results(&self, id: Uuid) -> Result<Vec<BulkResult>> {
-        store::results(&mut *self.pool.acquire().await?, id).await
+        store::results(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// Stops an act that is not over, after the chunk that is under way.
@@ -257,7 +257,7 @@ impl Client {
 
     /// How long until a chunk is due.
     pub(crate) async fn next_bulk(&self) -> Result<Option<Duration>> {
-        store::next_due(&mut *self.singles.acquire().await?).await
+        store::next_due(&mut *self.inner.singles.acquire().await?).await
     }
 
     fn ring_bulk(&self) {

@@ -32,7 +32,7 @@ impl Client {
     /// one job.
     pub async fn enqueue(&self, job: NewJob) -> Result<Enqueued> {
         job.checked_args()?;
-        if let Some(stored) = self.together.enqueue(&job).await {
+        if let Some(stored) = self.inner.together.enqueue(&job).await {
             return Ok(stored);
         }
         let enqueued = self.enqueue_all(std::slice::from_ref(&job)).await?;
@@ -84,7 +84,7 @@ impl Client {
                 .await;
         }
         // One statement is its own transaction.
-        let mut conn = self.singles.acquire().await?;
+        let mut conn = self.inner.singles.acquire().await?;
         if !jobs.iter().any(keyed) {
             match enqueue_new(&mut conn, jobs).await {
                 // Sent before, and the answer was lost.
@@ -110,11 +110,11 @@ impl Client {
 
     /// A queue has work: for this process and, soon, all others.
     pub(crate) fn wake(&self, queue: &str) {
-        self.bells.wake(queue.to_owned());
+        self.inner.bells.wake(queue.to_owned());
     }
 
     pub(super) fn hint(&self, stored: &Stored) {
-        self.bells.ring(stored);
+        self.inner.bells.ring(stored);
     }
 }
 

@@ -144,7 +144,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn batches(&self, owner_id: Uuid) -> Result<Vec<Batch>> {
-        batch::owned(&mut *self.pool.acquire().await?, owner_id).await
+        batch::owned(&mut *self.inner.pool.acquire().await?, owner_id).await
     }
 
     /// One batch.
@@ -152,7 +152,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn batch(&self, id: Uuid) -> Result<Option<Batch>> {
-        batch::get(&mut *self.pool.acquire().await?, id).await
+        batch::get(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// The results of the members that completed, in the order of their ids.
@@ -160,7 +160,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn batch_results(&self, id: Uuid) -> Result<Vec<Value>> {
-        batch::results(&mut *self.pool.acquire().await?, id).await
+        batch::results(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// How far a job last said it was.
@@ -168,7 +168,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn progress(&self, job_id: Uuid) -> Result<Option<Progress>> {
-        flow::read_progress(&mut *self.pool.acquire().await?, job_id).await
+        flow::read_progress(&mut *self.inner.pool.acquire().await?, job_id).await
     }
 
     /// The steps a job has behind it, oldest first, page by page.
@@ -178,7 +178,7 @@ impl Client {
     pub async fn steps(&self, job_id: Uuid, query: &StepQuery) -> Result<Page<StepView, String>> {
         Cursor::check(query.after.as_ref(), true)?;
         let limit = query.limit.unwrap_or(50).clamp(1, 500);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let steps = step::list(&mut conn, job_id, query, i64::from(limit) + 1).await?;
         Ok(Page::of(steps, limit, |step| Cursor {
             at: Some(step.ended_at),
@@ -251,7 +251,7 @@ impl Client {
     pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
         let mut told = 0;
         loop {
-            let mut conn = self.singles.acquire().await?;
+            let mut conn = self.inner.singles.acquire().await?;
             let Some(id) = batch::abandoned(&mut conn).await? else {
                 return Ok(told);
             };

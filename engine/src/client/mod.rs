@@ -38,6 +38,12 @@ use together::Together;
 /// A handle on the engine's database.
 #[derive(Clone)]
 pub struct Client {
+    // One count to a clone: each attempt has clones.
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
     pool: PgPool,
     singles: PgPool,
     together: Arc<Together>,
@@ -80,7 +86,7 @@ impl Client {
             hub: Arc::new(Hub::default()),
             hints: Arc::new(Hints::start(pool::hint_pool(&pool))),
         };
-        Client {
+        let inner = Inner {
             together: Arc::new(Together::start(singles.clone(), bells.clone())),
             fleet: Fleet::new(singles.clone()),
             gates: Arc::new(Gates::new(singles.clone(), BreakerRules::default())),
@@ -88,17 +94,20 @@ impl Client {
             pool,
             bells,
             logs: Logs::new(),
+        };
+        Client {
+            inner: Arc::new(inner),
         }
     }
 
     /// The pool, for transactions that an enqueue should join.
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        &self.inner.pool
     }
 
     /// For looks of one statement, whose connections are not asked how they come back.
     pub(crate) fn singles(&self) -> &PgPool {
-        &self.singles
+        &self.inner.singles
     }
 
     /// The same client with other rules for breakers. All processes of a fleet should have the same.
@@ -110,31 +119,31 @@ impl Client {
 
     /// Other rules for breakers from the next call on, for all clones of this client.
     pub fn set_breaker_rules(&self, rules: BreakerRules) {
-        self.gates.set_rules(rules);
+        self.inner.gates.set_rules(rules);
     }
 
     /// The rules for breakers of this process.
     pub fn breaker_rules(&self) -> BreakerRules {
-        self.gates.rules()
+        self.inner.gates.rules()
     }
 
     /// The same client, whose workers keep what their handlers say here.
     #[must_use]
     pub fn with_logs(mut self, logs: Logs) -> Client {
-        self.logs = logs;
+        Arc::make_mut(&mut self.inner).logs = logs;
         self
     }
 
     pub(crate) fn logs(&self) -> &Logs {
-        &self.logs
+        &self.inner.logs
     }
 
     pub(crate) fn gates(&self) -> &Arc<Gates> {
-        &self.gates
+        &self.inner.gates
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.bells.hub
+        &self.inner.bells.hub
     }
 
     /// Brings the schema `engine` up to date. Safe to run from many processes at once.
@@ -143,7 +152,7 @@ impl Client {
     /// [`Error::Migrate`] when the database is newer than this binary, or a migration was changed.
     pub async fn migrate(&self) -> Result<()> {
         migration::migrator()
-            .run(&self.pool)
+            .run(&self.inner.pool)
             .await
             .map_err(Error::Migrate)
     }
@@ -153,7 +162,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn pending_migrations(&self) -> Result<Vec<i64>> {
-        let applied = migration::applied(&mut *self.pool.acquire().await?).await?;
+        let applied = migration::applied(&mut *self.inner.pool.acquire().await?).await?;
         Ok(migration::MIGRATIONS
             .iter()
             .map(|m| m.version)
@@ -163,10 +172,10 @@ impl Client {
 
     /// Gives back what tokens were not spent, sends what hints are still to be sent, closes the pool.
     pub async fn close(&self) {
-        self.fleet.settle_all().await;
-        self.bells.hints.flush().await;
-        self.singles.close().await;
-        self.pool.close().await;
+        self.inner.fleet.settle_all().await;
+        self.inner.bells.hints.flush().await;
+        self.inner.singles.close().await;
+        self.inner.pool.close().await;
     }
 
     /// Runs `work` in a transaction of its own, in a task that ends even when the caller is dropped:
@@ -189,7 +198,7 @@ impl Client {
             + Send
             + 'static,
     {
-        let pool = self.pool.clone();
+        let pool = self.inner.pool.clone();
         let done = tokio::spawn(async move {
             let mut tx = pool.begin().await.map_err(Error::from)?;
             match work(&mut tx).await {

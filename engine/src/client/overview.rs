@@ -28,7 +28,7 @@ impl Client {
     /// [`crate::Error::Database`].
     pub async fn overview(&self) -> Result<Overview> {
         let depths = self.depths().await?;
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let at = read::instant_of_database(&mut conn).await?;
         let (minutes, hour) = minutes(&mut conn, at).await?;
         let totals = rollup::totals(&mut conn).await?;
@@ -53,7 +53,7 @@ impl Client {
     /// # Errors
     /// [`crate::Error::Invalid`] for a span or step that cannot be answered, with what can.
     pub async fn rollups(&self, query: &RollupQuery) -> Result<Vec<Rollup>> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let now = read::instant_of_database(&mut conn).await?;
         let span = query.span(now)?;
         rollup::list(&mut conn, query, &span).await
@@ -65,7 +65,7 @@ impl Client {
     /// [`crate::Error::Database`].
     pub async fn depths(&self) -> Result<Depths> {
         {
-            let mut conn = self.pool.acquire().await?;
+            let mut conn = self.inner.pool.acquire().await?;
             if depth::are_few(&mut conn).await? {
                 return depth::count(&mut conn).await;
             }
@@ -74,7 +74,7 @@ impl Client {
         if let Ok(sampled) = tokio::time::timeout(PATIENCE, sampling).await {
             sampled?;
         }
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         match depth::kept(&mut conn).await? {
             Some(depths) => Ok(depths),
             // The first who ever asked must wait.
@@ -87,7 +87,7 @@ impl Client {
     /// # Errors
     /// [`crate::Error::Database`].
     pub async fn totals(&self) -> Result<Vec<Total>> {
-        rollup::totals(&mut *self.pool.acquire().await?).await
+        rollup::totals(&mut *self.inner.pool.acquire().await?).await
     }
 }
 

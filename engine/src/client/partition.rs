@@ -18,7 +18,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn blocked_partitions(&self) -> Result<Vec<PartitionBlock>> {
-        partition::blocked(&mut *self.pool.acquire().await?, MOST).await
+        partition::blocked(&mut *self.inner.pool.acquire().await?, MOST).await
     }
 
     /// Lets an ordered partition go on without the dead job that holds it up, and says which that was.

@@ -20,7 +20,7 @@ impl Client {
     /// # Errors
     /// [`crate::Error::Database`].
     pub async fn eras(&self, keep: Retention) -> Result<Vec<Era>> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let now = read::instant_of_database(&mut conn).await?;
         let mut eras = era::list(&mut conn, keep).await?;
         for era in eras.iter_mut().filter(|era| era.has_begun(now)) {
@@ -47,7 +47,7 @@ impl Client {
     /// [`crate::Error::Database`].
     pub async fn prune_preview(&self, keep: Retention) -> Result<Pruned> {
         let mut plan = self.plan(keep).await?;
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let mut would = Pruned::default();
         for era in std::mem::take(&mut plan.due) {
             let stayed = era::staying(&mut conn, &era.name, keep).await?;
@@ -95,7 +95,7 @@ impl Client {
         pruned.rows = self.prune_rows(&plan, keep, stop).await?;
         for era in put_off {
             if !stop.is_cancelled() {
-                era::set_emptied(&mut *self.pool.acquire().await?, &era.name).await?;
+                era::set_emptied(&mut *self.inner.pool.acquire().await?, &era.name).await?;
             }
         }
         self.sweep_eras(stop).await?;
@@ -109,7 +109,7 @@ impl Client {
         let length = keep.era_length();
         let mut made = Vec::new();
         loop {
-            let until = era::wanted(&mut *self.pool.acquire().await?, length).await?;
+            let until = era::wanted(&mut *self.inner.pool.acquire().await?, length).await?;
             let Some(until) = until else { return Ok(made) };
             let adding = self.in_transaction(move |conn| era::add(conn, until).boxed());
             match adding.await {
@@ -149,7 +149,7 @@ impl Client {
         keep: Retention,
         stop: &CancellationToken,
     ) -> Result<u64> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let mut rows = 0;
         for (rule, within) in plan.walks(keep) {
             while !stop.is_cancelled() {
@@ -166,7 +166,7 @@ impl Client {
 
     /// What had hung on jobs that went with their era, also one that somebody else has emptied.
     async fn sweep_eras(&self, stop: &CancellationToken) -> Result<()> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         for name in era::unswept(&mut conn).await? {
             while !stop.is_cancelled() {
                 if era::sweep(&mut conn, &name).await? == 0 {
@@ -180,7 +180,7 @@ impl Client {
 
     /// Joins two eras of which little is left; false when there are no such, or they are in use.
     async fn join_eras(&self) -> Result<bool> {
-        let pair = era::neighbours(&mut *self.pool.acquire().await?).await;
+        let pair = era::neighbours(&mut *self.inner.pool.acquire().await?).await;
         let (goes, stays) = match pair {
             Ok(Some(pair)) => pair,
             Ok(None) => return Ok(false),
@@ -213,7 +213,7 @@ impl Client {
     }
 
     async fn plan(&self, keep: Retention) -> Result<Plan> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let now = read::instant_of_database(&mut conn).await?;
         let eras = era::list(&mut conn, keep).await?;
         let kinds = kind::list(&mut conn).await?;

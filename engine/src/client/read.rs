@@ -28,7 +28,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`], as everything here.
     pub async fn job(&self, id: Uuid) -> Result<Option<JobView>> {
-        read::job(&mut *self.pool.acquire().await?, id).await
+        read::job(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// A page of the jobs that meet a filter, newest first: by their end where all are dead or
@@ -85,7 +85,7 @@ impl Client {
     ) -> Result<Page<DeadGroup, String>> {
         Cursor::check(before, true)?;
         let limit = limit.clamp(1, LARGEST_PAGE);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let data = group::list(&mut conn, None, before, i64::from(limit) + 1).await?;
         Ok(Page::of(data, limit, |group| Cursor {
             at: Some(group.last_seen_at),
@@ -95,7 +95,7 @@ impl Client {
 
     /// One group of dead letters, also when all of them were replayed.
     pub async fn dead_group(&self, fingerprint: &str) -> Result<Option<DeadGroup>> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         Ok(group::list(&mut conn, Some(fingerprint), None, 1)
             .await?
             .pop())
@@ -103,12 +103,12 @@ impl Client {
 
     /// Why a job stands where it stands, and what happens next; none when there is no such job.
     pub async fn why(&self, id: Uuid) -> Result<Option<WhyView>> {
-        why::why(&mut *self.pool.acquire().await?, id).await
+        why::why(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// The attempts of a job, oldest first.
     pub async fn attempts(&self, id: Uuid) -> Result<Vec<AttemptView>> {
-        read::attempts(&mut *self.pool.acquire().await?, id).await
+        read::attempts(&mut *self.inner.pool.acquire().await?, id).await
     }
 
     /// What the handler of a job said in its attempts, oldest first: in that one, or in the last five that
@@ -118,7 +118,7 @@ impl Client {
     /// [`Error::Database`].
     pub async fn job_logs(&self, id: Uuid, attempt: Option<i32>) -> Result<Vec<AttemptLog>> {
         log::list(
-            &mut *self.pool.acquire().await?,
+            &mut *self.inner.pool.acquire().await?,
             id,
             attempt,
             LOGGED_ATTEMPTS,
@@ -129,7 +129,7 @@ impl Client {
     /// Every queue with what it holds.
     pub async fn queues(&self) -> Result<Vec<QueueView>> {
         let depths = self.depths().await?;
-        read::queues(&mut *self.pool.acquire().await?, &depths).await
+        read::queues(&mut *self.inner.pool.acquire().await?, &depths).await
     }
 
     /// A page of workers, the living first, and among them those that started last. One that dies
@@ -141,7 +141,7 @@ impl Client {
     ) -> Result<Page<WorkerView, WorkerPlace>> {
         let limit = limit.clamp(1, LARGEST_PAGE);
         let before = before.map(|before| before.key);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let rows = worker::list(&mut conn, before, i64::from(limit) + 1).await?;
         Ok(Page::of(rows, limit, |worker| {
             Cursor::of(WorkerPlace {
@@ -153,40 +153,40 @@ impl Client {
 
     /// How many workers are alive.
     pub async fn workers_alive(&self) -> Result<i64> {
-        worker::alive(&mut *self.pool.acquire().await?).await
+        worker::alive(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// Every kind that a worker has ever registered, with the policy it registered last.
     pub async fn kinds(&self) -> Result<Vec<(String, Policy)>> {
-        kind::list(&mut *self.pool.acquire().await?).await
+        kind::list(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// Everything of a scope that is paused.
     pub async fn pauses(&self, scope: PauseScope) -> Result<Vec<Pause>> {
-        pause::list(&mut *self.pool.acquire().await?, scope).await
+        pause::list(&mut *self.inner.pool.acquire().await?, scope).await
     }
 
     /// What a person should look at now. Waiting jobs as they were counted last, like [`Client::depths`].
     pub async fn alerts(&self) -> Result<Vec<Alert>> {
         let depths = self.depths().await?;
-        alert::list(&mut *self.pool.acquire().await?, &depths).await
+        alert::list(&mut *self.inner.pool.acquire().await?, &depths).await
     }
 
     /// Looks for anything the engine promises never happens. Reads every job: for doctors, not for
     /// dashboards.
     pub async fn verify(&self) -> Result<Vec<Finding>> {
-        verify::verify(&mut *self.pool.acquire().await?).await
+        verify::verify(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// Bytes of write-ahead log of the whole server and commits in this database so far, for
     /// benchmarks. Commits show up to a second late.
     pub async fn written(&self) -> Result<(i64, i64)> {
-        load::written(&mut *self.pool.acquire().await?).await
+        load::written(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// What the server says of its clock and its durability.
     pub async fn server(&self) -> Result<ServerView> {
-        load::server(&mut *self.pool.acquire().await?).await
+        load::server(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// The newest audit rows, of one target or of all.
@@ -204,7 +204,7 @@ impl Client {
     ) -> Result<Page<AuditEntry, i64>> {
         let limit = limit.clamp(1, LARGEST_PAGE);
         let before = before.map(|before| before.key);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let rows = audit::list(&mut conn, target, before, i64::from(limit) + 1).await?;
         Ok(Page::of(rows, limit, |entry| Cursor::of(entry.id)))
     }
@@ -230,7 +230,7 @@ impl Client {
     }
 
     async fn state(&self, id: Uuid) -> Result<State> {
-        let state = read::state(&mut *self.pool.acquire().await?, id).await?;
+        let state = read::state(&mut *self.inner.pool.acquire().await?, id).await?;
         state.ok_or(Error::NoJob(id))
     }
 }

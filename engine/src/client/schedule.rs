@@ -46,7 +46,7 @@ impl Client {
                 })
             })
             .await?;
-        self.bells.hub.schedules_changed();
+        self.inner.bells.hub.schedules_changed();
         Ok(retired)
     }
 
@@ -55,7 +55,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn schedules(&self) -> Result<Vec<ScheduleView>> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let mut views = store::list(&mut conn).await?;
         for view in &mut views {
             view.last_tick = store::ticks(&mut conn, &view.schedule.name, None, 1)
@@ -77,7 +77,7 @@ impl Client {
         limit: u16,
     ) -> Result<Page<TickView, bool>> {
         Cursor::check(before, true)?;
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let limit = limit.clamp(1, LARGEST_PAGE);
         let ticks = store::ticks(&mut conn, name, before, i64::from(limit) + 1).await?;
         if ticks.is_empty() && store::find(&mut conn, name).await?.is_none() {

@@ -31,7 +31,7 @@ impl Client {
     /// [`crate::Error::Database`].
     #[doc(hidden)]
     pub async fn hold_snapshot_for_bench(&self) -> Result<Transaction<'static, Postgres>> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.inner.pool.begin().await?;
         seed::take_snapshot(&mut tx).await?;
         Ok(tx)
     }
@@ -43,7 +43,7 @@ impl Client {
     #[doc(hidden)]
     pub async fn seed_for_bench(&self, what: Seed) -> Result<()> {
         let total = i64::from(what.finished) + i64::from(what.dead) + i64::from(what.future);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let mut numbers = 0;
         for (state, count) in [
             (State::Completed, what.finished),

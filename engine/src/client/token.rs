@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn find_token(&self, id: &str) -> Result<Option<LiveToken>> {
-        let found = token::find(&mut *self.pool.acquire().await?, id).await?;
+        let found = token::find(&mut *self.inner.pool.acquire().await?, id).await?;
         Ok(found.map(|(secret_hash, name, scopes)| LiveToken {
             secret_hash,
             name,
@@ -52,7 +52,7 @@ impl Client {
     ) -> Result<Page<TokenView, String>> {
         Cursor::check(before, true)?;
         let limit = limit.clamp(1, LARGEST_PAGE);
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         let tokens = token::list(&mut conn, None, before, i64::from(limit) + 1).await?;
         Ok(Page::of(tokens, limit, |token| Cursor {
             at: Some(token.created_at),
@@ -65,7 +65,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn token(&self, id: &str) -> Result<Option<TokenView>> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.inner.pool.acquire().await?;
         Ok(token::list(&mut conn, Some(id), None, 1).await?.pop())
     }
 

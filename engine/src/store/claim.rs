@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow, Postgres};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::kind::to_i32;
+use super::row::instant_or_none;
 use super::{SHARD, millis};
 use crate::Result;
 use crate::fence::Fence;
@@ -86,7 +87,10 @@ impl Kinds {
 /// more behind those it has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
+    /// In the order in which they should begin.
     pub(crate) jobs: Vec<Claimed>,
+    /// The place of the last of them; none for a time that Rust has no word for, as minus infinity.
+    pub(crate) last: Option<Place>,
     pub(crate) last_key: Option<String>,
     /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits.
     pub(crate) saw_fair: bool,
@@ -95,7 +99,6 @@ pub(crate) struct Taken {
 /// A job as it was claimed.
 #[derive(Debug)]
 pub(crate) struct Claimed {
-    pub(crate) place: Option<Place>,
     pub(crate) fence: Fence,
     pub(crate) kind: String,
     pub(crate) queue: String,
@@ -103,15 +106,28 @@ pub(crate) struct Claimed {
     pub(crate) max_attempts: u32,
     /// JSON text, decoded by the handler's type.
     pub(crate) args: String,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) rest: Rest,
+}
+
+impl Claimed {
+    pub(crate) fn rate_keys(&self) -> &[String] {
+        self.rest.rate_keys.as_deref().unwrap_or_default()
+    }
+}
+
+/// What most jobs have nothing of.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(crate) struct Rest {
+    pub(crate) timeout_ms: Option<u64>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) parent_id: Option<Uuid>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) rate_keys: Vec<String>,
+    pub(crate) tags: Option<Vec<String>>,
+    pub(crate) rate_keys: Option<Vec<String>>,
     pub(crate) trace_context: Option<String>,
 }
 
-/// Claims at most `ask.limit` jobs, in the order in which they should begin.
+/// Claims at most `ask.limit` jobs.
 pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Taken> {
     let statement = match ask.look {
         Look::Plain(_) => include_str!("claim_plain.sql"),
@@ -125,7 +141,7 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
         .bind(ask.nonce)
         .bind(ask.worker_id)
         .bind(millis(ask.lease));
-    let rows = match ask.look {
+    let row = match ask.look {
         Look::Plain(from) => query
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
             .bind(from.map_or(Uuid::nil(), |place| place.id))
@@ -138,9 +154,9 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
             .bind(&ask.kinds.ordered)
             .bind(unkeyed),
     }
-    .fetch_all(conn)
+    .fetch_one(conn)
     .await?;
-    read_all(&rows, ask)
+    read(&row, ask)
 }
 
 /// Returns once all that was committed before is on disk. A commit waits for it only if its transaction has
@@ -152,63 +168,56 @@ pub(crate) async fn reach_disk(conn: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-fn read_all(rows: &[PgRow], ask: &Ask<'_>) -> Result<Taken> {
-    let mut taken = Taken {
-        jobs: Vec::with_capacity(rows.len()),
-        ..Taken::default()
-    };
-    if let Some(first) = rows.first() {
-        taken.saw_fair = first.try_get("saw_fair")?;
-    }
-    if let (Look::Fair { .. }, Some(first)) = (ask.look, rows.first()) {
-        taken.last_key = first.try_get("last_key")?;
-    }
-    for row in rows {
-        // One row comes back without a job when there is none, for what it says of keys.
-        if let Some(id) = row.try_get("id")? {
-            taken.jobs.push(read(row, id, ask.nonce)?);
-        }
-    }
-    taken.jobs.sort_by_key(|job| job.place);
-    Ok(taken)
-}
-
-/// None for a time that Rust has no word for, as minus infinity.
-fn place(row: &PgRow, id: Uuid) -> Option<Place> {
-    let rank_at: jiff_sqlx::Timestamp = row.try_get("rank_at").ok()?;
-    Some(Place {
-        rank_at: rank_at.to_jiff(),
-        id,
-    })
-}
-
-fn read(row: &PgRow, job_id: Uuid, nonce: i64) -> Result<Claimed> {
-    let timeout_ms: Option<i64> = row.try_get("timeout_ms")?;
-    let backoff: Option<Json<Backoff>> = row.try_get("backoff")?;
-    Ok(Claimed {
-        place: place(row, job_id),
-        fence: Fence {
-            shard: SHARD,
-            job_id,
-            attempt: row.try_get("attempt")?,
-            nonce,
+fn read(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
+    let ids: Vec<Uuid> = column(row, "ids")?;
+    let kinds: Vec<String> = column(row, "kinds")?;
+    let attempts: Vec<i32> = column(row, "attempts")?;
+    let failed: Vec<i16> = column(row, "failed")?;
+    let max_attempts: Vec<i16> = column(row, "max_attempts")?;
+    let args: Vec<String> = column(row, "args")?;
+    let rests: Vec<Option<Json<Rest>>> = column(row, "rests")?;
+    let last_rank_at = instant_or_none(row, "last_rank_at").ok().flatten();
+    let last = last_rank_at.zip(ids.last().copied());
+    let counts = failed.into_iter().zip(max_attempts);
+    let named = ids.into_iter().zip(kinds).zip(attempts);
+    let jobs = named
+        .zip(counts)
+        .zip(args.into_iter().zip(rests))
+        .map(|((named, (failed, max_attempts)), (args, rest))| {
+            let ((job_id, kind), attempt) = named;
+            Claimed {
+                fence: Fence {
+                    shard: SHARD,
+                    job_id,
+                    attempt,
+                    nonce: ask.nonce,
+                },
+                kind,
+                queue: ask.queue.to_owned(),
+                failed: count(failed),
+                max_attempts: count(max_attempts),
+                args,
+                rest: rest.map(|Json(rest)| rest).unwrap_or_default(),
+            }
+        })
+        .collect();
+    Ok(Taken {
+        jobs,
+        last: last.map(|(rank_at, id)| Place { rank_at, id }),
+        last_key: match ask.look {
+            Look::Plain(_) => None,
+            Look::Fair { .. } => row.try_get("last_key")?,
         },
-        kind: row.try_get("kind")?,
-        queue: row.try_get("queue")?,
-        failed: count(row.try_get("failed")?),
-        max_attempts: count(row.try_get("max_attempts")?),
-        args: row.try_get("args")?,
-        timeout: timeout_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
-        backoff: backoff.map(|Json(backoff)| backoff),
-        parent_id: row.try_get("parent_id")?,
-        tags: row
-            .try_get::<Option<Vec<String>>, _>("tags")?
-            .unwrap_or_default(),
-        rate_keys: row
-            .try_get::<Option<Vec<String>>, _>("rate_keys")?
-            .unwrap_or_default(),
-        trace_context: row.try_get("trace_context")?,
+        saw_fair: row.try_get("saw_fair")?,
     })
+}
+
+/// Null when nothing was claimed.
+fn column<'r, T>(row: &'r PgRow, name: &str) -> Result<Vec<T>>
+where
+    Vec<T>: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    Ok(row.try_get::<Option<_>, _>(name)?.unwrap_or_default())
 }
 
 /// Counts have a check against going below nothing.

@@ -47,25 +47,29 @@ passed as materialized (
     select engine.pass_key(shard, kind, unique_key, id)::text as key
     from (select * from taken where unique_until_claim order by kind, unique_key) let_go
 )
+-- One row of arrays: to send and read hundreds of rows costs as much as to find their jobs.
 select
-    b.*,
     exists (
         select from engine.pending where shard = $1 and queue = $2 and due and not limited and partition_key > ''
     ) or ($10 and exists (
         select from engine.pending where shard = $1 and queue = $2 and due and limited
     )) as saw_fair,
-    (select count(key) from passed) as passed
-from (select) always
-left join (
-    select
-        t.id, t.kind, t.queue, t.attempt + 1 as attempt, t.failed, t.max_attempts, t.rank_at,
-        j.args::text as args, j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context
-    from taken t
-    cross join lateral (
-        -- `offset 0` keeps this a probe of the primary key for each row.
-        select args, timeout_ms, backoff, parent_id, tags, rate_keys, trace_context
-        from engine.job
-        where shard = t.shard and id = t.id
-        offset 0
-    ) j
-) b on true
+    (select count(key) from passed) as passed,
+    (select max(rank_at) from taken) as last_rank_at,
+    array_agg(t.id) as ids, array_agg(t.kind) as kinds, array_agg(t.attempt + 1) as attempts,
+    array_agg(t.failed) as failed, array_agg(t.max_attempts) as max_attempts, array_agg(j.args::text) as args,
+    array_agg(case
+        when num_nonnulls(j.timeout_ms, j.backoff, j.parent_id, j.tags, j.rate_keys, j.trace_context) > 0
+        then jsonb_build_object(
+            'timeout_ms', j.timeout_ms, 'backoff', j.backoff, 'parent_id', j.parent_id, 'tags', j.tags,
+            'rate_keys', j.rate_keys, 'trace_context', j.trace_context
+        )
+    end) as rests
+from (select * from taken order by rank_at, id) t
+cross join lateral (
+    -- `offset 0` keeps this a probe of the primary key for each row.
+    select args, timeout_ms, backoff, parent_id, tags, rate_keys, trace_context
+    from engine.job
+    where shard = t.shard and id = t.id
+    offset 0
+) j

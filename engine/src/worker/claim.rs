@@ -43,12 +43,14 @@ impl Claimer {
         let bell = self.client.hub().bell(&self.queue.name);
         let kinds = Kinds::of(&self.registry.policies());
         let mut looker = Looker::new();
-        let mut failures = 0;
+        let mut failures: u32 = 0;
         loop {
-            let permits = tokio::select! {
+            let mut permits = tokio::select! {
                 () = stop.cancelled() => return,
                 permits = self.take_slots(&slots) => permits,
             };
+            // It may have failed for what it took, as args of more than Postgres sends at once.
+            permits.truncate((permits.len() >> failures.min(10)).max(1));
             let asked = permits.len();
             let began = Instant::now();
             match self.claim(&kinds, looker.look(), asked).await {
@@ -135,6 +137,7 @@ impl Claimer {
     pub(super) fn attempt(&self, claimed: Claimed) -> Attempt {
         let policy = self.registry.policy(&claimed.kind);
         let steps = self.registry.steps(&claimed.kind);
+        let rest = claimed.rest;
         Attempt {
             fence: claimed.fence,
             kind: claimed.kind,
@@ -142,11 +145,13 @@ impl Claimer {
             is_limited: policy.limits.any(),
             failed: claimed.failed,
             max_attempts: claimed.max_attempts,
-            backoff: claimed.backoff.unwrap_or(policy.backoff),
-            timeout: claimed.timeout.unwrap_or(policy.timeout),
-            parent_id: claimed.parent_id,
-            tags: claimed.tags,
-            trace_context: claimed.trace_context,
+            backoff: rest.backoff.unwrap_or(policy.backoff),
+            timeout: rest
+                .timeout_ms
+                .map_or(policy.timeout, Duration::from_millis),
+            parent_id: rest.parent_id,
+            tags: rest.tags.unwrap_or_default(),
+            trace_context: rest.trace_context,
             token: CancellationToken::new(),
             stop: std::sync::OnceLock::new(),
             started: tokio::time::Instant::now(),

@@ -13,12 +13,12 @@ use crate::{Again, Failure};
 impl Claimer {
     /// The jobs that may run. While it is not known what is shut, all may: the remote itself says no.
     pub(super) async fn let_pass(&self, claimed: Vec<Claimed>) -> Vec<Claimed> {
-        if claimed.iter().all(|one| one.rate_keys.is_empty()) {
+        if claimed.iter().all(|one| one.rate_keys().is_empty()) {
             return claimed;
         }
         let mut passed = Vec::with_capacity(claimed.len());
         for one in claimed {
-            if one.rate_keys.is_empty() {
+            if one.rate_keys().is_empty() {
                 passed.push(one);
                 continue;
             }
@@ -26,7 +26,7 @@ impl Claimer {
             if let Err(error) = self.client.gates().meet(&one.kind).await {
                 tracing::warn!(%error, job.kind = one.kind, "could not note that {} has rate keys", one.kind);
             }
-            match self.client.gates().pass(job, &one.rate_keys).await {
+            match self.client.gates().pass(job, one.rate_keys()).await {
                 Ok(None) => passed.push(one),
                 Ok(Some(put_off)) => self.put_off(one, &put_off).await,
                 Err(error) => {

@@ -80,11 +80,7 @@ impl Looker {
         if self.from.is_none() {
             self.back_at = now + AHEAD.max((now - began) * SHARE);
         }
-        self.from = if now < self.back_at {
-            taken.jobs.last().and_then(|job| job.place)
-        } else {
-            None
-        };
+        self.from = if now < self.back_at { taken.last } else { None };
         false
     }
 

@@ -387,3 +387,28 @@ async fn a_held_job_is_not_rescued_before_the_transaction_ends() {
     assert_eq!((job.state, job.attempt), (State::Completed, 1), "{job:?}");
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_claim_that_fails_for_what_it_took_takes_less() {
+    let db = Database::new().await;
+    // As a server does that cannot send so many args at once.
+    sqlx::raw_sql(
+        "create function few() returns trigger language plpgsql as $$ begin \
+             if (select count(*) from begun) > 3 then raise exception 'too much'; end if; return null; \
+         end $$; \
+         create trigger few after insert on engine.running referencing new table as begun \
+             for each statement execute function few()",
+    )
+    .execute(db.pool())
+    .await
+    .unwrap();
+    let jobs: Vec<_> = (0..20).map(|n| act(&n.to_string())).collect();
+    let receipts = db.client().enqueue_all(&jobs).await.unwrap();
+
+    let _worker = run_worker(db.client(), done(), quick());
+
+    for receipt in receipts {
+        let job = ended(db.client(), receipt.id).await;
+        assert_eq!((job.state, job.attempt), (State::Completed, 1));
+    }
+}
