@@ -38,7 +38,7 @@ pub enum Kind {
         #[serde(default)]
         body: Option<Value>,
     },
-    /// No answer before the client gives up; the call had no effect.
+    /// No answer before the client gives up, or all faults are cleared; the call had no effect.
     Silence,
     /// The call is carried out and its reply held back.
     Slow { delay_ms: u64 },

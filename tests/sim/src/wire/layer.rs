@@ -51,6 +51,8 @@ struct Inner {
     book: Mutex<Book>,
     /// The last good reply of each path, for a cache gone wrong.
     last: Mutex<HashMap<String, Whole>>,
+    /// Ends the silences there are.
+    silence: Mutex<CancellationToken>,
     shutdown: CancellationToken,
 }
 
@@ -60,6 +62,7 @@ impl Wire {
             faults: Faults::new(seed),
             book: Mutex::new(Book::new(log_limit)),
             last: Mutex::default(),
+            silence: Mutex::new(shutdown.child_token()),
             shutdown,
         }))
     }
@@ -83,6 +86,8 @@ impl Wire {
 
     pub(crate) fn clear_faults(&self) {
         self.0.faults.clear();
+        let next = self.0.shutdown.child_token();
+        std::mem::replace(&mut *lock(&self.0.silence), next).cancel();
     }
 
     pub(crate) fn log(&self) -> Vec<Call> {
@@ -98,13 +103,15 @@ impl Wire {
     }
 
     pub(crate) fn reset(&self) {
-        self.0.faults.clear();
+        self.clear_faults();
         lock(&self.0.last).clear();
         lock(&self.0.book).reset();
     }
 
     async fn pass(&self, request: Request, remote: Next) -> Response {
         let (method, path) = (request.method().as_str(), request.uri().path());
+        // Taken before the faults are asked: what is cleared in between ends too.
+        let silence = lock(&self.0.silence).clone();
         let struck = self
             .0
             .faults
@@ -112,7 +119,7 @@ impl Wire {
         let mut reply = match struck.iter().find_map(instead) {
             Some(whole) => whole.into_response(),
             None if struck.contains(&Kind::Silence) => {
-                self.0.shutdown.cancelled().await;
+                silence.cancelled().await;
                 page(StatusCode::SERVICE_UNAVAILABLE).into_response()
             }
             None => self.carry_out(request, remote, &struck).await,

@@ -303,3 +303,20 @@ async fn each_fault_of_the_wire_is_what_its_name_says() {
     api.get(&path).await;
     assert_eq!(api.get(&other).await.body["page_context"]["page"], 1);
 }
+
+#[tokio::test]
+async fn a_silence_ends_when_faults_are_cleared() {
+    let api = Api::with(1, Switches::default()).await;
+    let path = format!("items?{ORG}");
+    api.simulator.inject(Fault::new(Kind::Silence).times(1));
+
+    let (reply, ()) = tokio::join!(api.get(&path), async {
+        while api.simulator.faults()[0].fired == 0 {
+            tokio::task::yield_now().await;
+        }
+        api.simulator.clear_faults();
+    });
+
+    assert_eq!(reply.status, 503);
+    assert_eq!(api.get(&path).await.status, 200);
+}

@@ -95,7 +95,18 @@ pub(crate) async fn hanging(house: &House) -> String {
         .fetch_all(&house.env.pool)
         .await
         .unwrap();
-    let mut told = format!("{connection:?} {:?}\n", house.vendor.faults());
+    let busy = "select format('%s %s %s for %s: %s', pid, application_name, coalesce(wait_event, state), \
+                    clock_timestamp() - state_change, query) \
+                from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()";
+    let busy: Vec<String> = sqlx::query_scalar(busy)
+        .fetch_all(&house.env.pool)
+        .await
+        .unwrap();
+    let mut told = format!(
+        "{connection:?} {:?}\n{}\n",
+        house.vendor.faults(),
+        busy.join("\n")
+    );
     for (id, kind) in jobs {
         let why = house.engine().why(id).await.unwrap();
         let job = house.engine().job(id).await.unwrap();

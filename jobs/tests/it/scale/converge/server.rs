@@ -117,6 +117,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.server.take());
+        if std::thread::panicking() {
+            println!("what the workers said stays in {}", self.dir.display());
+            return;
+        }
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
