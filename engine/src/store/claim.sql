@@ -3,7 +3,8 @@
 -- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
 -- none waits for another's backlog. The first of each comes before any second. Those without a key are as
 -- one key, the first of each round ($13): no more keys are looked at than there are slots for, so that
--- none loses its turn, nor than a fourth of many slots, since a key costs as much as a job. Kinds with limits have an index of their own, and admit says which of their jobs may run.
+-- none loses its turn, nor than a tenth of many slots, since to look at a key costs as much as five jobs. Kinds
+-- with limits have an index of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
