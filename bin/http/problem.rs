@@ -38,7 +38,7 @@ sorts! {
     BAD_REQUEST = "bad_request" 400 "The request cannot be read" "Compare the request with /api/v1/openapi.json.";
     UNAUTHENTICATED = "unauthenticated" 401 "A valid token is needed" "Send `Authorization: Bearer lockstep_…`; make one with `lockstep token create`.";
     FORBIDDEN = "forbidden" 403 "The token may not do this" "Use a token with the scope named in the detail.";
-    NOT_FOUND = "not_found" 404 "There is no such thing" "It may have been deleted or pruned.";
+    NOT_FOUND = "not_found" 404 "There is no such thing" "Check its name; it may have been deleted or pruned.";
     NO_ROUTE = "no_route" 404 "There is nothing at this path" "The paths are in /api/v1/openapi.json.";
     METHOD_NOT_ALLOWED = "method_not_allowed" 405 "The path does not know this method" "The Allow header names the methods it knows.";
     REQUEST_TIMEOUT = "request_timeout" 408 "The request took too long to arrive" "Send it again.";
