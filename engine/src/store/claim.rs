@@ -224,3 +224,37 @@ where
 fn count(stored: i16) -> u32 {
     u32::try_from(stored).unwrap_or(0)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// So many jobs, from the n-th second of all times on.
+    pub(crate) fn taken(jobs: usize, from: i64) -> Taken {
+        let fence = |n: i64| Fence {
+            shard: SHARD,
+            job_id: Uuid::from_u128(n.unsigned_abs().into()),
+            attempt: 1,
+            nonce: 0,
+        };
+        let last = from + i64::try_from(jobs).unwrap() - 1;
+        Taken {
+            jobs: (from..=last)
+                .map(|n| Claimed {
+                    fence: fence(n),
+                    kind: "test.act".into(),
+                    queue: "default".into(),
+                    failed: 0,
+                    max_attempts: 1,
+                    args: "{}".into(),
+                    rest: Rest::default(),
+                })
+                .collect(),
+            last: (jobs > 0).then(|| Place {
+                rank_at: Timestamp::from_second(last).unwrap(),
+                id: fence(last).job_id,
+            }),
+            ..Taken::default()
+        }
+    }
+}

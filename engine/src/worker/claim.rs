@@ -68,7 +68,8 @@ impl Claimer {
                     }
                     let pause = self
                         .entropy
-                        .jittered(self.client.hub().poll(self.options.poll));
+                        .jittered(self.client.hub().poll(self.options.poll))
+                        .min(looker.may_wait());
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = bell.notified() => {}

@@ -1,5 +1,6 @@
 //! Look: where a claimer looks next. Plain while jobs have neither keys nor limits, beginning where the
-//! last claim ended; else round and round, first the jobs without a partition key, then key by key.
+//! last claim ended while there is a backlog, or while a look from the beginning is dear; else round and round,
+//! first the jobs without a partition key, then key by key.
 
 use std::time::Duration;
 
@@ -13,12 +14,20 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// A look from the beginning steps over all that was claimed and not yet vacuumed, which is much when
 /// somebody holds a snapshot open: it may cost one part in so many of the time.
 const SHARE: u32 = 20;
+/// What it may cost at any time.
+const CHEAP: Duration = Duration::from_millis(10);
+/// What it costs for each job that it takes.
+const A_JOB: Duration = Duration::from_micros(20);
 
 #[derive(Debug)]
 pub(super) struct Looker {
     fair: bool,
-    /// Of a plain look, while claims come back full.
+    /// Up to where a plain look has taken all that it found.
     from: Option<Place>,
+    /// The look under way is from the beginning.
+    whole: bool,
+    /// What the last two looks from the beginning have cost beside their jobs: of one alone it may be the machine.
+    costs: [Duration; 2],
     /// When the next plain look should be from the beginning.
     back_at: Instant,
     past_unkeyed: bool,
@@ -34,6 +43,8 @@ impl Looker {
         Looker {
             fair: false,
             from: None,
+            whole: true,
+            costs: [Duration::ZERO; 2],
             back_at: Instant::now(),
             past_unkeyed: false,
             after: String::new(),
@@ -42,15 +53,28 @@ impl Looker {
         }
     }
 
-    pub(super) fn look(&self) -> Look<'_> {
+    pub(super) fn look(&mut self) -> Look<'_> {
         if self.fair {
-            Look::Fair {
+            return Look::Fair {
                 after: &self.after,
                 unkeyed: !self.past_unkeyed,
-            }
-        } else {
-            Look::Plain(self.from)
+            };
         }
+        self.whole = self.from.is_none() || Instant::now() >= self.back_at;
+        Look::Plain(self.from.filter(|_| !self.whole))
+    }
+
+    /// How long whoever has nothing to do may wait: until what only a look from the beginning finds is looked for.
+    pub(super) fn may_wait(&self) -> Duration {
+        if self.is_dear() {
+            self.back_at.saturating_duration_since(Instant::now())
+        } else {
+            Duration::MAX
+        }
+    }
+
+    fn is_dear(&self) -> bool {
+        !self.fair && self.costs.iter().all(|cost| *cost > CHEAP)
     }
 
     /// Learns from a claim that began at `began`; true when there is nothing to do but wait.
@@ -74,14 +98,24 @@ impl Looker {
             self.saw_fair = true;
             return false;
         }
-        if !full {
-            return self.from.take().is_none();
+        if !self.whole {
+            self.from = taken.last.or(self.from);
+            if !full && !self.is_dear() {
+                self.from = None;
+                return false;
+            }
+            return !full;
         }
-        if self.from.is_none() {
-            self.back_at = now + AHEAD.max((now - began) * SHARE);
-        }
-        self.from = if now < self.back_at { taken.last } else { None };
-        false
+        let jobs = u32::try_from(taken.jobs.len()).unwrap_or(u32::MAX);
+        self.costs = [self.costs[1], (now - began).saturating_sub(A_JOB * jobs)];
+        let share = self.costs[0].min(self.costs[1]) * SHARE;
+        self.back_at = now + if full { AHEAD.max(share) } else { share };
+        // What is left lies behind the last that a full claim has taken; else nothing was.
+        self.from = match full {
+            true => taken.last,
+            false => taken.last.max(self.from).filter(|_| self.is_dear()),
+        };
+        !full
     }
 
     /// A whole round that has found nothing leaves nothing. Keys give only their share each time, so one
@@ -102,5 +136,100 @@ impl Looker {
         self.after.clear();
         self.fair = self.saw_fair;
         !self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::claim::tests::taken;
+
+    /// What a look from the beginning costs.
+    const DEAR: Duration = Duration::from_millis(400);
+
+    async fn learn(looker: &mut Looker, taken: &Taken, cost: Duration) -> bool {
+        let began = Instant::now();
+        tokio::time::advance(cost).await;
+        looker.drained(taken, 10, began)
+    }
+
+    fn place(look: Look<'_>) -> Option<Place> {
+        match look {
+            Look::Plain(from) => from,
+            Look::Fair { .. } => panic!("a plain look"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog() {
+        let mut looker = Looker::new();
+
+        for (jobs, drained) in [(3, true), (0, true), (10, false)] {
+            assert_eq!(place(looker.look()), None);
+            let cost = Duration::from_millis(2);
+            assert_eq!(learn(&mut looker, &taken(jobs, 0), cost).await, drained);
+        }
+        assert_eq!(place(looker.look()), taken(10, 0).last);
+        assert!(!learn(&mut looker, &taken(2, 10), Duration::from_millis(2)).await);
+        assert_eq!(
+            place(looker.look()),
+            None,
+            "others may have come ahead of it"
+        );
+        assert_eq!(looker.may_wait(), Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ever() {
+        let mut looker = Looker::new();
+        for _ in 0..2 {
+            assert_eq!(place(looker.look()), None);
+            assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
+        }
+
+        assert_eq!(place(looker.look()), taken(3, 0).last);
+        assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
+        assert_eq!(place(looker.look()), taken(3, 0).last);
+        assert!(learn(&mut looker, &taken(2, 3), Duration::from_millis(1)).await);
+        assert_eq!(place(looker.look()), taken(2, 3).last);
+        let wait = looker.may_wait();
+        assert!(
+            wait > DEAR * (SHARE - 1) && wait <= DEAR * SHARE,
+            "{wait:?}"
+        );
+        tokio::time::advance(wait).await;
+        assert_eq!(place(looker.look()), None);
+        // Nobody holds the snapshot any more.
+        assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
+        assert_eq!(place(looker.look()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_slow_look_may_be_the_machine() {
+        let mut looker = Looker::new();
+        looker.look();
+        learn(&mut looker, &taken(3, 0), DEAR).await;
+
+        assert_eq!(place(looker.look()), None);
+        assert_eq!(looker.may_wait(), Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
+        let mut looker = Looker::new();
+        for _ in 0..2 {
+            looker.look();
+            learn(&mut looker, &taken(3, 100), DEAR).await;
+        }
+        tokio::time::advance(looker.may_wait()).await;
+
+        looker.look();
+        assert!(!learn(&mut looker, &taken(10, 0), DEAR).await);
+
+        assert_eq!(
+            place(looker.look()),
+            taken(10, 0).last,
+            "jobs ahead of the old place"
+        );
     }
 }
