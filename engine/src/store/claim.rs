@@ -8,7 +8,7 @@ use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
 use super::kind::to_i32;
-use super::row::instant_or_none;
+use super::row::{instant, instant_or_none};
 use super::{SHARD, millis};
 use crate::Result;
 use crate::fence::Fence;
@@ -91,9 +91,22 @@ pub(crate) struct Taken {
     pub(crate) jobs: Vec<Claimed>,
     /// The place of the last of them; none for a time that Rust has no word for, as minus infinity.
     pub(crate) last: Option<Place>,
+    /// When the database was asked, by its own clock.
+    pub(crate) asked_at: Timestamp,
     pub(crate) last_key: Option<String>,
     /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits.
     pub(crate) saw_fair: bool,
+}
+
+impl Taken {
+    /// Where jobs stand that are enqueued as this claim is made, in transactions that have begun a second before.
+    pub(crate) fn just_now(&self) -> Option<Place> {
+        let rank_at = self.asked_at.checked_sub(Duration::from_secs(1)).ok()?;
+        Some(Place {
+            rank_at,
+            id: Uuid::nil(),
+        })
+    }
 }
 
 /// A job as it was claimed.
@@ -111,7 +124,7 @@ pub(crate) struct Claimed {
 
 impl Claimed {
     pub(crate) fn rate_keys(&self) -> &[String] {
-        self.rest.rate_keys.as_deref().unwrap_or_default()
+        &self.rest.rate_keys
     }
 }
 
@@ -119,12 +132,27 @@ impl Claimed {
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub(crate) struct Rest {
-    pub(crate) timeout_ms: Option<u64>,
+    timeout_ms: Option<i64>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) parent_id: Option<Uuid>,
-    pub(crate) tags: Option<Vec<String>>,
-    pub(crate) rate_keys: Option<Vec<String>>,
+    #[serde(deserialize_with = "words")]
+    pub(crate) tags: Vec<String>,
+    #[serde(deserialize_with = "words")]
+    pub(crate) rate_keys: Vec<String>,
     pub(crate) trace_context: Option<String>,
+}
+
+impl Rest {
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let ms = self.timeout_ms?;
+        Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+    }
+}
+
+/// Whoever enqueues by SQL may write nulls among them; a claim that cannot be read is an attempt of all its jobs.
+fn words<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<String>, D::Error> {
+    let words: Option<Vec<Option<String>>> = serde::Deserialize::deserialize(from)?;
+    Ok(words.into_iter().flatten().flatten().collect())
 }
 
 /// Claims at most `ask.limit` jobs.
@@ -204,6 +232,7 @@ fn read(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
     Ok(Taken {
         jobs,
         last: last.map(|(rank_at, id)| Place { rank_at, id }),
+        asked_at: instant(row, "asked_at")?,
         last_key: match ask.look {
             Look::Plain(_) => None,
             Look::Fair { .. } => row.try_get("last_key")?,
@@ -254,6 +283,7 @@ pub(crate) mod tests {
                 rank_at: Timestamp::from_second(last).unwrap(),
                 id: fence(last).job_id,
             }),
+            asked_at: Timestamp::from_second(last).unwrap(),
             ..Taken::default()
         }
     }

@@ -55,7 +55,7 @@ select
         select from engine.pending where shard = $1 and queue = $2 and due and limited
     )) as saw_fair,
     (select count(key) from passed) as passed,
-    (select max(rank_at) from taken) as last_rank_at,
+    (select max(rank_at) from taken) as last_rank_at, now() as asked_at,
     array_agg(t.id) as ids, array_agg(t.kind) as kinds, array_agg(t.attempt + 1) as attempts,
     array_agg(t.failed) as failed, array_agg(t.max_attempts) as max_attempts, array_agg(j.args::text) as args,
     array_agg(case

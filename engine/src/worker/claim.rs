@@ -55,7 +55,7 @@ impl Claimer {
             let began = Instant::now();
             match self.claim(&kinds, looker.look(), asked).await {
                 Ok(taken) => {
-                    failures = 0;
+                    failures = failures.saturating_sub(1);
                     let drained = looker.drained(&taken, asked, began);
                     let claimed = self.make_sure(taken.jobs).await;
                     let claimed = self.let_pass(claimed).await;
@@ -147,11 +147,9 @@ impl Claimer {
             failed: claimed.failed,
             max_attempts: claimed.max_attempts,
             backoff: rest.backoff.unwrap_or(policy.backoff),
-            timeout: rest
-                .timeout_ms
-                .map_or(policy.timeout, Duration::from_millis),
+            timeout: rest.timeout().unwrap_or(policy.timeout),
             parent_id: rest.parent_id,
-            tags: rest.tags.unwrap_or_default(),
+            tags: rest.tags,
             trace_context: rest.trace_context,
             token: CancellationToken::new(),
             stop: std::sync::OnceLock::new(),

@@ -14,7 +14,9 @@ const AHEAD: Duration = Duration::from_millis(50);
 /// A look from the beginning steps over all that was claimed and not yet vacuumed, which is much when
 /// somebody holds a snapshot open: it may cost one part in so many of the time.
 const SHARE: u32 = 20;
-/// What it may cost at any time.
+/// No job waits longer for one.
+const LONGEST: Duration = Duration::from_secs(5);
+/// What it may cost at any time, more than a look that begins where the last one ended.
 const CHEAP: Duration = Duration::from_millis(10);
 /// What it costs for each job that it takes.
 const A_JOB: Duration = Duration::from_micros(20);
@@ -22,12 +24,14 @@ const A_JOB: Duration = Duration::from_micros(20);
 #[derive(Debug)]
 pub(super) struct Looker {
     fair: bool,
-    /// Up to where a plain look has taken all that it found.
+    /// Where a plain look that is not from the beginning begins.
     from: Option<Place>,
     /// The look under way is from the beginning.
     whole: bool,
     /// What the last two looks from the beginning have cost beside their jobs: of one alone it may be the machine.
     costs: [Duration; 2],
+    /// The least that another has cost: far from the database, or on a slow machine, all looks are dear.
+    near: Option<Duration>,
     /// When the next plain look should be from the beginning.
     back_at: Instant,
     past_unkeyed: bool,
@@ -45,6 +49,7 @@ impl Looker {
             from: None,
             whole: true,
             costs: [Duration::ZERO; 2],
+            near: None,
             back_at: Instant::now(),
             past_unkeyed: false,
             after: String::new(),
@@ -66,7 +71,7 @@ impl Looker {
 
     /// How long whoever has nothing to do may wait: until what only a look from the beginning finds is looked for.
     pub(super) fn may_wait(&self) -> Duration {
-        if self.is_dear() {
+        if self.from.is_some() && self.is_dear() {
             self.back_at.saturating_duration_since(Instant::now())
         } else {
             Duration::MAX
@@ -74,7 +79,8 @@ impl Looker {
     }
 
     fn is_dear(&self) -> bool {
-        !self.fair && self.costs.iter().all(|cost| *cost > CHEAP)
+        let cheap = self.near.unwrap_or_default() + CHEAP;
+        !self.fair && self.costs.iter().all(|cost| *cost > cheap)
     }
 
     /// Learns from a claim that began at `began`; true when there is nothing to do but wait.
@@ -98,24 +104,22 @@ impl Looker {
             self.saw_fair = true;
             return false;
         }
-        if !self.whole {
-            self.from = taken.last.or(self.from);
-            if !full && !self.is_dear() {
-                self.from = None;
-                return false;
-            }
-            return !full;
-        }
         let jobs = u32::try_from(taken.jobs.len()).unwrap_or(u32::MAX);
-        self.costs = [self.costs[1], (now - began).saturating_sub(A_JOB * jobs)];
-        let share = self.costs[0].min(self.costs[1]) * SHARE;
-        self.back_at = now + if full { AHEAD.max(share) } else { share };
-        // What is left lies behind the last that a full claim has taken; else nothing was.
-        self.from = match full {
-            true => taken.last,
-            false => taken.last.max(self.from).filter(|_| self.is_dear()),
-        };
-        !full
+        let cost = (now - began).saturating_sub(A_JOB * jobs);
+        if self.whole {
+            self.costs = [self.costs[1], cost];
+            let share = (self.costs[0].min(self.costs[1]) * SHARE).min(LONGEST);
+            self.back_at = now + if full { AHEAD.max(share) } else { share };
+        } else {
+            self.near = Some(self.near.map_or(cost, |near| near.min(cost)));
+        }
+        if full {
+            self.from = taken.last.or(self.from);
+            return false;
+        }
+        // All that is visible and free was taken; what comes is of now, or waits for a look from the beginning.
+        self.from = taken.just_now().filter(|_| self.is_dear());
+        self.whole || self.is_dear()
     }
 
     /// A whole round that has found nothing leaves nothing. Keys give only their share each time, so one
@@ -187,16 +191,14 @@ mod tests {
             assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
         }
 
-        assert_eq!(place(looker.look()), taken(3, 0).last);
-        assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
-        assert_eq!(place(looker.look()), taken(3, 0).last);
-        assert!(learn(&mut looker, &taken(2, 3), Duration::from_millis(1)).await);
-        assert_eq!(place(looker.look()), taken(2, 3).last);
+        for (jobs, at) in [(3, 0), (0, 5), (2, 6)] {
+            assert_ne!(place(looker.look()), None);
+            let taken = taken(jobs, at);
+            assert!(learn(&mut looker, &taken, Duration::from_millis(1)).await);
+            assert_eq!(place(looker.look()), taken.just_now());
+        }
         let wait = looker.may_wait();
-        assert!(
-            wait > DEAR * (SHARE - 1) && wait <= DEAR * SHARE,
-            "{wait:?}"
-        );
+        assert!(wait > LONGEST / 2 && wait <= LONGEST, "{wait:?}");
         tokio::time::advance(wait).await;
         assert_eq!(place(looker.look()), None);
         // Nobody holds the snapshot any more.
@@ -209,6 +211,19 @@ mod tests {
         let mut looker = Looker::new();
         looker.look();
         learn(&mut looker, &taken(3, 0), DEAR).await;
+
+        assert_eq!(place(looker.look()), None);
+        assert_eq!(looker.may_wait(), Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
+        let far = Duration::from_millis(50);
+        let mut looker = Looker::new();
+        for _ in 0..3 {
+            looker.look();
+            learn(&mut looker, &taken(0, 0), far).await;
+        }
 
         assert_eq!(place(looker.look()), None);
         assert_eq!(looker.may_wait(), Duration::MAX);

@@ -174,8 +174,9 @@ impl<'a> Storm<'a> {
             return;
         }
         self.house.vendor.clear_faults();
-        let mut trap = Trap::arm(self.house, point).await;
+        // Before it is armed: whoever edits what the caught one has locked would wait for us.
         self.people().await;
+        let mut trap = Trap::arm(self.house, point).await;
         let began = Instant::now();
         let mut caught = None;
         while caught.is_none() && began.elapsed() < CATCH {
