@@ -14,6 +14,9 @@ use crate::Result;
 use crate::fence::Fence;
 use crate::retry::{Backoff, Policy};
 
+/// A transaction that enqueues.
+const SHORT: Duration = Duration::from_millis(200);
+
 /// What a claim asks for.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
@@ -99,9 +102,9 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Where jobs stand that are enqueued as this claim is made, in transactions that have begun a second before.
+    /// Before all jobs that are being enqueued as this claim is made, in transactions that are as short as they should be.
     pub(crate) fn just_now(&self) -> Option<Place> {
-        let rank_at = self.asked_at.checked_sub(Duration::from_secs(1)).ok()?;
+        let rank_at = self.asked_at.checked_sub(SHORT).ok()?;
         Some(Place {
             rank_at,
             id: Uuid::nil(),

@@ -114,7 +114,11 @@ impl Looker {
             self.near = Some(self.near.map_or(cost, |near| near.min(cost)));
         }
         if full {
-            self.from = taken.last.or(self.from);
+            // What others are about to commit may stand before it.
+            self.from = match self.is_dear() {
+                true => taken.last.min(taken.just_now()),
+                false => taken.last,
+            };
             return false;
         }
         // All that is visible and free was taken; what comes is of now, or waits for a look from the beginning.
@@ -239,12 +243,19 @@ mod tests {
         tokio::time::advance(looker.may_wait()).await;
 
         looker.look();
-        assert!(!learn(&mut looker, &taken(10, 0), DEAR).await);
-
+        let fresh = taken(10, 0);
+        let old = Taken {
+            asked_at: taken(1, 60).asked_at,
+            ..taken(10, 10)
+        };
+        assert!(!learn(&mut looker, &fresh, DEAR).await);
         assert_eq!(
             place(looker.look()),
-            taken(10, 0).last,
-            "jobs ahead of the old place"
+            fresh.just_now(),
+            "ahead of the place before"
         );
+        assert!(!learn(&mut looker, &old, Duration::from_millis(1)).await);
+
+        assert_eq!(place(looker.look()), old.last);
     }
 }
