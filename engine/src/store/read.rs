@@ -143,9 +143,13 @@ pub(super) fn read_job(row: &PgRow) -> Result<JobView> {
         result: json_or_text(row, "result")?,
         args,
         created_at: instant(row, "created_at")?,
+        // Whoever enqueues by SQL may write nulls among them.
         tags: row
-            .try_get::<Option<Vec<String>>, _>("tags")?
-            .unwrap_or_default(),
+            .try_get::<Option<Vec<Option<String>>>, _>("tags")?
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect(),
         unique_key: row.try_get("unique_key")?,
         idempotency_key: row.try_get("idempotency_key")?,
         partition_key: row.try_get("partition_key")?,

@@ -412,3 +412,31 @@ async fn a_claim_that_fails_for_what_it_took_takes_less() {
         assert_eq!((job.state, job.attempt), (State::Completed, 1));
     }
 }
+
+#[tokio::test]
+async fn nulls_among_the_words_of_a_job_spoil_no_claim() {
+    let db = Database::new().await;
+    let jobs: Vec<_> = (0..3).map(|n| act(&n.to_string()).tag("kept")).collect();
+    let receipts = db.client().enqueue_all(&jobs).await.unwrap();
+    meddle(
+        &db,
+        "update engine.job set tags = array['kept', null], rate_keys = array[null]::text[], timeout_ms = 60000",
+    )
+    .await;
+    let (heard, mut said) = tokio::sync::mpsc::unbounded_channel();
+
+    let _worker = run_worker(
+        db.client(),
+        playing(move |_, cx| {
+            heard.send(cx.tags().to_vec()).unwrap();
+            async { Ok(Outcome::done()) }
+        }),
+        quick(),
+    );
+
+    for receipt in receipts {
+        let job = ended(db.client(), receipt.id).await;
+        assert_eq!((job.state, job.attempt), (State::Completed, 1));
+        assert_eq!(said.recv().await.unwrap(), ["kept"]);
+    }
+}
