@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`].
     pub async fn find_token(&self, id: &str) -> Result<Option<LiveToken>> {
-        let found = token::find(&mut *self.inner.pool.acquire().await?, id).await?;
+        let found = token::find(&mut *self.inner.singles.acquire().await?, id).await?;
         Ok(found.map(|(secret_hash, name, scopes)| LiveToken {
             secret_hash,
             name,

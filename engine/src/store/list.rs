@@ -13,13 +13,13 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
-use uuid::Uuid;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Postgres, QueryBuilder, Row};
 
+use super::SHARD;
+use super::pool::LONGEST_LIST;
 use super::read::{JOB, read_job};
 use super::row::instant_or_none;
-use super::{SHARD, millis};
 use crate::cursor::Cursor;
 use crate::filter::Filter;
 use crate::view::{JobView, Page, Searched};
@@ -31,8 +31,6 @@ use step::Meant;
 const GLANCE: i64 = 1_000;
 /// After this no further walk begins: a page comes within 100 ms, however few jobs meet the filter.
 const PATIENCE: Duration = Duration::from_millis(25);
-/// A statement that takes longer is given up: a cold disk, a locked table.
-const LONGEST: Duration = Duration::from_secs(3);
 
 /// How far a walk goes.
 #[derive(Debug, Clone, Copy)]
@@ -43,24 +41,14 @@ struct Reach {
     rows: i64,
 }
 
-/// A page of at most `limit` jobs behind `before`. Runs in a transaction of its own, which it makes a
-/// read-only one with one view of all tables.
+/// A page of at most `limit` jobs behind `before`, by statements of [`list_pool`](super::pool::list_pool).
+/// Each is a walk and its jobs as they stand in the same instant.
 pub(crate) async fn page(
     conn: &mut PgConnection,
     filter: &Filter,
     before: Option<Cursor>,
     limit: u16,
 ) -> Result<Page<JobView>> {
-    // Probes only: a plan that was made for other tables must not scan these.
-    let settings = format!(
-        "set transaction isolation level repeatable read read only; set local statement_timeout = {}; \
-         set local jit = off; set local enable_seqscan = off; set local enable_bitmapscan = off; \
-         set local enable_hashjoin = off; set local enable_mergejoin = off",
-        millis(LONGEST)
-    );
-    sqlx::raw_sql(AssertSqlSafe(settings))
-        .execute(&mut *conn)
-        .await?;
     let drive = Drive::of(filter);
     Cursor::check(before.as_ref(), drive.order == Order::Ended)?;
     turn(conn, Meant::now(filter), &drive, before, (limit, PATIENCE))
@@ -78,14 +66,14 @@ async fn turn(
     let begun = Instant::now();
     let wanted = usize::from(limit) + 1;
     let mut from = before;
-    let mut found = Vec::new();
+    let mut found: Vec<(Cursor, JobView)> = Vec::new();
     let mut rows = 0_u64;
     let stopped = loop {
         let reach = Reach {
             hits: wanted - found.len(),
             rows: GLANCE,
         };
-        let walk = walk(conn, meant, drive, from, reach).await?;
+        let walk = walk_whole(conn, meant, drive, from, reach).await?;
         found.extend(walk.hits);
         rows += GLANCE.unsigned_abs();
         match walk.stopped {
@@ -96,12 +84,12 @@ async fn turn(
     let is_full = found.len() >= wanted;
     found.truncate(usize::from(limit));
     let next = if is_full {
-        found.last().copied()
+        found.last().map(|(at, _)| *at)
     } else {
         stopped
     };
     Ok(Page {
-        data: load(conn, &found).await?,
+        data: found.into_iter().map(|(_, job)| job).collect(),
         searched: (!is_full && stopped.is_some()).then_some(Searched {
             rows,
             help: drive.advice(),
@@ -111,47 +99,103 @@ async fn turn(
 }
 
 /// What one statement has found.
-struct Walk {
-    hits: Vec<Cursor>,
+struct Walk<T> {
+    hits: Vec<T>,
     /// Rows that were looked at, up to the last hit or to where it stopped.
     rows: i64,
     /// Where it stopped looking, when it did.
     stopped: Option<Cursor>,
 }
 
+/// The places of what a walk finds.
 async fn walk(
     conn: &mut PgConnection,
     meant: Meant<'_>,
     drive: &Drive,
     before: Option<Cursor>,
     reach: Reach,
-) -> Result<Walk> {
-    let mut walk = Walk {
-        hits: Vec::new(),
-        rows: 0,
-        stopped: None,
-    };
+) -> Result<Walk<Cursor>> {
     if drive.branches.is_empty() {
-        return Ok(walk);
+        return Ok(Walk::over());
     }
     let mut query = QueryBuilder::new("");
     push_statement(&mut query, meant, drive, before, reach);
     // Made for one filter: not worth a place among the prepared ones.
     let rows = query.build().persistent(false).fetch_all(conn).await?;
-    for row in rows {
-        let position = Cursor {
-            at: instant_or_none(&row, "at")?,
-            key: row.try_get("id")?,
-        };
-        if row.try_get("hit")? {
-            walk.hits.push(position);
-        }
-        walk.rows = row.try_get("n")?;
-        if walk.rows == reach.rows {
-            walk.stopped = Some(position);
+    Walk::read(&rows, reach, |_, place| Ok(place))
+}
+
+/// The same with the jobs themselves.
+async fn walk_whole(
+    conn: &mut PgConnection,
+    meant: Meant<'_>,
+    drive: &Drive,
+    before: Option<Cursor>,
+    reach: Reach,
+) -> Result<Walk<(Cursor, JobView)>> {
+    if drive.branches.is_empty() {
+        return Ok(Walk::over());
+    }
+    let mut query = QueryBuilder::new("");
+    push_whole(&mut query, meant, drive, before, reach);
+    let rows = query.build().fetch_all(conn).await?;
+    Walk::read(&rows, reach, |row, place| Ok((place, read_job(row)?)))
+}
+
+impl<T> Walk<T> {
+    /// One that had nothing to look at.
+    fn over() -> Walk<T> {
+        Walk {
+            hits: Vec::new(),
+            rows: 0,
+            stopped: None,
         }
     }
-    Ok(walk)
+
+    fn read(
+        rows: &[PgRow],
+        reach: Reach,
+        hit: impl Fn(&PgRow, Cursor) -> Result<T>,
+    ) -> Result<Walk<T>> {
+        let mut walk = Walk::over();
+        for row in rows {
+            let place = Cursor {
+                at: instant_or_none(row, "walked_at")?,
+                key: row.try_get("walked_id")?,
+            };
+            if row.try_get("hit")? {
+                walk.hits.push(hit(row, place)?);
+            }
+            walk.rows = row.try_get("n")?;
+            if walk.rows == reach.rows {
+                walk.stopped = Some(place);
+            }
+        }
+        Ok(walk)
+    }
+}
+
+/// Each hit of the walk with its job, in the walk's order.
+fn push_whole(
+    query: &mut QueryBuilder<Postgres>,
+    meant: Meant<'_>,
+    drive: &Drive,
+    before: Option<Cursor>,
+    reach: Reach,
+) {
+    query.push("select walked_id, walked_at, n, whole.id is not null as hit, whole.* from (");
+    push_statement(query, meant, drive, before, reach);
+    query.push(format!(
+        ") walked left join lateral ({JOB} where s.shard = "
+    ));
+    query.push_bind(SHARD);
+    query.push(format!(
+        " and s.id = walked.walked_id and walked.hit offset 0) whole on true order by {}",
+        match drive.order {
+            Order::Id => "walked_id desc",
+            Order::Ended => "walked_at desc, walked_id desc",
+        }
+    ));
 }
 
 /// The walked rows stream in the list's order through every level, so that the outermost limit ends
@@ -169,7 +213,9 @@ fn push_statement(
         Order::Id => format!("{of}.id desc"),
         Order::Ended => format!("{of}.at desc, {of}.id desc"),
     };
-    query.push("select h.id, h.at, h.n, h.hit from (select w.id, w.at, w.n, (");
+    query.push(
+        "select h.id as walked_id, h.at as walked_at, h.n, h.hit from (select w.id, w.at, w.n, (",
+    );
     term::push(query, meant);
     step::push_unmoved(query, meant);
     query.push(format!(
@@ -197,26 +243,12 @@ fn push_statement(
     query.push_bind(i64::try_from(reach.hits).unwrap_or(i64::MAX));
 }
 
-/// The jobs at these places, in their order. One that is deleted meanwhile is still seen: the
-/// transaction has one view.
-async fn load(conn: &mut PgConnection, found: &[Cursor]) -> Result<Vec<JobView>> {
-    let ids: Vec<Uuid> = found.iter().map(|position| position.key).collect();
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "{JOB} where s.shard = $1 and s.id = any($2) order by array_position($2, s.id), s.id"
-    )))
-    .bind(SHARD)
-    .bind(ids)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(read_job).collect()
-}
-
 fn too_slow(error: Error, drive: &Drive) -> Error {
     match &error {
         // 57014: the statement timeout.
         Error::Database(sqlx::Error::Database(db)) if db.code().as_deref() == Some("57014") => {
             Error::TooBroad {
-                seconds: LONGEST.as_secs(),
+                seconds: LONGEST_LIST.as_secs(),
                 help: drive.advice().to_owned(),
             }
         }

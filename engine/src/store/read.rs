@@ -14,8 +14,13 @@ use crate::overview::Depths;
 use crate::view::{AttemptView, JobView, QueueView};
 use crate::{Result, State};
 
-/// Jobs as [`read_job`] takes them; the conditions are on `s`.
-pub(super) const JOB: &str = "select s.*, s.state::text as state_word, s.run_at > now() as is_future, \
+/// Jobs as [`read_job`] takes them; the conditions are on `s`. Each column by name: a plan that a session
+/// has kept must not change its result when a later version adds one.
+pub(super) const JOB: &str = "select s.id, s.kind, s.queue, s.state::text as state_word, s.priority, s.run_at, \
+     s.run_at > now() as is_future, s.attempt, s.failed, s.crashes, s.max_attempts, s.worker_id, s.started_at, \
+     s.lease_until, s.cancel_requested, s.waiting_for, s.ended_at, s.outcome, s.code, s.error, s.result, s.args, \
+     s.created_at, s.tags, s.unique_key, s.idempotency_key, s.partition_key, s.parent_id, s.batch_id, \
+     s.replayed_from, s.asked_by, \
      (select e.fingerprint from engine.ended e where e.shard = s.shard and e.id = s.id) as fingerprint \
      from engine.job_status s";
 

@@ -5,6 +5,7 @@ use sqlx::{Postgres, QueryBuilder};
 use super::bind_instant;
 use super::drive::Branch;
 use super::step::Meant;
+use super::term;
 use crate::cursor::Cursor;
 use crate::filter::{Compare, Filter, SpanKey, Test, TextKey};
 use crate::store::SHARD;
@@ -66,7 +67,7 @@ pub(super) fn push(
         }
         Branch::Job(_) | Branch::Parent(_) | Branch::Batch(_) | Branch::Key(_) | Branch::All => {
             of = "job";
-            push_of_job(query, branch, filter);
+            push_of_job(query, branch, meant);
         }
     }
     if let Some(before) = before {
@@ -75,16 +76,23 @@ pub(super) fn push(
     query.push(format!(" order by {of}.id desc limit {rows}"));
 }
 
-/// Jobs of `engine.job`, each with its place.
-fn push_of_job(query: &mut QueryBuilder<Postgres>, branch: &Branch, filter: &Filter) {
+/// Jobs of `engine.job`, each with its place if that is asked for.
+fn push_of_job(query: &mut QueryBuilder<Postgres>, branch: &Branch, meant: Meant<'_>) {
     query.push(
         // The id of the walked row itself: only of that is the order known.
-        "select job.id, null::timestamptz as at, s.kind, s.queue, s.state, s.priority, s.run_at, s.attempt, \
-         s.failed, s.crashes, s.ended_at, s.code, s.error, s.fingerprint \
-         from engine.job job cross join lateral (",
+        "select job.id, null::timestamptz as at, ",
     );
-    push_places(query, filter);
-    query.push(") s where job.shard = ").push_bind(SHARD);
+    if meant.as_of.is_some() || term::needs_place(meant.filter) {
+        query.push(
+            "s.kind, s.queue, s.state, s.priority, s.run_at, s.attempt, s.failed, s.crashes, s.ended_at, \
+             s.code, s.error, s.fingerprint from engine.job job cross join lateral (",
+        );
+        push_places(query, meant.filter);
+        query.push(") s where job.shard = ");
+    } else {
+        query.push("job.kind from engine.job job where job.shard = ");
+    }
+    query.push_bind(SHARD);
     match branch {
         Branch::Job(id) => query.push(" and job.id = ").push_bind(*id),
         Branch::Parent(id) => query.push(" and job.parent_id = ").push_bind(*id),

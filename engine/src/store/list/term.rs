@@ -19,6 +19,19 @@ pub(super) fn needs_job(filter: &Filter) -> bool {
     })
 }
 
+/// True when a term asks for what only a job's place has: pending, running or ended.
+pub(super) fn needs_place(filter: &Filter) -> bool {
+    let asks = |term: &Term| match &term.test {
+        Test::Text(TextKey::Tag | TextKey::Key | TextKey::Partition, _)
+        | Test::Id(..)
+        | Test::Kind(_)
+        | Test::Span(SpanKey::Age, ..)
+        | Test::Args { .. } => false,
+        Test::State(_) | Test::Text(..) | Test::Count(..) | Test::Span(SpanKey::Ended, ..) => true,
+    };
+    filter.labels() != Labels::ALL || filter.terms().iter().any(asks)
+}
+
 /// Adds the condition that all terms hold.
 pub(super) fn push(query: &mut QueryBuilder<Postgres>, meant: Meant<'_>) {
     query.push("true");

@@ -1,8 +1,10 @@
 //! What a page costs: its plan, and that it stops.
 
 use sqlx::Row;
+use uuid::Uuid;
 
 use super::*;
+use crate::store::pool::list_pool;
 use crate::testing::Database;
 use crate::{NewJob, Seed};
 
@@ -23,7 +25,7 @@ async fn a_search_stops_after_its_time_and_looks_on_from_there() {
     let db = full().await;
     let filter = Filter::parse("args.page:1").unwrap();
     let drive = Drive::of(&filter);
-    let mut conn = db.pool().acquire().await.unwrap();
+    let mut conn = list_pool(db.pool()).acquire().await.unwrap();
 
     let mut searched = Vec::new();
     let mut before = None;
@@ -90,16 +92,15 @@ async fn a_page_is_the_walk_of_an_index_and_nothing_is_sorted_or_scanned() {
 
 async fn plan(db: &Database, meant: Meant<'_>) -> String {
     let filter = meant.filter;
-    let mut tx = db.pool().begin().await.unwrap();
+    let mut conn = list_pool(db.pool()).acquire().await.unwrap();
     let drive = Drive::of(filter);
-    page(&mut tx, filter, None, 1).await.unwrap();
     let mut explained = QueryBuilder::<Postgres>::new("explain ");
     let reach = Reach {
         hits: 51,
         rows: GLANCE,
     };
-    push_statement(&mut explained, meant, &drive, None, reach);
-    let rows = explained.build().fetch_all(&mut *tx).await.unwrap();
+    push_whole(&mut explained, meant, &drive, None, reach);
+    let rows = explained.build().fetch_all(&mut *conn).await.unwrap();
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     // Each era has an index of its own, called after the divided table's.
     lines.join("\n").replace("_past_", "_")
