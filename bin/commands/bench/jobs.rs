@@ -78,10 +78,15 @@ pub(super) async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow
         false => ("enqueue", produce(url, how).await?),
     };
     let figures = meter.stop(client, name, how.jobs, spans).await?;
-    let (worker, mut started) = worker(client, 500);
-    started.count(how.jobs).await?;
-    worker.stop().await?;
+    run_out(client, how.jobs).await?;
     Ok(figures)
+}
+
+/// Runs so many jobs that wait.
+pub(super) async fn run_out(client: &Client, jobs: u64) -> anyhow::Result<()> {
+    let (worker, mut started) = worker(client, 500);
+    started.count(jobs).await?;
+    worker.stop().await
 }
 
 /// Every call's span, from all producers.

@@ -1,13 +1,14 @@
 //! `lockstep bench`: what this database does on this machine. Runs against any database, in a queue and
 //! with a kind of its own, and forgets its jobs afterwards.
 
+mod api;
 mod hostile;
 mod jobs;
 mod limits;
 mod read;
 
 use clap::{Args, Subcommand};
-use engine::{Client, Job};
+use engine::Job;
 use serde::Serialize;
 
 use crate::app::{App, Session};
@@ -36,6 +37,11 @@ pub(crate) enum Bench {
     /// Measure reading: pages of lists, groups and the overview
     #[command(before_help = "Examples:\n  lockstep bench read --seed --rounds 200")]
     Read(read::Read),
+    /// Serve the HTTP API to a thousand clients, and measure how long answers take
+    #[command(
+        before_help = "Examples:\n  lockstep bench api --clients 1000\n  lockstep bench api --clients 100 --every-ms 0"
+    )]
+    Api(api::Api),
     /// Measure from the answer of an enqueue to the start of the handler, on an idle queue
     #[command(before_help = "Examples:\n  lockstep bench pickup --jobs 500 --every-ms 20")]
     Pickup(Pickup),
@@ -125,31 +131,46 @@ impl Row for Figures {
 /// Does it.
 pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
-    if let Bench::Read(how) = &bench {
-        let timings = Box::pin(read::run(app, &session, how)).await?;
-        app.out.list(&timings, "")?;
-        session.close().await?;
-        return Ok(Exit::Ok);
+    let client = &session.client;
+    match &bench {
+        Bench::Read(how) => {
+            let timings = Box::pin(read::run(app, &session, how)).await?;
+            app.out.list(&timings, "")?;
+        }
+        Bench::Limits(how) => tell(app, &session, limits::compare(client, how).await).await?,
+        Bench::Hostile(how) => {
+            let survived = hostile::survive(client, how, &app.actor()).await;
+            tell(app, &session, survived).await?;
+        }
+        Bench::Api(how) => {
+            let served = Box::pin(api::ask(app, &session, how)).await;
+            tell(app, &session, served).await?;
+        }
+        Bench::Enqueue(how) => {
+            let figures = jobs::enqueue(client, &session.database.url, how).await;
+            tell(app, &session, figures.map(|one| vec![one])).await?;
+        }
+        Bench::Drain(how) => {
+            let figures = jobs::drain(client, how).await;
+            tell(app, &session, figures.map(|one| vec![one])).await?;
+        }
+        Bench::Pickup(how) => {
+            let figures = jobs::pickup(client, how).await;
+            tell(app, &session, figures.map(|one| vec![one])).await?;
+        }
     }
-    if let Bench::Limits(how) = &bench {
-        let compared = limits::compare(&session.client, how).await;
-        forget(app, &session).await?;
-        app.out.list(&compared?, "")?;
-        session.close().await?;
-        return Ok(Exit::Ok);
-    }
-    if let Bench::Hostile(how) = &bench {
-        let survived = hostile::survive(&session.client, how, &app.actor()).await;
-        forget(app, &session).await?;
-        app.out.list(&survived?, "")?;
-        session.close().await?;
-        return Ok(Exit::Ok);
-    }
-    let figures = measure(&session.client, &session.database.url, bench).await;
-    forget(app, &session).await?;
-    app.out.list(&[figures?], "")?;
     session.close().await?;
     Ok(Exit::Ok)
+}
+
+/// Shows what was measured, once its jobs are gone.
+async fn tell<T: Row + Serialize>(
+    app: &App,
+    session: &Session,
+    measured: anyhow::Result<Vec<T>>,
+) -> anyhow::Result<()> {
+    forget(app, session).await?;
+    Ok(app.out.list(&measured?, "")?)
 }
 
 /// Takes the jobs of the measurement away again.
@@ -161,17 +182,6 @@ async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
     app.out
         .note(&format!("Forgot the {forgotten} jobs of the measurement."));
     Ok(())
-}
-
-async fn measure(client: &Client, url: &str, bench: Bench) -> anyhow::Result<Figures> {
-    match bench {
-        Bench::Enqueue(how) => jobs::enqueue(client, url, &how).await,
-        Bench::Drain(how) => jobs::drain(client, &how).await,
-        Bench::Pickup(how) => jobs::pickup(client, &how).await,
-        Bench::Read(_) | Bench::Limits(_) | Bench::Hostile(_) => {
-            anyhow::bail!("it is measured apart")
-        }
-    }
 }
 
 fn quantile(sorted: &[f64], share: f64) -> Option<f64> {

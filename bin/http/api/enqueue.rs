@@ -94,9 +94,10 @@ struct Item {
     errors: Vec<Flaw>,
 }
 
-/// The kinds that jobs may be of.
+/// The kinds that jobs may be of, as far as they care.
 pub(super) async fn known_kinds(front: &FrontState, orders: &[&Order]) -> Result<Known, Problem> {
-    let wanted: Vec<&str> = orders.iter().map(|order| order.kind()).collect();
+    let asked = orders.iter().filter(|order| !order.takes_unknown_kind());
+    let wanted: Vec<&str> = asked.map(|order| order.kind()).collect();
     Ok(Known::beside(&front.kinds, &front.client, &wanted).await?)
 }
 

@@ -116,6 +116,11 @@ impl Order {
         self
     }
 
+    /// True when it need not be known that anything runs such jobs.
+    pub(super) fn takes_unknown_kind(&self) -> bool {
+        self.unknown_kind
+    }
+
     pub(super) fn has_key(&self) -> bool {
         self.idempotency_key.is_some()
     }

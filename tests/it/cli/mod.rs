@@ -1,5 +1,6 @@
 //! The command line as people and scripts use it: the real program on a real database.
 
+mod bench;
 mod bulk;
 mod change;
 mod connections;
