@@ -16,7 +16,9 @@ G4 not as many as the remote says|$rules|s/ && self.total.is_none_or(|total| tot
 G4 the listing drifted|$rules|s/ && !self.has_drifted//
 G5 an empty listing|$rules|s/if walk.distinct == 0 {/if false {/
 G6 too many at once|$rules|s/evidence.candidates > FEW.max(evidence.known \/ ONE_IN)/false/
-G7 a second walk must say the same|$rules|s/walk.pages <= 1 || evidence.clean_walks_before >= 1/true/
+G7 a second walk must say the same|$rules|s/walk.is_counted_answer() || evidence.clean_walks_before >= 1/true/
+G7 one answer without a total|$rules|s/self.pages <= 1 && self.total == Some(self.distinct)/self.pages <= 1/
+G7 several pages with a total|$rules|s/self.pages <= 1 && self.total == Some(self.distinct)/self.total == Some(self.distinct)/
 G1 a record without an id|jobs/src/flow/page.rs|/after.walk_is_clean &= page.bad/d
 G8 written since the run began|jobs/src/store/product/missing.sql jobs/src/store/product/gone.sql|s/where p.updated_at < r.started_at/where true/;/p.updated_at < (select started_at/d
 G8 in quarantine|jobs/src/store/product/missing.sql|s/ and q.status <> 'resolved'/ and false/
