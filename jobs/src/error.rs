@@ -115,6 +115,17 @@ pub enum Error {
         /// All records of the run so far.
         fetched: u64,
     },
+    /// Of the records that answers had, another number ended somewhere: a fault of this program.
+    #[error(
+        "{fetched} records were fetched and {accounted} accounted for: a fault of this program, please report it with \
+         the run; nothing of the last page was applied, and nothing was marked as gone"
+    )]
+    Miscounted {
+        /// Records that answers had.
+        fetched: i32,
+        /// Records that were created, updated and so on.
+        accounted: i32,
+    },
     /// Another job walks the same listing now.
     #[error("job {job_id} syncs {partition} now")]
     Busy {
@@ -220,6 +231,7 @@ impl Error {
             Error::Unsealable { .. } => "unsealable",
             Error::Remote(error) => crate::verdict::code(error),
             Error::TooManyBad { .. } => "too_many_bad_records",
+            Error::Miscounted { .. } => "miscounted",
             Error::Busy { .. } => "busy",
             Error::RunLost(_) => "run_lost",
             Error::SliceOver => "slice_over",

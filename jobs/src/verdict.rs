@@ -55,6 +55,8 @@ impl From<&Error> for Failure {
             | Error::NoSecret { .. }
             | Error::GivenElsewhere { .. }
             | Error::Mapping { .. }
+            // The same program would count the same.
+            | Error::Miscounted { .. }
             | Error::Migrate(_) => Again::Never,
             // By then the pause is in force, and puts the job off without asking it.
             Error::Parked { .. } => Again::Uncounted(PARKED),

@@ -40,6 +40,8 @@ pub(super) struct SyncRun {
     walks: i16,
     /// Pages applied, of all walks.
     pages: i32,
+    /// Records that answers had: the sum of the next nine.
+    fetched: i32,
     /// Rows made.
     created: i32,
     /// Rows written since their content changed.
@@ -90,6 +92,7 @@ impl From<Run> for SyncRun {
             status: of.status,
             walks: of.walks,
             pages: of.pages,
+            fetched: counters.fetched,
             created: counters.created,
             updated: counters.updated,
             unchanged: counters.unchanged,

@@ -127,10 +127,11 @@ async fn quarantine<S: Stream>(
         *counter += 1;
     }
     let quarantined = u64::from(after.counters.quarantined.unsigned_abs());
-    if is_systemic(quarantined, after.counters.fetched()) {
+    let fetched = u64::from(after.counters.fetched.unsigned_abs());
+    if is_systemic(quarantined, fetched) {
         return Err(Error::TooManyBad {
             bad: quarantined,
-            fetched: after.counters.fetched(),
+            fetched,
         });
     }
     Ok(())

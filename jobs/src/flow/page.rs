@@ -43,6 +43,8 @@ pub(super) async fn apply<S: Stream>(
             } = page;
             let haul = Haul { records, bad, gone };
             let named = merge::<S>(tx, &mut after, haul).await?;
+            // Before anything is believed of the walk, and so that the page that miscounts is not applied.
+            after.counters.check()?;
             match next {
                 // A page that only repeats its own walk is a circle of cursors: it would be walked
                 // for ever.
@@ -84,6 +86,7 @@ pub(super) async fn save(
 fn counted(before: &Progress, page: &Page) -> Progress {
     let total = page.total.and_then(|total| i64::try_from(total).ok());
     let mut after = before.clone();
+    after.counters.fetched += i32::try_from(page.fetched).unwrap_or(i32::MAX);
     after.pages += 1;
     after.walk_pages += 1;
     if before.walk_pages == 0 {

@@ -147,6 +147,7 @@ impl Walk {
         partition: &Partition,
         page: Page,
     ) -> Result<(), Error> {
+        self.preview.counters.fetched += i32::try_from(page.fetched).unwrap_or(i32::MAX);
         let named = self.met.len();
         let is_empty = page.records.is_empty() && page.bad.is_empty();
         self.has_drifted |=

@@ -5,11 +5,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Mode, Partition, Stream};
+use crate::Error;
 use crate::plan::classify::Class;
 
-/// Where every fetched record ends: in exactly one of these.
+/// What was fetched, and where each record of it ended: in exactly one of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counters {
+    /// Records that answers had, counted before any was looked at: the sum of all that follow.
+    pub fetched: i32,
     /// Rows made.
     pub created: i32,
     /// Rows written since their content changed.
@@ -36,9 +39,24 @@ impl Counters {
         self.created + self.updated + self.unchanged + self.revived + self.adopted
     }
 
-    pub(super) fn fetched(&self) -> u64 {
-        let bad = self.quarantined + self.ignored;
-        u64::from((self.synced() + self.duplicate + bad + self.gone).unsigned_abs())
+    /// Records whose end is known.
+    pub(crate) fn accounted(&self) -> i32 {
+        self.synced() + self.duplicate + self.quarantined + self.ignored + self.gone
+    }
+
+    /// A record that was fetched and ended nowhere, or twice, is a fault of this program: what it says of a
+    /// listing proves nothing then.
+    ///
+    /// # Errors
+    /// [`Error::Miscounted`].
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.accounted() {
+            accounted if accounted == self.fetched => Ok(()),
+            accounted => Err(Error::Miscounted {
+                fetched: self.fetched,
+                accounted,
+            }),
+        }
     }
 
     pub(super) fn count(&mut self, class: Class) {

@@ -20,6 +20,8 @@ pub(crate) struct Record {
 /// One answerful.
 #[derive(Debug)]
 pub(crate) struct Page {
+    /// Records that the answer had, however each was then read.
+    pub(crate) fetched: usize,
     pub(crate) records: Vec<Record>,
     pub(crate) bad: Vec<Bad>,
     /// Ids that were asked for one by one and that the remote says do not exist.
@@ -58,7 +60,8 @@ impl Page {
         page: remote::Page<T>,
         read: impl Fn(Item<T>) -> Result<Record, Bad>,
     ) -> Page {
-        let (mut records, mut bad) = (Vec::with_capacity(page.items.len()), Vec::new());
+        let fetched = page.items.len();
+        let (mut records, mut bad) = (Vec::with_capacity(fetched), Vec::new());
         for item in page.items {
             match read(item) {
                 Ok(record) => records.push(record),
@@ -76,6 +79,7 @@ impl Page {
             remote::Next::Unclear => Next::Drifted,
         };
         Page {
+            fetched,
             records,
             bad,
             gone: Vec::new(),

@@ -19,6 +19,7 @@ with ended as (
         ignored = $20,
         gone = $21,
         server_at = $22,
+        fetched = $23,
         cursor = null,
         touched_at = now(),
         ended_at = now()

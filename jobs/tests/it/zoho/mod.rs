@@ -1,6 +1,7 @@
 //! Zoho's products on the pull pipeline, against the simulated vendor.
 
 mod chosen;
+mod counters;
 mod guards;
 mod kills;
 mod limits;
