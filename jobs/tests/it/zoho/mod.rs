@@ -1,5 +1,6 @@
 //! Zoho's products on the pull pipeline, against the simulated vendor.
 
+mod alerts;
 mod chosen;
 mod counters;
 mod guards;
