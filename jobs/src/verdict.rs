@@ -55,6 +55,8 @@ impl From<&Error> for Failure {
             | Error::NoSecret { .. }
             | Error::GivenElsewhere { .. }
             | Error::Mapping { .. }
+            // As a verdict of schema drift: our code no longer knows the remote.
+            | Error::PageUnreadable { .. }
             // The same program would count the same.
             | Error::Miscounted { .. }
             | Error::Migrate(_) => Again::Never,

@@ -143,6 +143,15 @@ fn every_fault_of_ours_has_its_code_and_its_outcome() {
             Again::Backoff,
         ),
         (
+            Error::PageUnreadable {
+                bad: 20,
+                field: "rate".into(),
+                expected: "a number".into(),
+            },
+            "page_unreadable",
+            Again::Never,
+        ),
+        (
             Error::Miscounted {
                 fetched: 40,
                 accounted: 39,

@@ -101,6 +101,16 @@ impl Bad {
         }
     }
 
+    /// An id that was asked for, and that neither the remote nor we know.
+    pub(crate) fn unknown(key: &str) -> Bad {
+        Bad {
+            key: Some(key.to_owned()),
+            field: "id".into(),
+            expected: "one that the remote knows".into(),
+            raw: Value::Null,
+        }
+    }
+
     /// What it is known by in quarantine.
     pub(crate) fn quarantine_key(&self) -> String {
         use std::fmt::Write as _;

@@ -8,6 +8,7 @@ mod kills;
 mod limits;
 mod moving;
 mod preview;
+mod refused;
 mod resume;
 mod support;
 mod sync_organizations;
