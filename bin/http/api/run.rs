@@ -40,7 +40,7 @@ pub(super) struct SyncRun {
     walks: i16,
     /// Pages applied, of all walks.
     pages: i32,
-    /// Records that answers had: the sum of the next nine.
+    /// Records that answers had: the sum of the next ten.
     fetched: i32,
     /// Rows made.
     created: i32,
@@ -48,6 +48,8 @@ pub(super) struct SyncRun {
     updated: i32,
     /// Rows not touched.
     unchanged: i32,
+    /// Rows not touched, since the answer was older than what is stored.
+    stale: i32,
     /// Rows that had been marked as gone.
     revived: i32,
     /// Rows that a person had made and that took over a remote id.
@@ -96,6 +98,7 @@ impl From<Run> for SyncRun {
             created: counters.created,
             updated: counters.updated,
             unchanged: counters.unchanged,
+            stale: counters.stale,
             revived: counters.revived,
             adopted: counters.adopted,
             duplicate: counters.duplicate,

@@ -70,7 +70,7 @@ async fn write<S: Stream>(
         match class {
             Class::Created => create.push(record),
             Class::Updated | Class::Revived => update.push(record),
-            Class::Unchanged => {}
+            Class::Stale | Class::Unchanged => {}
         }
         classed.push((record, class, changes));
     }
@@ -83,7 +83,10 @@ async fn write<S: Stream>(
     });
     let (mut keys, mut events) = (Vec::new(), Vec::new());
     for (record, class, changes) in classed {
-        keys.push(record.key.as_str());
+        // What is stale says nothing of the newer one that may be in quarantine.
+        if class != Class::Stale {
+            keys.push(record.key.as_str());
+        }
         // A row that was written for what people do not see has no story.
         if let Some(event) = class.word()
             && (class != Class::Updated || !changes.is_empty())

@@ -19,6 +19,8 @@ pub struct Counters {
     pub updated: i32,
     /// Rows not touched.
     pub unchanged: i32,
+    /// Rows not touched, since the answer was older than what is stored.
+    pub stale: i32,
     /// Rows that had been marked as gone.
     pub revived: i32,
     /// Rows that a person had made and that took over a remote id.
@@ -36,7 +38,7 @@ pub struct Counters {
 impl Counters {
     /// Distinct records that could be read.
     pub fn synced(&self) -> i32 {
-        self.created + self.updated + self.unchanged + self.revived + self.adopted
+        self.created + self.updated + self.unchanged + self.stale + self.revived + self.adopted
     }
 
     /// Records whose end is known.
@@ -65,6 +67,7 @@ impl Counters {
             Class::Updated => &mut self.updated,
             Class::Unchanged => &mut self.unchanged,
             Class::Revived => &mut self.revived,
+            Class::Stale => &mut self.stale,
         };
         *counter += 1;
     }

@@ -13,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) key: String,
     /// Its columns. One that is not here keeps what is stored.
     pub(crate) fields: Map<String, Value>,
+    /// When the remote says that it was last changed there, if it does.
+    pub(crate) modified_at: Option<Timestamp>,
     /// The answer as it came and its fingerprint, where the table keeps them.
     pub(crate) kept: Option<(Value, Vec<u8>)>,
 }

@@ -118,6 +118,7 @@ fn read(item: Item<remote::Zone>) -> Result<Record, Bad> {
             Ok(Record {
                 key: key(&zone.id),
                 fields,
+                modified_at: None,
                 kept: Some((raw, hash)),
             })
         }

@@ -20,6 +20,7 @@ with ended as (
         gone = $21,
         server_at = $22,
         fetched = $23,
+        stale = $24,
         cursor = null,
         touched_at = now(),
         ended_at = now()

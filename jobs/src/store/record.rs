@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
 use sqlx::{Acquire as _, Row, types::Json};
 
-use super::storable;
+use super::{instant_or_none, storable};
 use crate::Error;
 use crate::flow::{Bad, Partition, Record};
 use crate::plan::classify::Stored;
@@ -15,9 +15,11 @@ use crate::plan::classify::Stored;
 /// The statements of a table. `$1` is the company's id and `$2` the connection of a partition; one is null.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
-    /// `$3` keys: key, is_ours, hash, is_gone, fields (an object, decimals as text).
+    /// `$3` keys: key, is_ours, hash, is_gone, modified_at (of rows written within ten minutes), fields (an object,
+    /// decimals as text).
     pub(crate) stored: &'static str,
-    /// `$3` rows, as an array of objects: key, the fields, and raw and hash where answers are kept.
+    /// `$3` rows, as an array of objects: key, the fields, modified_at if the remote told it, and raw and hash where
+    /// answers are kept.
     pub(crate) create: &'static str,
     /// The same. A field that a row does not name keeps its value.
     pub(crate) update: &'static str,
@@ -70,6 +72,7 @@ pub(crate) async fn stored(
             is_ours: row.try_get("is_ours")?,
             hash: row.try_get("hash")?,
             is_gone: row.try_get("is_gone")?,
+            modified_at: instant_or_none(row, "modified_at")?,
             fields,
         };
         stored.insert(row.try_get("key")?, one);
@@ -162,6 +165,9 @@ async fn write_all(
 fn row(record: &Record) -> Value {
     let mut row = record.fields.clone();
     row.insert("key".to_owned(), Value::from(record.key.as_str()));
+    if let Some(at) = record.modified_at {
+        row.insert("modified_at".to_owned(), Value::from(at.to_string()));
+    }
     if let Some((raw, hash)) = &record.kept {
         use std::fmt::Write as _;
         let mut hex = String::with_capacity(hash.len() * 2);

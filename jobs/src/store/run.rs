@@ -149,6 +149,7 @@ pub(crate) async fn advance(
         .bind(counters.gone)
         .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
         .bind(counters.fetched)
+        .bind(counters.stale)
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -215,6 +216,7 @@ pub(crate) async fn end(
         .bind(counters.gone)
         .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
         .bind(counters.fetched)
+        .bind(counters.stale)
         .fetch_optional(conn)
         .await?;
     Ok(row.as_ref().map(read).transpose()?)
@@ -297,6 +299,7 @@ fn counters(row: &PgRow) -> sqlx::Result<Counters> {
         created: row.try_get("created")?,
         updated: row.try_get("updated")?,
         unchanged: row.try_get("unchanged")?,
+        stale: row.try_get("stale")?,
         revived: row.try_get("revived")?,
         adopted: row.try_get("adopted")?,
         duplicate: row.try_get("duplicate")?,

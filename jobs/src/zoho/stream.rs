@@ -156,6 +156,7 @@ fn record(item: &remote::Item) -> Record {
     Record {
         key: item.id.clone(),
         fields,
+        modified_at: item.modified_at,
         kept: None,
     }
 }

@@ -90,7 +90,7 @@ async fn runs_of_before_can_be_shown_when_fetched_is_counted() {
     .await;
 
     run(include_str!(
-        "../../../migrations/sync/0012_count_what_is_fetched.sql"
+        "../../../migrations/sync/0012_count_fetched_and_stale.sql"
     ))
     .await;
 

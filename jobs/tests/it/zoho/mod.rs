@@ -10,6 +10,7 @@ mod moving;
 mod preview;
 mod refused;
 mod resume;
+mod stale;
 mod support;
 mod sync_organizations;
 mod sync_products;
