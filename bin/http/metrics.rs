@@ -113,11 +113,11 @@ impl Database {
     }
 }
 
-async fn read(client: &engine::Client) -> engine::Result<String> {
+async fn read(client: &engine::Client) -> Result<String, jobs::Error> {
     let (queues, workers, alerts) = (
         client.queues().await?,
         client.workers_alive().await?,
-        client.alerts().await?,
+        jobs::alert::list(client).await?,
     );
     let mut text = Text::default();
     text.family(

@@ -291,3 +291,7 @@ fn either(question: Question, is_good: bool, found: String, fix: &str) -> Findin
         fix: (!is_good).then(|| fix.to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

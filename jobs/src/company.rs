@@ -92,6 +92,26 @@ pub async fn list(pool: &PgPool, filter: &Filter, limit: u16) -> Result<Page<Com
     Ok(Page::of(rows, limit, |company| Cursor::of(company.id)))
 }
 
+/// The ids of all companies that can be synced, in their order.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn with_account(pool: &PgPool) -> Result<Vec<i64>, Error> {
+    let mut filter = Filter {
+        has_account: Some(true),
+        after: None,
+    };
+    let mut ids = Vec::new();
+    loop {
+        let page = list(pool, &filter, LARGEST_PAGE).await?;
+        ids.extend(page.data.iter().map(|company| company.id));
+        filter.after = page.next.map(|next| *next.key());
+        if filter.after.is_none() {
+            return Ok(ids);
+        }
+    }
+}
+
 /// Invents companies with five zones each, for measurements of reading.
 ///
 /// # Errors

@@ -115,6 +115,31 @@ pub enum Error {
         /// All records of the run so far.
         fetched: u64,
     },
+    /// Of the records that answers had, another number ended somewhere: a fault of this program.
+    #[error(
+        "{fetched} records were fetched and {accounted} accounted for: a fault of this program, please report it with \
+         the run; nothing of the last page was applied, and nothing was marked as gone"
+    )]
+    Miscounted {
+        /// Records that answers had.
+        fetched: i32,
+        /// Records that were created, updated and so on.
+        accounted: i32,
+    },
+    /// No record of a page could be read, so that it is the page that is at fault.
+    #[error(
+        "none of the {bad} records of a page could be read (of the first, {field} is not {expected}): the remote seems to \
+         answer in another shape, so nothing of the page was applied or put into quarantine; look at it with a dry run, \
+         and sync again once the remote or this program is mended"
+    )]
+    PageUnreadable {
+        /// Records of the page.
+        bad: usize,
+        /// What was wrong with the first.
+        field: String,
+        /// What was expected there. What came is not told.
+        expected: String,
+    },
     /// Another job walks the same listing now.
     #[error("job {job_id} syncs {partition} now")]
     Busy {
@@ -198,6 +223,21 @@ impl Error {
         )
     }
 
+    /// What forbids a row that a statement would write, if that is why the database refuses it. No value of the row is told.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let Error::Database(sqlx::Error::Database(refused)) = self else {
+            return None;
+        };
+        let code = refused.code()?;
+        // Data that does not fit its column, what a constraint forbids, and what a trigger raises.
+        let is_of_the_row =
+            code.starts_with("22") || code.starts_with("23") || code.as_ref() == "P0001";
+        is_of_the_row.then(|| match refused.constraint() {
+            Some(name) => name.to_owned(),
+            None => format!("SQLSTATE {code}"),
+        })
+    }
+
     /// A short stable word for this error, for failures and problem bodies.
     pub fn code(&self) -> &'static str {
         match self {
@@ -220,6 +260,8 @@ impl Error {
             Error::Unsealable { .. } => "unsealable",
             Error::Remote(error) => crate::verdict::code(error),
             Error::TooManyBad { .. } => "too_many_bad_records",
+            Error::PageUnreadable { .. } => "page_unreadable",
+            Error::Miscounted { .. } => "miscounted",
             Error::Busy { .. } => "busy",
             Error::RunLost(_) => "run_lost",
             Error::SliceOver => "slice_over",

@@ -3,13 +3,14 @@
 //! A kind is an address: `soundtrack.sync_zones` is [`soundtrack::SyncZones`] in
 //! `src/soundtrack/sync_zones.rs`. [`register`] adds every kind to a registry; [`migrate`] brings the
 //! schema `sync` up to date; [`connection`] has the remotes' credentials and clients; [`company`], [`zone`], [`product`] and [`run`] read and
-//! write what is synced; [`quarantine`], [`held`] and [`history`] are what people decide on and ask.
+//! write what is synced; [`quarantine`], [`held`] and [`history`] are what people decide on and ask; [`alert`] says when.
 //!
 //! A pull is page-atomic: each page commits with its cursor under the attempt's fence, so a killed
 //! worker's successor goes on at the page. What a walk did not find is marked as gone only when the
 //! walk proves that it saw everything. The rules are pure and stand in `src/plan/`, the SQL in
 //! `src/store/`, and what a remote's fault means for a job in `src/verdict.rs` alone.
 
+pub mod alert;
 mod budget;
 pub mod company;
 pub mod connection;

@@ -55,6 +55,10 @@ impl From<&Error> for Failure {
             | Error::NoSecret { .. }
             | Error::GivenElsewhere { .. }
             | Error::Mapping { .. }
+            // As a verdict of schema drift: our code no longer knows the remote.
+            | Error::PageUnreadable { .. }
+            // The same program would count the same.
+            | Error::Miscounted { .. }
             | Error::Migrate(_) => Again::Never,
             // By then the pause is in force, and puts the job off without asking it.
             Error::Parked { .. } => Again::Uncounted(PARKED),

@@ -142,6 +142,23 @@ fn every_fault_of_ours_has_its_code_and_its_outcome() {
             "too_many_bad_records",
             Again::Backoff,
         ),
+        (
+            Error::PageUnreadable {
+                bad: 20,
+                field: "rate".into(),
+                expected: "a number".into(),
+            },
+            "page_unreadable",
+            Again::Never,
+        ),
+        (
+            Error::Miscounted {
+                fetched: 40,
+                accounted: 39,
+            },
+            "miscounted",
+            Again::Never,
+        ),
         (Error::SliceOver, "slice_over", Again::Uncounted(SHORTEST)),
         (
             Error::Busy {

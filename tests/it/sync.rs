@@ -3,7 +3,7 @@
 use assert_cmd::Command;
 use engine::testing::Database;
 use jobs::company::NewCompany;
-use sim::soundtrack::{Config, Fault, FaultKind, Simulator};
+use sim::soundtrack::{Change, Config, Fault, FaultKind, Simulator};
 
 use crate::cli::{company, database, ended, json, lockstep};
 
@@ -96,6 +96,46 @@ async fn one_company_is_synced_by_its_id() {
         (&result["synced"], &result["unchanged"]),
         (&5.into(), &5.into())
     );
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_counts_and_every_difference_and_writes_nothing() {
+    let (database, simulator) = world().await;
+    ended(sync(&database, &simulator, &["--company-id", "2"])).await;
+    let zone = simulator.truth().accounts[1].zones[0].clone();
+    let rename = Change::RenameZone {
+        zone: zone.id.clone(),
+        name: "Lobby".into(),
+    };
+    simulator.change(rename).expect("renamed");
+    let written = "select coalesce(string_agg(xmin::text || id, ' ' order by id), '') || (select count(*) from sync.run) \
+         || (select count(*) from engine.job) from sync.zone";
+    let written = async || -> String {
+        let all = sqlx::query_scalar(written).fetch_one(database.pool());
+        all.await.expect("a sum")
+    };
+    let before = written().await;
+
+    let (code, out, err) = ended(sync(&database, &simulator, &["--dry-run"])).await;
+
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.contains(
+            "Would create 5, change 0, revive 0 and leave 0 of soundtrack.zones company:1"
+        ),
+        "{out}"
+    );
+    assert!(
+        out.contains(
+            "Would create 0, change 1, revive 0 and leave 4 of soundtrack.zones company:2"
+        ),
+        "{out}"
+    );
+    assert!(
+        out.contains(&format!("name {} → Lobby", zone.name)),
+        "{out}"
+    );
+    assert_eq!(written().await, before);
 }
 
 #[tokio::test]

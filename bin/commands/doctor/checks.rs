@@ -209,7 +209,7 @@ pub(super) async fn schedules(
 }
 
 pub(super) async fn alerts(session: &Session, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
-    let alerts = session.client.alerts().await?;
+    let alerts = jobs::alert::list(&session.client).await?;
     if alerts.is_empty() {
         findings.push(Finding::good("alerts", "none"));
     }
@@ -221,6 +221,10 @@ pub(super) async fn alerts(session: &Session, findings: &mut Vec<Finding>) -> an
             "no_era" => {
                 "let the role that runs workers own the tables; their logs say why (docs/retention.md)"
             }
+            "connection_failing" | "connection_suspended" => "lockstep connection list",
+            "sweep_held" => "lockstep sweep list",
+            "quarantine_growing" | "quarantine_lasting" => "lockstep quarantine list",
+            "runs_failing" => "lockstep run list --status failed",
             _ => "lockstep job list",
         };
         findings.push(Finding::bad(

@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use engine::{Enqueued, JobView, State};
-use jobs::company::{self, Filter};
+use jobs::company;
 use jobs::connection::{View, ops};
 use jobs::soundtrack::{CONNECTION, Summary, Totals, sync_all_of, sync_of};
 use serde_json::json;
 
 use self::follow::{Follow, follow};
 pub(in crate::commands) use self::wait::{Watched, wait};
-use super::dry;
 use super::enqueue::{duration, put_in};
 use crate::app::{App, Session};
 use crate::audited::Told;
@@ -45,6 +44,7 @@ pub(crate) enum Sync {
     before_help = "Examples:
   lockstep sync soundtrack
   lockstep sync soundtrack --company-id 123
+  lockstep sync soundtrack --dry-run -o json
   lockstep sync soundtrack --test-connection
   lockstep sync soundtrack --no-wait -o name",
     after_help = "\
@@ -64,9 +64,9 @@ pub(crate) struct Soundtrack {
     /// How long to wait
     #[arg(long, value_parser = duration, default_value = "10m")]
     timeout: Duration,
-    /// With --dry-run: ask Soundtrack, and tell every difference, field by field
-    #[arg(long, requires = "dry_run")]
-    plan: bool,
+    /// What --dry-run does by itself now
+    #[arg(long = "plan", requires = "dry_run", hide = true)]
+    _plan: bool,
     #[command(flatten)]
     change: Change,
 }
@@ -160,21 +160,18 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
         Some(id) => Some(company::syncable(&session.env.pool, id).await?),
         None => None,
     };
-    let what = match &one {
-        Some(company) => format!("sync the zones of {}", company.name),
-        None => format!(
-            "sync the zones of {}",
-            plural(with_account(session).await?.len(), "company")
-        ),
-    };
-    if sync.change.dry_run && sync.plan {
+    if sync.change.dry_run {
         return match &one {
             Some(company) => plan::of_companies(app, session, &[company.id]).await,
-            None => plan::of_companies(app, session, &with_account(session).await?).await,
+            None => {
+                plan::of_companies(
+                    app,
+                    session,
+                    &company::with_account(&session.env.pool).await?,
+                )
+                .await
+            }
         };
-    }
-    if dry(app, &sync.change, &what)? {
-        return Ok(Exit::Ok);
     }
     let is_manned = session.client.workers_alive().await? > 0;
     if !is_manned && !has_token(session).await? {
@@ -201,22 +198,6 @@ async fn sync_with(app: &App, session: &Session, sync: &Soundtrack) -> anyhow::R
     match follow(app, session, &made, how).await? {
         Some(job) => tell(app, &job, one.is_some()),
         None => Ok(Exit::Ok),
-    }
-}
-
-async fn with_account(session: &Session) -> anyhow::Result<Vec<i64>> {
-    let mut filter = Filter {
-        has_account: Some(true),
-        after: None,
-    };
-    let mut ids = Vec::new();
-    loop {
-        let page = company::list(&session.env.pool, &filter, 500).await?;
-        ids.extend(page.data.iter().map(|company| company.id));
-        filter.after = page.next.map(|next| *next.key());
-        if filter.after.is_none() {
-            return Ok(ids);
-        }
     }
 }
 

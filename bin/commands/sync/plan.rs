@@ -122,7 +122,7 @@ pub(super) fn show(app: &App, preview: &Preview) -> anyhow::Result<()> {
         counters.created,
         counters.updated,
         counters.revived,
-        counters.unchanged,
+        counters.unchanged + counters.stale,
         preview.stream,
         preview.partition,
         counters.quarantined,

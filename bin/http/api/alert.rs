@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
     responses((status = 200, body = All<Alert>))
 )]
 pub(super) async fn list(State(front): State<FrontState>) -> Result<Json<All<Alert>>, Problem> {
-    let alerts = front.client.alerts().await?;
+    let alerts = jobs::alert::list(&front.client).await?;
     Ok(Json(All {
         data: alerts.into_iter().map(Alert::from).collect(),
     }))

@@ -40,12 +40,16 @@ pub(super) struct SyncRun {
     walks: i16,
     /// Pages applied, of all walks.
     pages: i32,
+    /// Records that answers had: the sum of the next ten.
+    fetched: i32,
     /// Rows made.
     created: i32,
     /// Rows written since their content changed.
     updated: i32,
     /// Rows not touched.
     unchanged: i32,
+    /// Rows not touched, since the answer was older than what is stored.
+    stale: i32,
     /// Rows that had been marked as gone.
     revived: i32,
     /// Rows that a person had made and that took over a remote id.
@@ -90,9 +94,11 @@ impl From<Run> for SyncRun {
             status: of.status,
             walks: of.walks,
             pages: of.pages,
+            fetched: counters.fetched,
             created: counters.created,
             updated: counters.updated,
             unchanged: counters.unchanged,
+            stale: counters.stale,
             revived: counters.revived,
             adopted: counters.adopted,
             duplicate: counters.duplicate,

@@ -11,15 +11,17 @@ use axum::response::{IntoResponse, Response};
 use engine::{Answer, Enqueued, JobView, NewJob};
 use jobs::connection::ops;
 use jobs::soundtrack::CONNECTION;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::DryRun;
 use crate::audited::{self, Told};
+use crate::http::extract::Params;
 use crate::http::headers::{PREFERENCE_APPLIED, Prefer};
-use crate::http::problem::Problem;
+use crate::http::page::All;
+use crate::http::problem::{Problem, TIMED_OUT};
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
 
@@ -47,6 +49,15 @@ pub(super) struct GoesOn {
     pub(super) message: String,
 }
 
+/// `?dry_run=true`. Callers of old may say what else they like, as ever.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wish {
+    /// Ask Soundtrack, answer every difference field by field, and write nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
 /// The error body of these two paths.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Refused {
@@ -67,10 +78,11 @@ fn refused(status: StatusCode, error: impl Into<String>) -> Response {
 /// Syncs the zones of all companies.
 ///
 /// Waits for the result, as long as the server's bound or `Prefer: wait=…` allows; then, and at once
-/// with `Prefer: respond-async`, answers 202 with the job's address.
+/// with `Prefer: respond-async`, answers 202 with the job's address. With `dry_run`, answers what a sync of each company
+/// would do.
 #[utoipa::path(
     post, path = "/zones/sync-all/", tag = "companies", operation_id = "sync_soundtrack_all",
-    params(("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
+    params(Wish, ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
     security(("token" = ["sync:run"])),
     responses((status = 200, body = Synced), (status = 202, body = GoesOn))
 )]
@@ -78,8 +90,13 @@ pub(super) async fn all(
     State(front): State<FrontState>,
     caller: Caller,
     prefer: Prefer,
+    wish: Result<Params<Wish>, Problem>,
 ) -> Response {
     let work = async {
+        if wish?.0.dry_run {
+            let all = jobs::company::with_account(&front.env.pool).await?;
+            return plan(&front, &all).await;
+        }
         let job = jobs::soundtrack::sync_all_of(&caller.name);
         let asked = Asked {
             front: &front,
@@ -94,10 +111,10 @@ pub(super) async fn all(
 
 /// Syncs all zones of a zone's company.
 ///
-/// Waits as the sync of all companies does.
+/// Waits, and has a dry run, as the sync of all companies does.
 #[utoipa::path(
     post, path = "/zones/{zone_id}/sync/", tag = "companies", operation_id = "sync_soundtrack_zone",
-    params(("zone_id" = i64, Path), ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
+    params(("zone_id" = i64, Path), Wish, ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
     security(("token" = ["sync:run"])),
     responses(
         (status = 200, body = Synced), (status = 202, body = GoesOn),
@@ -109,8 +126,10 @@ pub(super) async fn of_zone(
     caller: Caller,
     prefer: Prefer,
     Path(zone_id): Path<String>,
+    wish: Result<Params<Wish>, Problem>,
 ) -> Response {
     let work = async {
+        let Params(wish) = wish?;
         let zone = match zone_id.parse() {
             Ok(id) => jobs::zone::get(&front.env.pool, id).await?,
             Err(_) => None,
@@ -128,6 +147,9 @@ pub(super) async fn of_zone(
             }
             Err(error) => return Err(error.into()),
         };
+        if wish.dry_run {
+            return plan(&front, &[company.id]).await;
+        }
         let job = jobs::soundtrack::sync_of(company.id, &caller.name);
         let asked = Asked {
             front: &front,
@@ -140,6 +162,24 @@ pub(super) async fn of_zone(
             .await
     };
     work.await.unwrap_or_else(|problem| plain(&problem))
+}
+
+/// What syncs of these companies would do.
+async fn plan(front: &FrontState, companies: &[i64]) -> Result<Response, Problem> {
+    let walks = async {
+        let mut plans = Vec::new();
+        for id in companies {
+            plans.push(jobs::soundtrack::preview(&front.env, *id).await?);
+        }
+        Ok::<_, jobs::Error>(plans)
+    };
+    match tokio::time::timeout(front.options.sync_wait, walks).await {
+        Ok(plans) => Ok(Json(All { data: plans? }).into_response()),
+        Err(_) => Err(Problem::new(
+            TIMED_OUT,
+            "too much for a dry run over HTTP: lockstep sync soundtrack --dry-run",
+        )),
+    }
 }
 
 /// A problem in the words of these paths.

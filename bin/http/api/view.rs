@@ -241,7 +241,7 @@ mirror! {
 mirror! {
     /// Something a person should look at.
     Alert of engine::Alert {
-        /// Which rule, e.g. unknown_kind, schedule_overdue, no_worker.
+        /// Which rule, e.g. unknown_kind, no_worker, sweep_held, runs_failing.
         alert: String,
         /// What it is about.
         subject: String,

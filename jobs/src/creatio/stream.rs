@@ -95,6 +95,7 @@ impl<const NTH: usize> Stream for Records<NTH> {
         Ok(Page::of(page, |item| match item.decoded {
             Ok(record) => Ok(Record {
                 key: record.id.to_string(),
+                modified_at: record.modified_at,
                 kept: Some((
                     json!({
                         "modified_at": record.modified_at, "modified_by": record.modified_by,

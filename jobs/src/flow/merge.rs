@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgConnection;
 
-use super::{Bad, Progress, Record, Stream};
+use super::{Bad, Mode, Page, Progress, Record, Stream};
 use crate::Error;
 use crate::plan::classify::{Class, classify};
-use crate::plan::quarantine::is_systemic;
+use crate::plan::quarantine::{is_systemic, is_whole_page};
 use crate::store;
 use crate::store::history::Event;
+use crate::store::record::Write;
 
 /// What a page named.
 pub(super) struct Named {
@@ -18,24 +19,18 @@ pub(super) struct Named {
     pub(super) is_news: bool,
 }
 
-/// The records of a page, and what else it said of records.
-pub(super) struct Haul {
-    pub(super) records: Vec<Record>,
-    pub(super) bad: Vec<Bad>,
-    pub(super) gone: Vec<String>,
-}
-
 /// Merges the records, keeps the bad ones, counts both, and gives the ids that the page named.
 pub(super) async fn merge<S: Stream>(
     tx: &mut PgConnection,
     after: &mut Progress,
-    haul: Haul,
+    page: &Page,
+    how: Write,
 ) -> Result<Named, Error> {
-    let Haul { records, bad, gone } = haul;
-    let named = records
+    let named = page
+        .records
         .iter()
         .map(|record| record.key.as_str())
-        .chain(bad.iter().filter_map(|one| one.key.as_deref()));
+        .chain(page.bad.iter().filter_map(|one| one.key.as_deref()));
     let keys: Vec<String> = named.map(str::to_owned).collect();
     // Ids of earlier pages: a listing that drifts, or another walk, names a record again. It is
     // applied all the same, since this answer is the newer one, and counted as a duplicate.
@@ -45,31 +40,52 @@ pub(super) async fn merge<S: Stream>(
     };
     let is_news = keys.is_empty() || keys.iter().any(|key| seen.get(key) != Some(&true));
     let mut met: HashSet<String> = seen.into_keys().collect();
-    write::<S>(tx, after, records, &mut met).await?;
-    quarantine::<S>(tx, after, &bad, &mut met).await?;
-    mark_gone::<S>(tx, after, &gone).await?;
+    let mut bad = write::<S>(tx, after, (&page.records, how), &mut met).await?;
+    bad.extend(page.bad.iter().cloned());
+    let open = quarantine::<S>(tx, after, &bad, &mut met).await?;
+    if after.mode != Mode::Chosen && is_whole_page(open, page.fetched) {
+        return Err(unreadable(&bad));
+    }
+    mark_gone::<S>(tx, after, &page.gone).await?;
     store::held::strike(tx, S::NAME, &after.partition, &keys).await?;
     Ok(Named { keys, is_news })
 }
 
+/// Writes what differs; the records that the database does not take.
 async fn write<S: Stream>(
     tx: &mut PgConnection,
     after: &mut Progress,
-    records: Vec<Record>,
+    (records, how): (&[Record], Write),
     met: &mut HashSet<String>,
-) -> Result<(), Error> {
+) -> Result<Vec<Bad>, Error> {
     let records = distinct(after, records);
     if records.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let stored = store::record::stored(tx, &S::TABLE, &after.partition, &records).await?;
-    let (mut create, mut update, mut events) = (Vec::new(), Vec::new(), Vec::new());
-    for record in &records {
+    let of = after.partition.clone();
+    let stored = store::record::stored(tx, &S::TABLE, &of, &records).await?;
+    let (mut create, mut update, mut classed) = (Vec::new(), Vec::new(), Vec::new());
+    for record in records {
         let (class, changes) = classify(stored.get(&record.key), record);
         match class {
             Class::Created => create.push(record),
             Class::Updated | Class::Revived => update.push(record),
-            Class::Unchanged => {}
+            Class::Stale | Class::Unchanged => {}
+        }
+        classed.push((record, class, changes));
+    }
+    let mut refused = store::record::create(tx, &S::TABLE, &of, (&create, how)).await?;
+    refused.extend(store::record::update(tx, &S::TABLE, &of, (&update, how)).await?);
+    classed.retain(|(record, ..)| {
+        !refused
+            .iter()
+            .any(|one| one.key.as_ref() == Some(&record.key))
+    });
+    let (mut keys, mut events) = (Vec::new(), Vec::new());
+    for (record, class, changes) in classed {
+        // What is stale says nothing of the newer one that may be in quarantine.
+        if class != Class::Stale {
+            keys.push(record.key.as_str());
         }
         // A row that was written for what people do not see has no story.
         if let Some(event) = class.word()
@@ -87,32 +103,39 @@ async fn write<S: Stream>(
             after.counters.duplicate += 1;
         }
     }
-    store::record::create(tx, &S::TABLE, &after.partition, &create).await?;
-    store::record::update(tx, &S::TABLE, &after.partition, &update).await?;
     store::history::write(tx, S::NAME, after, &events).await?;
-    let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
-    store::quarantine::resolve(tx, S::NAME, &after.partition, &keys).await
+    store::quarantine::resolve(tx, S::NAME, &of, &keys).await?;
+    Ok(refused)
 }
 
-fn distinct(after: &mut Progress, records: Vec<Record>) -> Vec<Record> {
-    let fetched = records.len();
-    let mut keys = HashSet::with_capacity(fetched);
-    let records: Vec<Record> = records
-        .into_iter()
-        .filter(|record| keys.insert(record.key.clone()))
+fn distinct<'a>(after: &mut Progress, records: &'a [Record]) -> Vec<&'a Record> {
+    let mut keys = HashSet::with_capacity(records.len());
+    let distinct: Vec<&Record> = records
+        .iter()
+        .filter(|record| keys.insert(record.key.as_str()))
         .collect();
-    after.counters.duplicate += count(fetched - records.len());
-    records
+    after.counters.duplicate += count(records.len() - distinct.len());
+    distinct
 }
 
+fn unreadable(bad: &[Bad]) -> Error {
+    let first = bad.first();
+    Error::PageUnreadable {
+        bad: bad.len(),
+        field: first.map(|one| one.field.clone()).unwrap_or_default(),
+        expected: first.map(|one| one.expected.clone()).unwrap_or_default(),
+    }
+}
+
+/// Keeps and counts bad records; how many of them nobody has said to ignore.
 async fn quarantine<S: Stream>(
     tx: &mut PgConnection,
     after: &mut Progress,
     bad: &[Bad],
     met: &mut HashSet<String>,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     if bad.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let ignored = store::quarantine::keep(tx, S::NAME, &after.partition, after.id, bad).await?;
     for one in bad {
@@ -127,13 +150,15 @@ async fn quarantine<S: Stream>(
         *counter += 1;
     }
     let quarantined = u64::from(after.counters.quarantined.unsigned_abs());
-    if is_systemic(quarantined, after.counters.fetched()) {
+    let fetched = u64::from(after.counters.fetched.unsigned_abs());
+    if is_systemic(quarantined, fetched) {
         return Err(Error::TooManyBad {
             bad: quarantined,
-            fetched: after.counters.fetched(),
+            fetched,
         });
     }
-    Ok(())
+    let is_open = |one: &&Bad| !ignored.contains(&one.quarantine_key());
+    Ok(bad.iter().filter(is_open).count())
 }
 
 /// Records that were asked for by id and are gone: that is proof enough for each of them (G7). One that is
@@ -152,15 +177,11 @@ async fn mark_gone<S: Stream>(
     let unknown: Vec<Bad> = gone
         .iter()
         .filter(|key| !known.contains(*key))
-        .map(|key| Bad {
-            key: Some(key.clone()),
-            field: "id".into(),
-            expected: "one that the remote knows".into(),
-            raw: serde_json::Value::Null,
-        })
+        .map(|key| Bad::unknown(key))
         .collect();
     after.counters.gone += count(gone.len() - unknown.len());
-    quarantine::<S>(tx, after, &unknown, &mut HashSet::new()).await
+    quarantine::<S>(tx, after, &unknown, &mut HashSet::new()).await?;
+    Ok(())
 }
 
 fn count(number: usize) -> i32 {

@@ -1,12 +1,15 @@
 //! Page: apply one page in one transaction: fence, compare, write what changed, quarantine what is
 //! bad, note the ids, count, save the cursor.
 
+use std::sync::Arc;
+
 use engine::Cx;
 use sqlx::postgres::PgConnection;
 
-use super::merge::{Haul, merge};
+use super::merge::merge;
 use super::pull::{Conclude, Step};
 use super::{Next, Page, Progress, Stream, finish};
+use crate::store::record::Write;
 use crate::{Env, Error, store};
 
 /// The last page of a walk, merged and not yet saved.
@@ -27,6 +30,25 @@ pub(super) async fn apply<S: Stream>(
     page: Page,
     conclude: Conclude,
 ) -> Result<Step, Error> {
+    let page = Arc::new(page);
+    let read = (before, page);
+    match transact(cx, stream, read.clone(), conclude.clone(), Write::AtOnce).await {
+        // Savepoints cost round trips, so they are for the page that needs them. What is stored is read anew: a row that
+        // somebody else was faster to make is no fault of the record.
+        Err(error) if error.refusal().is_some() => {
+            transact(cx, stream, read, conclude, Write::Apart).await
+        }
+        done => done,
+    }
+}
+
+async fn transact<S: Stream>(
+    cx: &Cx<Env>,
+    stream: &S,
+    (before, page): (Progress, Arc<Page>),
+    conclude: Conclude,
+    how: Write,
+) -> Result<Step, Error> {
     let (attempt, connection) = (cx.clone(), stream.connection().to_owned());
     let connections = cx.env().connections.clone();
     store::in_transaction(&cx.env().pool, move |tx| {
@@ -34,20 +56,14 @@ pub(super) async fn apply<S: Stream>(
             // First of all, so that a worker that lost its lease meanwhile writes nothing.
             attempt.checkpoint(tx).await?;
             let mut after = counted(&before, &page);
-            let Page {
-                records,
-                bad,
-                gone,
-                next,
-                ..
-            } = page;
-            let haul = Haul { records, bad, gone };
-            let named = merge::<S>(tx, &mut after, haul).await?;
-            match next {
+            let named = merge::<S>(tx, &mut after, &page, how).await?;
+            // Before anything is believed of the walk, and so that the page that miscounts is not applied.
+            after.counters.check()?;
+            match &page.next {
                 // A page that only repeats its own walk is a circle of cursors: it would be walked
                 // for ever.
                 Next::More(cursor) if named.is_news => {
-                    after.cursor = Some(cursor);
+                    after.cursor = Some(cursor.clone());
                     save(tx, &before, &after, &named.keys).await?;
                     return Ok(Step::More(Box::new(after)));
                 }
@@ -84,6 +100,7 @@ pub(super) async fn save(
 fn counted(before: &Progress, page: &Page) -> Progress {
     let total = page.total.and_then(|total| i64::try_from(total).ok());
     let mut after = before.clone();
+    after.counters.fetched += i32::try_from(page.fetched).unwrap_or(i32::MAX);
     after.pages += 1;
     after.walk_pages += 1;
     if before.walk_pages == 0 {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 
-use super::{Counters, Mode, Next, Page, Partition, Progress, Stream, finish, open};
+use super::{Bad, Counters, Mode, Next, Page, Partition, Progress, Stream, finish, open};
 use crate::plan::classify::{Class, classify};
 use crate::plan::sweep::{self, decide};
 use crate::store::record::Missing;
@@ -147,12 +147,14 @@ impl Walk {
         partition: &Partition,
         page: Page,
     ) -> Result<(), Error> {
+        self.preview.counters.fetched += i32::try_from(page.fetched).unwrap_or(i32::MAX);
         let named = self.met.len();
         let is_empty = page.records.is_empty() && page.bad.is_empty();
         self.has_drifted |=
             page.total.is_some() && self.total.is_some() && page.total != self.total;
         self.total = self.total.or(page.total);
-        let stored = store::record::stored(conn, &S::TABLE, partition, &page.records).await?;
+        let records: Vec<_> = page.records.iter().collect();
+        let stored = store::record::stored(conn, &S::TABLE, partition, &records).await?;
         for record in &page.records {
             if !self.met.insert(record.key.clone()) {
                 self.preview.counters.duplicate += 1;
@@ -166,25 +168,55 @@ impl Walk {
                 self.tell(&record.key, event, Value::Object(changes));
             }
         }
-        for bad in &page.bad {
-            self.is_clean &= bad.key.is_some();
-            let is_new = bad
-                .key
-                .as_ref()
-                .is_none_or(|key| self.met.insert(key.clone()));
-            match is_new {
-                true => self.preview.counters.quarantined += 1,
-                false => self.preview.counters.duplicate += 1,
+        self.is_clean &= page.bad.iter().all(|bad| bad.key.is_some());
+        self.take_bad::<S>(conn, partition, &page.bad).await?;
+        self.take_gone::<S>(conn, partition, &page.gone).await?;
+        self.is_news = is_empty || self.met.len() > named;
+        Ok(())
+    }
+
+    async fn take_bad<S: Stream>(
+        &mut self,
+        conn: &mut PgConnection,
+        partition: &Partition,
+        bad: &[Bad],
+    ) -> Result<(), Error> {
+        let ignored = store::quarantine::ignored(conn, S::NAME, partition, bad).await?;
+        for one in bad {
+            let key = one.quarantine_key();
+            let is_new = one.key.is_none() || self.met.insert(key.clone());
+            let counters = &mut self.preview.counters;
+            if !is_new {
+                counters.duplicate += 1;
+            } else if ignored.contains(&key) {
+                counters.ignored += 1;
+            } else {
+                counters.quarantined += 1;
+                let why =
+                    serde_json::json!({one.field.as_str(): format!("is not {}", one.expected)});
+                self.tell(&key, "quarantined", why);
             }
-            let why = serde_json::json!({bad.field.as_str(): format!("is not {}", bad.expected)});
-            self.tell(&bad.quarantine_key(), "quarantined", why);
         }
-        for key in &page.gone {
+        Ok(())
+    }
+
+    async fn take_gone<S: Stream>(
+        &mut self,
+        conn: &mut PgConnection,
+        partition: &Partition,
+        gone: &[String],
+    ) -> Result<(), Error> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let known = store::record::known_among(conn, &S::TABLE, partition, gone).await?;
+        let (known, unknown): (Vec<_>, Vec<_>) = gone.iter().partition(|key| known.contains(*key));
+        for key in known {
             self.preview.counters.gone += 1;
             self.tell(key, "gone", Value::Object(serde_json::Map::new()));
         }
-        self.is_news = is_empty || self.met.len() > named;
-        Ok(())
+        let unknown: Vec<Bad> = unknown.into_iter().map(|key| Bad::unknown(key)).collect();
+        self.take_bad::<S>(conn, partition, &unknown).await
     }
 
     fn tell(&mut self, key: &str, event: &str, changes: Value) {

@@ -5,17 +5,22 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Mode, Partition, Stream};
+use crate::Error;
 use crate::plan::classify::Class;
 
-/// Where every fetched record ends: in exactly one of these.
+/// What was fetched, and where each record of it ended: in exactly one of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counters {
+    /// Records that answers had, counted before any was looked at: the sum of all that follow.
+    pub fetched: i32,
     /// Rows made.
     pub created: i32,
     /// Rows written since their content changed.
     pub updated: i32,
     /// Rows not touched.
     pub unchanged: i32,
+    /// Rows not touched, since the answer was older than what is stored.
+    pub stale: i32,
     /// Rows that had been marked as gone.
     pub revived: i32,
     /// Rows that a person had made and that took over a remote id.
@@ -33,12 +38,27 @@ pub struct Counters {
 impl Counters {
     /// Distinct records that could be read.
     pub fn synced(&self) -> i32 {
-        self.created + self.updated + self.unchanged + self.revived + self.adopted
+        self.created + self.updated + self.unchanged + self.stale + self.revived + self.adopted
     }
 
-    pub(super) fn fetched(&self) -> u64 {
-        let bad = self.quarantined + self.ignored;
-        u64::from((self.synced() + self.duplicate + bad + self.gone).unsigned_abs())
+    /// Records whose end is known.
+    pub(crate) fn accounted(&self) -> i32 {
+        self.synced() + self.duplicate + self.quarantined + self.ignored + self.gone
+    }
+
+    /// A record that was fetched and ended nowhere, or twice, is a fault of this program: what it says of a
+    /// listing proves nothing then.
+    ///
+    /// # Errors
+    /// [`Error::Miscounted`].
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.accounted() {
+            accounted if accounted == self.fetched => Ok(()),
+            accounted => Err(Error::Miscounted {
+                fetched: self.fetched,
+                accounted,
+            }),
+        }
     }
 
     pub(super) fn count(&mut self, class: Class) {
@@ -47,6 +67,7 @@ impl Counters {
             Class::Updated => &mut self.updated,
             Class::Unchanged => &mut self.unchanged,
             Class::Revived => &mut self.revived,
+            Class::Stale => &mut self.stale,
         };
         *counter += 1;
     }

@@ -13,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) key: String,
     /// Its columns. One that is not here keeps what is stored.
     pub(crate) fields: Map<String, Value>,
+    /// When the remote says that it was last changed there, if it does.
+    pub(crate) modified_at: Option<Timestamp>,
     /// The answer as it came and its fingerprint, where the table keeps them.
     pub(crate) kept: Option<(Value, Vec<u8>)>,
 }
@@ -20,6 +22,8 @@ pub(crate) struct Record {
 /// One answerful.
 #[derive(Debug)]
 pub(crate) struct Page {
+    /// Records that the answer had, however each was then read.
+    pub(crate) fetched: usize,
     pub(crate) records: Vec<Record>,
     pub(crate) bad: Vec<Bad>,
     /// Ids that were asked for one by one and that the remote says do not exist.
@@ -58,7 +62,8 @@ impl Page {
         page: remote::Page<T>,
         read: impl Fn(Item<T>) -> Result<Record, Bad>,
     ) -> Page {
-        let (mut records, mut bad) = (Vec::with_capacity(page.items.len()), Vec::new());
+        let fetched = page.items.len();
+        let (mut records, mut bad) = (Vec::with_capacity(fetched), Vec::new());
         for item in page.items {
             match read(item) {
                 Ok(record) => records.push(record),
@@ -76,6 +81,7 @@ impl Page {
             remote::Next::Unclear => Next::Drifted,
         };
         Page {
+            fetched,
             records,
             bad,
             gone: Vec::new(),
@@ -94,6 +100,16 @@ impl Bad {
             field: error.field,
             expected: error.expected.to_owned(),
             raw,
+        }
+    }
+
+    /// An id that was asked for, and that neither the remote nor we know.
+    pub(crate) fn unknown(key: &str) -> Bad {
+        Bad {
+            key: Some(key.to_owned()),
+            field: "id".into(),
+            expected: "one that the remote knows".into(),
+            raw: Value::Null,
         }
     }
 

@@ -8,7 +8,8 @@
 //! - G5 a listing that is empty while rows are known is held.
 //! - G6 more than max(10, 10 %) candidates are held.
 //! - G7 a row is missing from two complete walks in a row. A listing that came in one answer cannot
-//!   have drifted while it was read, so it counts for two.
+//!   have drifted while it was read, so it counts for two, but only if the remote counts it: an answer
+//!   that was cut short looks like a whole one.
 //! - G8 rows that were written after the walk began, and ids in quarantine, are no candidates: the
 //!   statements that find candidates see to it.
 //! - G9 the mark is soft, and a row that reappears is revived.
@@ -76,6 +77,11 @@ impl Walk {
     pub(crate) fn is_complete(&self) -> bool {
         self.is_clean && !self.has_drifted && self.total.is_none_or(|total| total == self.distinct)
     }
+
+    /// One answer that names as many records as the remote says there are.
+    fn is_counted_answer(&self) -> bool {
+        self.pages <= 1 && self.total == Some(self.distinct)
+    }
 }
 
 /// Decides, most careful guard first.
@@ -102,7 +108,7 @@ pub(crate) fn decide(walk: &Walk, evidence: &Evidence) -> Verdict {
     if evidence.candidates > FEW.max(evidence.known / ONE_IN) {
         return Verdict::HeldLarge;
     }
-    if walk.pages <= 1 || evidence.clean_walks_before >= 1 {
+    if walk.is_counted_answer() || evidence.clean_walks_before >= 1 {
         return Verdict::Sweep;
     }
     if walk.number < MOST_WALKS {
@@ -160,17 +166,12 @@ mod tests {
 
     #[test]
     fn with_every_guard_met_two_that_are_missing_are_swept() {
-        let unnumbered = Walk {
-            total: None,
-            ..WALK
-        };
         let none = Evidence {
             candidates: 0,
             ..EVIDENCE
         };
 
         assert_eq!(decided(WALK, EVIDENCE), Verdict::Sweep);
-        assert_eq!(decided(unnumbered, EVIDENCE), Verdict::Sweep);
         assert_eq!(decided(WALK, none), Verdict::Nothing);
     }
 
@@ -264,6 +265,21 @@ mod tests {
         assert_eq!(decided(PAGED, EVIDENCE), Verdict::WalkAgain);
         assert_eq!(decided(PAGED, confirmed), Verdict::Sweep);
         assert_eq!(decided(third, EVIDENCE), Verdict::Unproven);
+    }
+
+    #[test]
+    fn g7_one_answer_without_a_total_may_have_been_cut_short() {
+        let uncounted = Walk {
+            total: None,
+            ..WALK
+        };
+        let confirmed = Evidence {
+            clean_walks_before: 1,
+            ..EVIDENCE
+        };
+
+        assert_eq!(decided(uncounted, EVIDENCE), Verdict::WalkAgain);
+        assert_eq!(decided(uncounted, confirmed), Verdict::Sweep);
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Stream for Zones {
             .client
             .zones_page(&self.account_id, cursor.as_deref())
             .await?;
+        let fetched = page.items.len() + usize::try_from(page.lost).unwrap_or(usize::MAX);
         let mut records = Vec::with_capacity(page.items.len());
         let mut bad: Vec<Bad> = (0..page.lost).map(|_| lost()).collect();
         for item in page.items {
@@ -63,6 +64,7 @@ impl Stream for Zones {
             remote::Next::Unclear => Next::Unclear,
         };
         Ok(Page {
+            fetched,
             records,
             bad,
             gone: Vec::new(),
@@ -116,6 +118,7 @@ fn read(item: Item<remote::Zone>) -> Result<Record, Bad> {
             Ok(Record {
                 key: key(&zone.id),
                 fields,
+                modified_at: None,
                 kept: Some((raw, hash)),
             })
         }

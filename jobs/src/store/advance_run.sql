@@ -21,5 +21,7 @@ set
     ignored = $20,
     gone = $21,
     server_at = $22,
+    fetched = $23,
+    stale = $24,
     touched_at = now()
 where id = $1 and job_id = $2 and status = 'running' and pages = $3 and generation = $4

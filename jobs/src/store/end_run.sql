@@ -19,6 +19,8 @@ with ended as (
         ignored = $20,
         gone = $21,
         server_at = $22,
+        fetched = $23,
+        stale = $24,
         cursor = null,
         touched_at = now(),
         ended_at = now()

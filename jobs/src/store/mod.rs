@@ -1,6 +1,7 @@
 //! All SQL of the schema `sync`. One function is one statement; it takes a connection, so the
 //! caller owns the transaction.
 
+pub(crate) mod alert;
 pub(crate) mod company;
 pub(crate) mod connection;
 pub(crate) mod creatio;

@@ -1,5 +1,5 @@
-insert into sync.run (stream, company_id, connection, job_id, scope, principal, mode, since_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into sync.run (stream, company_id, connection, job_id, scope, principal, mode, since_at, fetched)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 0)
 on conflict (stream, partition) where status = 'running' do nothing
 returning
     *,

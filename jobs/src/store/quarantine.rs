@@ -38,6 +38,30 @@ pub(crate) async fn keep(
     Ok(ignored.into_iter().collect())
 }
 
+/// Keys of those bad records that a person has said to ignore as they are.
+pub(crate) async fn ignored(
+    conn: &mut PgConnection,
+    stream: &str,
+    partition: &Partition,
+    bad: &[Bad],
+) -> Result<HashSet<String>, Error> {
+    if bad.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ignored: Vec<String> = sqlx::query_scalar(
+        "select q.key from unnest($3::text[], $4::text[]) as x (key, raw) \
+         join sync.quarantine q on q.stream = $1 and q.partition = $2 and q.key = x.key \
+         where q.status = 'ignored' and q.raw = x.raw::jsonb",
+    )
+    .bind(stream)
+    .bind(partition.key())
+    .bind(bad.iter().map(Bad::quarantine_key).collect::<Vec<_>>())
+    .bind(bad.iter().map(|one| storable(&one.raw)).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    Ok(ignored.into_iter().collect())
+}
+
 /// Records that an answer has shown to be good.
 pub(crate) async fn resolve(
     conn: &mut PgConnection,

@@ -5,19 +5,21 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgConnection;
-use sqlx::{Row, types::Json};
+use sqlx::{Acquire as _, Row, types::Json};
 
-use super::storable;
+use super::{instant_or_none, storable};
 use crate::Error;
-use crate::flow::{Partition, Record};
+use crate::flow::{Bad, Partition, Record};
 use crate::plan::classify::Stored;
 
 /// The statements of a table. `$1` is the company's id and `$2` the connection of a partition; one is null.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
-    /// `$3` keys: key, is_ours, hash, is_gone, fields (an object, decimals as text).
+    /// `$3` keys: key, is_ours, hash, is_gone, modified_at (of rows written within ten minutes), fields (an object,
+    /// decimals as text).
     pub(crate) stored: &'static str,
-    /// `$3` rows, as an array of objects: key, the fields, and raw and hash where answers are kept.
+    /// `$3` rows, as an array of objects: key, the fields, modified_at if the remote told it, and raw and hash where
+    /// answers are kept.
     pub(crate) create: &'static str,
     /// The same. A field that a row does not name keeps its value.
     pub(crate) update: &'static str,
@@ -29,6 +31,15 @@ pub(crate) struct Table {
     pub(crate) gone: &'static str,
     /// Keys of all rows that are not marked.
     pub(crate) live: &'static str,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// All in one statement. What the database refuses fails the page.
+    AtOnce,
+    /// By halves where the database refuses some, each under a savepoint, down to the one that it does not take.
+    Apart,
 }
 
 /// What is stored beside what a run has named.
@@ -45,7 +56,7 @@ pub(crate) async fn stored(
     conn: &mut PgConnection,
     table: &Table,
     partition: &Partition,
-    records: &[Record],
+    records: &[&Record],
 ) -> Result<HashMap<String, Stored>, Error> {
     let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
     let rows = sqlx::query(table.stored)
@@ -61,6 +72,7 @@ pub(crate) async fn stored(
             is_ours: row.try_get("is_ours")?,
             hash: row.try_get("hash")?,
             is_gone: row.try_get("is_gone")?,
+            modified_at: instant_or_none(row, "modified_at")?,
             fields,
         };
         stored.insert(row.try_get("key")?, one);
@@ -72,21 +84,66 @@ pub(crate) async fn create(
     conn: &mut PgConnection,
     table: &Table,
     partition: &Partition,
-    records: &[&Record],
-) -> Result<(), Error> {
-    write(conn, table.create, partition, records).await
+    (records, how): (&[&Record], Write),
+) -> Result<Vec<Bad>, Error> {
+    write(conn, table.create, partition, (records, how)).await
 }
 
 pub(crate) async fn update(
     conn: &mut PgConnection,
     table: &Table,
     partition: &Partition,
-    records: &[&Record],
-) -> Result<(), Error> {
-    write(conn, table.update, partition, records).await
+    (records, how): (&[&Record], Write),
+) -> Result<Vec<Bad>, Error> {
+    write(conn, table.update, partition, (records, how)).await
 }
 
+/// Writes records; those that the database does not take.
 async fn write(
+    conn: &mut PgConnection,
+    sql: &'static str,
+    partition: &Partition,
+    (records, how): (&[&Record], Write),
+) -> Result<Vec<Bad>, Error> {
+    let mut refused = Vec::new();
+    if how == Write::AtOnce {
+        write_all(conn, sql, partition, records).await?;
+        return Ok(refused);
+    }
+    let mut parts = vec![records];
+    while let Some(part) = parts.pop() {
+        // A savepoint, since the page's transaction is open.
+        let mut tx = conn.begin().await?;
+        let Err(error) = write_all(&mut tx, sql, partition, part).await else {
+            tx.commit().await?;
+            continue;
+        };
+        tx.rollback().await?;
+        let Some(by) = error.refusal() else {
+            return Err(error);
+        };
+        match part {
+            [one] => refused.push(refused_by(one, &by)),
+            _ => {
+                let (front, back) = part.split_at(part.len() / 2);
+                parts.extend([back, front]);
+            }
+        }
+    }
+    Ok(refused)
+}
+
+fn refused_by(record: &Record, by: &str) -> Bad {
+    let kept = record.kept.as_ref().map(|(raw, _)| raw.clone());
+    Bad {
+        key: Some(record.key.clone()),
+        field: "row".to_owned(),
+        expected: format!("one that the database takes ({by})"),
+        raw: kept.unwrap_or_else(|| Value::Object(record.fields.clone())),
+    }
+}
+
+async fn write_all(
     conn: &mut PgConnection,
     sql: &'static str,
     partition: &Partition,
@@ -108,6 +165,9 @@ async fn write(
 fn row(record: &Record) -> Value {
     let mut row = record.fields.clone();
     row.insert("key".to_owned(), Value::from(record.key.as_str()));
+    if let Some(at) = record.modified_at {
+        row.insert("modified_at".to_owned(), Value::from(at.to_string()));
+    }
     if let Some((raw, hash)) = &record.kept {
         use std::fmt::Write as _;
         let mut hex = String::with_capacity(hash.len() * 2);

@@ -148,6 +148,8 @@ pub(crate) async fn advance(
         .bind(counters.ignored)
         .bind(counters.gone)
         .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
+        .bind(counters.fetched)
+        .bind(counters.stale)
         .execute(conn)
         .await?;
     Ok(done.rows_affected() > 0)
@@ -213,6 +215,8 @@ pub(crate) async fn end(
         .bind(counters.ignored)
         .bind(counters.gone)
         .bind(after.server_at.map(jiff_sqlx::Timestamp::from))
+        .bind(counters.fetched)
+        .bind(counters.stale)
         .fetch_optional(conn)
         .await?;
     Ok(row.as_ref().map(read).transpose()?)
@@ -290,16 +294,24 @@ fn mode(row: &PgRow) -> sqlx::Result<Mode> {
 }
 
 fn counters(row: &PgRow) -> sqlx::Result<Counters> {
-    Ok(Counters {
+    let counters = Counters {
+        fetched: 0,
         created: row.try_get("created")?,
         updated: row.try_get("updated")?,
         unchanged: row.try_get("unchanged")?,
+        stale: row.try_get("stale")?,
         revived: row.try_get("revived")?,
         adopted: row.try_get("adopted")?,
         duplicate: row.try_get("duplicate")?,
         quarantined: row.try_get("quarantined")?,
         ignored: row.try_get("ignored")?,
         gone: row.try_get("gone")?,
+    };
+    // An older version began the run and counted nothing: it is believed so far.
+    let fetched: Option<i32> = row.try_get("fetched")?;
+    Ok(Counters {
+        fetched: fetched.unwrap_or_else(|| counters.accounted()),
+        ..counters
     })
 }
 

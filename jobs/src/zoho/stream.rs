@@ -82,6 +82,7 @@ impl Products {
     /// The next of the items that were asked for by id.
     async fn chosen(&self, from: usize) -> Result<Page, connectors::Error> {
         let mut page = Page {
+            fetched: 0,
             records: Vec::new(),
             bad: Vec::new(),
             gone: Vec::new(),
@@ -111,6 +112,7 @@ impl Products {
                 }
                 Err(error) => return Err(error),
             }
+            page.fetched += 1;
         }
         let end = from + CHOSEN;
         if end < self.items.len() {
@@ -154,6 +156,7 @@ fn record(item: &remote::Item) -> Record {
     Record {
         key: item.id.clone(),
         fields,
+        modified_at: item.modified_at,
         kept: None,
     }
 }

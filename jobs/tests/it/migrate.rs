@@ -6,7 +6,7 @@ async fn migrating_twice_is_migrating_once_and_leaves_the_engines_ledger_alone()
     let engine_before = database.client().pending_migrations().await.unwrap();
     assert_eq!(
         jobs::pending_migrations(database.pool()).await.unwrap(),
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     );
 
     jobs::migrate(database.pool()).await.unwrap();
@@ -64,4 +64,37 @@ async fn runs_and_quarantine_of_companies_get_their_partition() {
     .await
     .unwrap();
     assert_eq!(partitions, ["company:1"; 3]);
+}
+
+#[tokio::test]
+async fn runs_of_before_can_be_shown_when_fetched_is_counted() {
+    let database = Database::new().await;
+    let run = async |sql: &'static str| {
+        sqlx::raw_sql(sql).execute(database.pool()).await.unwrap();
+    };
+    run("create schema sync").await;
+    for sql in [
+        include_str!("../../../migrations/sync/0001_create_company_and_zone.sql"),
+        include_str!("../../../migrations/sync/0002_create_run_tables.sql"),
+        include_str!("../../../migrations/sync/0003_drop_fan_out.sql"),
+        include_str!("../../../migrations/sync/0004_create_connections.sql"),
+        include_str!("../../../migrations/sync/0005_create_credentials.sql"),
+        include_str!("../../../migrations/sync/0006_widen_runs_and_keep_products.sql"),
+    ] {
+        run(sql).await;
+    }
+    run(
+        "insert into sync.run (stream, connection, job_id, scope, created, unchanged, quarantined) \
+         values ('zoho.products', 'zoho/1', gen_random_uuid(), 'zoho/1', 3, 40, 2)",
+    )
+    .await;
+
+    run(include_str!(
+        "../../../migrations/sync/0012_count_fetched_and_stale.sql"
+    ))
+    .await;
+
+    let found = jobs::run::list(database.pool(), &jobs::run::Filter::default(), 10).await;
+    let counters = found.unwrap().data[0].counters;
+    assert_eq!((counters.fetched, counters.created), (45, 3));
 }

@@ -74,8 +74,6 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         &["schedule", "run", "nightly"],
         &["schedule", "pause", "nightly"],
         &["schedule", "resume", "nightly"],
-        &["sync", "soundtrack"],
-        &["sync", "soundtrack", "--company-id", "1"],
         &["token", "create", "ops", "--scope", "jobs:read"],
         &["token", "revoke", &token],
     ];

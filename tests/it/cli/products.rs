@@ -227,6 +227,7 @@ async fn a_held_sweep_waits_and_is_approved_by_a_person() {
 
     let list = world.told(0, &["sweep", "list"]).await;
     let run = list[0]["run_id"].to_string();
+    let (_, doctor, _) = ended(world.say(&["doctor"])).await;
     let (unsure, _, why) = ended(world.say(&["sweep", "approve", &run])).await;
     world
         .told(0, &["sweep", "approve", &run, "--dry-run"])
@@ -264,4 +265,5 @@ async fn a_held_sweep_waits_and_is_approved_by_a_person() {
     assert_eq!(after.as_array().map(Vec::len), Some(12));
     assert_eq!((again, unknown), (4, 3));
     assert_eq!(world.audited("sweep.approve").await, 1);
+    assert!(doctor.contains("sweep_held"), "{doctor}");
 }

@@ -112,6 +112,12 @@ async fn metrics_hold_what_the_process_counted_and_what_the_database_knows() {
     front
         .enqueue(json!({"kind": "demo.greet", "queue": "slow"}))
         .await;
+    let held = "insert into sync.held_sweep (run_id, stream, connection, cause, known, candidates) \
+         values (42, 'zoho.products', 'zoho/1', 'held_large', 55, array['a', 'b'])";
+    sqlx::query(held)
+        .execute(front.client().pool())
+        .await
+        .expect("a held sweep");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!(
         "http://{}/metrics",
@@ -141,6 +147,7 @@ async fn metrics_hold_what_the_process_counted_and_what_the_database_knows() {
         "lockstep_queue_depth{queue=\"slow\",state=\"available\"} 1",
         "lockstep_workers_alive 0",
         "lockstep_database_up 1",
+        "lockstep_alerts{alert=\"sweep_held\"} 1",
         "http_server_request_duration_seconds_count{method=\"POST\",route=\"/api/v1/jobs\",status=\"201\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

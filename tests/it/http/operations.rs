@@ -247,6 +247,25 @@ async fn workers_and_alerts_are_listed() {
 }
 
 #[tokio::test]
+async fn what_syncs_leave_to_people_stands_among_the_alerts() {
+    let front = Front::start().await;
+    let sql = "insert into sync.held_sweep (run_id, stream, connection, cause, known, candidates) \
+         values (42, 'zoho.products', 'zoho/1', 'held_large', 55, array['a', 'b'])";
+    sqlx::query(sql)
+        .execute(front.client().pool())
+        .await
+        .expect("a held sweep");
+
+    let (status, alerts) = front.get("/alerts").await;
+
+    let one = &alerts["data"][0];
+    assert_eq!((status, &one["alert"]), (200, &json!("sweep_held")));
+    assert_eq!(one["subject"], "zoho.products zoho/1");
+    let message = one["message"].as_str().unwrap_or_default();
+    assert!(message.contains("lockstep sweep show 42"), "{message}");
+}
+
+#[tokio::test]
 async fn a_token_is_shown_once_listed_without_its_secret_and_revoked_at_once() {
     let front = Front::start().await;
 

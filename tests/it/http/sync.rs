@@ -232,3 +232,58 @@ async fn two_who_ask_for_the_same_sync_share_one_job() {
 
     assert_eq!(first["job"], second["job"]);
 }
+
+/// A front over a simulated Soundtrack, with a company and one zone of its own.
+async fn over_soundtrack() -> (Front, sim::soundtrack::Simulator, i64) {
+    use connectors::budget::{BucketConfig, SharedBucket};
+    use connectors::http::{Http, HttpConfig};
+    use connectors::soundtrack::{Client, Config};
+
+    let simulator = sim::soundtrack::Simulator::start(sim::soundtrack::Config::default())
+        .await
+        .expect("the simulator");
+    let allowed_hosts = vec!["127.0.0.1".to_owned()];
+    let http = Http::new(HttpConfig {
+        allowed_hosts,
+        ..HttpConfig::default()
+    });
+    let token = connectors::Token::basic(simulator.token()).expect("a token");
+    let mut config = Config::new(token);
+    config.base_url = simulator.url();
+    let budget = SharedBucket::new(BucketConfig::default());
+    let client = Client::new(config, http.expect("a transport"), budget).expect("a client");
+    let front = Front::start_over(FrontOptions::default(), |_| {
+        jobs::connection::Connections::of_soundtrack(client)
+    })
+    .await;
+    let account = simulator.truth().accounts[0].id.clone();
+    let zone = zone_of(&front, "Inn", Some(&account)).await;
+    (front, simulator, zone)
+}
+
+#[tokio::test]
+async fn a_dry_run_of_zones_tells_every_difference_and_writes_nothing() {
+    let (front, simulator, zone) = over_soundtrack().await;
+    let one = format!("/zones/{zone}/sync/?dry_run=true");
+
+    for path in [one.as_str(), "/zones/sync-all/?dry_run=true"] {
+        let (status, told) = read(send(front.ask(Method::POST, path)).await).await;
+
+        assert_eq!(status, 200, "{told}");
+        let plan = &told["data"][0];
+        assert_eq!((&plan["created"], &plan["fetched"]), (&json!(5), &json!(5)));
+        let name = &simulator.truth().accounts[0].zones[0].name;
+        let changes = plan["changes"].as_array().cloned().unwrap_or_default();
+        let has = |change: &serde_json::Value| change["changes"]["name"] == json!([null, name]);
+        assert!(changes.iter().any(has), "{changes:?}");
+    }
+    let (_, jobs) = front.get("/jobs").await;
+    let zones: i64 = sqlx::query_scalar("select count(*) from sync.zone")
+        .fetch_one(front.database.pool())
+        .await
+        .expect("a count");
+    assert_eq!((&jobs["data"], zones), (&json!([]), 1));
+
+    let odd = front.ask(Method::POST, "/zones/sync-all/?dry_run=perhaps");
+    assert_eq!(read(send(odd).await).await.0, 400);
+}

@@ -10,6 +10,7 @@ set
         else p.stock_quantity
     end,
     is_active = (x.row -> 'is_active')::boolean,
+    modified_at = coalesce((x.row ->> 'modified_at')::timestamptz, p.modified_at),
     gone_at = null,
     updated_at = now()
 from jsonb_array_elements($3::jsonb) as x (row)

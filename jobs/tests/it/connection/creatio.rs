@@ -99,7 +99,7 @@ async fn read(all: &Connections) -> Result<usize, jobs::Error> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_workers_of_four_processes_ask_for_one_token_and_for_one_more_when_it_runs_out() {
+async fn r7_fifty_workers_of_four_processes_ask_for_one_token_and_for_one_more_when_it_runs_out() {
     let house = House::new().await;
     // Slow enough for all of them to meet.
     let slow = Fault::new(Kind::Slow { delay_ms: 300 });

@@ -1,6 +1,7 @@
 //! Connections: credentials at rest, and their renewal over many processes.
 
 mod creatio;
+mod findings;
 mod keys;
 mod parked;
 mod refresh;

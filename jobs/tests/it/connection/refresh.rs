@@ -163,7 +163,7 @@ impl House {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_workers_of_four_processes_with_one_expired_token_ask_for_one() {
+async fn r7_fifty_workers_of_four_processes_with_one_expired_token_ask_for_one() {
     let house = House::fleet().await;
     let all = house.connections(&[OLD]);
     all.zoho(ZOHO)
@@ -208,7 +208,7 @@ async fn fifty_workers_of_four_processes_with_one_expired_token_ask_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
+async fn r7_fifty_workers_of_four_processes_whose_token_dies_early_ask_for_one() {
     let house = House::fleet().await;
     let all = house.connections(&[OLD]);
     all.zoho(ZOHO)

@@ -76,3 +76,73 @@ async fn only_a_complete_walk_says_that_a_record_is_gone() {
         1
     );
 }
+
+/// Observed leads, of which one is gone since.
+async fn missing_one(house: &House) -> String {
+    let ids: Vec<String> = (0..12)
+        .map(|nth| house.add("Lead", json!({"Contact": format!("Ann {nth}")})))
+        .collect();
+    observed(house, false).await;
+    house.remove("Lead", ids[3].parse().unwrap());
+    ids[3].clone()
+}
+
+#[tokio::test]
+async fn g8_a_record_that_was_written_since_the_run_began_is_not_gone() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let id = missing_one(&house).await;
+    sqlx::query(
+        "update sync.observed set updated_at = now() + interval '1 hour' where remote_id::text = $1",
+    )
+    .bind(&id)
+    .execute(house.database.pool())
+    .await
+    .unwrap();
+
+    let walked = observed(&house, false).await;
+
+    assert_eq!(walked["gone"], 0, "{walked}");
+}
+
+#[tokio::test]
+async fn g8_a_record_in_quarantine_is_not_gone() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let id = missing_one(&house).await;
+    sqlx::query(
+        "insert into sync.quarantine (stream, connection, key, is_named, field, expected, raw, run_id) \
+         values ('creatio.leads', $1, $2, true, 'Contact', 'a text', '{}', 1)",
+    )
+    .bind(CREATIO)
+    .bind(&id)
+    .execute(house.database.pool())
+    .await
+    .unwrap();
+
+    let first = observed(&house, false).await;
+    let second = observed(&house, false).await;
+
+    assert_eq!((&first["gone"], &second["gone"]), (&json!(0), &json!(1)));
+}
+
+#[tokio::test]
+async fn g8_a_record_whose_create_is_in_doubt_is_not_gone() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let id = missing_one(&house).await;
+    let doubt = "with l as ( \
+             insert into sync.link (connection, stream, remote_id) values ($1, 'creatio.leads', $2::uuid) returning id) \
+         insert into sync.intent (op_id, link_id, remote_id, verb, payload, fields, hash, state, job_id, sent_at) \
+         select gen_random_uuid(), id, $2::uuid, 'create', '{}', '{}', '', 'unknown', gen_random_uuid(), now() from l";
+    sqlx::query(doubt)
+        .bind(CREATIO)
+        .bind(&id)
+        .execute(house.database.pool())
+        .await
+        .unwrap();
+
+    let walked = observed(&house, false).await;
+
+    assert_eq!(walked["gone"], 0, "{walked}");
+}

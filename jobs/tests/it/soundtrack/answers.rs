@@ -191,6 +191,45 @@ async fn too_many_bad_records_stop_the_run_and_apply_nothing() {
 }
 
 #[tokio::test]
+async fn a_page_of_which_nothing_can_be_read_stops_the_run_and_sets_nothing_aside() {
+    let script = Script::new().await;
+    let good = [zone("1", "A"), zone("2", "B"), zone("3", "C")];
+    script.answers(vec![answer(&good, 3, None)]);
+    script.house.synced(script.company).await;
+
+    script.answers(vec![answer(&[bad("1"), bad("2"), bad("3")], 3, None)]);
+    let failed = script.house.sync(script.company).await;
+    let run = script.house.latest_run(script.company).await;
+    let set_aside: i64 = sqlx::query_scalar("select count(*) from sync.quarantine")
+        .fetch_one(&script.house.env.pool)
+        .await
+        .unwrap();
+    script.answers(vec![answer(&good, 3, None)]);
+    let mended = script.house.synced(script.company).await;
+
+    assert_eq!(
+        (failed.state, failed.code.as_deref(), failed.failed),
+        (State::Dead, Some("page_unreadable"), 1)
+    );
+    let error = run.error.unwrap_or_default();
+    assert!(error.contains("online is not"), "{error}");
+    assert!(error.contains("dry run"), "it says what to do: {error}");
+    assert!(!error.contains("perhaps"), "no value is told: {error}");
+    assert_eq!((run.status, set_aside), (Status::Failed, 0));
+    assert_eq!((mended.status.as_str(), mended.unchanged), ("succeeded", 3));
+}
+
+#[tokio::test]
+async fn two_bad_records_that_are_a_whole_page_are_two_bad_records() {
+    let script = Script::new().await;
+
+    script.answers(vec![answer(&[bad("1"), bad("2")], 2, None)]);
+    let summary = script.house.synced(script.company).await;
+
+    assert_eq!((summary.status.as_str(), summary.errors), ("partial", 2));
+}
+
+#[tokio::test]
 async fn a_circle_of_cursors_ends_the_walk_and_proves_nothing() {
     let script = Script::new().await;
     let (one, two) = ([zone("1", "A")], [zone("2", "B")]);

@@ -1,6 +1,7 @@
 mod adopt;
 mod answers;
 mod outage;
+mod preview;
 mod resume;
 mod sweep;
 mod sync_all;

@@ -257,3 +257,54 @@ async fn a_zone_that_drifts_out_of_a_walk_is_found_by_the_next_walk_of_the_run()
     assert_eq!(house.latest_run(company).await.walks, 2);
     house.assert_true(company, &account).await;
 }
+
+/// A synced company of which one zone is gone since.
+async fn missing_one(house: &House) -> (i64, String) {
+    let (company, _) = house.company_with(5).await;
+    house.synced(company).await;
+    let gone = house.zones(company).await[2].soundtrack_zone_id.clone();
+    let gone = gone.unwrap();
+    house.delete_zone(&gone);
+    (company, gone)
+}
+
+#[tokio::test]
+async fn g8_a_zone_that_was_written_since_the_run_began_is_not_orphaned() {
+    let house = House::new().await;
+    let _worker = house.worker();
+    let (company, gone) = missing_one(&house).await;
+    // Whatever the sync's clock says of it, another hand has it.
+    sqlx::query(
+        "update sync.zone set updated_at = now() + interval '1 hour' where soundtrack_zone_id = $1",
+    )
+    .bind(&gone)
+    .execute(&house.env.pool)
+    .await
+    .unwrap();
+
+    let summary = house.synced(company).await;
+
+    assert_eq!((summary.orphaned, summary.sweep.as_str()), (0, "nothing"));
+    assert!(house.orphans(company).await.is_empty());
+}
+
+#[tokio::test]
+async fn g8_a_zone_in_quarantine_is_not_orphaned() {
+    let house = House::new().await;
+    let _worker = house.worker();
+    let (company, gone) = missing_one(&house).await;
+    sqlx::query(
+        "insert into sync.quarantine (stream, company_id, key, is_named, field, expected, raw, run_id) \
+         values ('soundtrack.zones', $1, $2, true, 'online', 'true or false', '{}', 1)",
+    )
+    .bind(company)
+    .bind(&gone)
+    .execute(&house.env.pool)
+    .await
+    .unwrap();
+
+    let first = house.synced(company).await;
+    let second = house.synced(company).await;
+
+    assert_eq!((first.orphaned, second.orphaned), (0, 1));
+}

@@ -3,6 +3,8 @@
 use engine::State;
 use jobs::connection::Connections;
 use jobs::run::Status;
+use jobs::soundtrack::CONNECTION;
+use jobs::zone::Status as Zones;
 use sim::soundtrack::{Change, Fault, FaultKind, ZoneField, ZonePatch};
 
 use crate::support::House;
@@ -323,4 +325,43 @@ async fn a_throttled_sync_costs_no_attempt() {
     assert_eq!(attempts[0].outcome, "snooze");
     assert_eq!(attempts[0].code.as_deref(), Some("throttled"));
     assert_eq!(house.latest_run(company).await.status, Status::Running);
+}
+
+#[tokio::test]
+async fn r5_no_fault_while_reading_takes_a_zone_for_offline() {
+    let house = House::new().await;
+    let _worker = house.worker();
+    let (company, account) = house.company_with(4).await;
+    house.synced(company).await;
+    let before = (house.zones(company).await, house.versions(company).await);
+    assert!(before.0.iter().any(|zone| zone.status == Zones::Online));
+    let faults = [
+        FaultKind::Forbidden,
+        FaultKind::NullData {
+            message: "boom".into(),
+        },
+        FaultKind::HttpStatus { status: 502 },
+        FaultKind::CutReply { after_bytes: 40 },
+        FaultKind::MalformedJson,
+        FaultKind::NullNode,
+    ];
+
+    for kind in faults {
+        let shown = format!("{kind:?}");
+        house.remote.inject(Fault::new(kind).on_account(&account));
+        let job = house.sync(company).await;
+        house.remote.clear_faults();
+        let actor = engine::Actor::new("test", "test");
+        let closed = house.engine().close_breaker(CONNECTION, None, &actor);
+        closed.await.unwrap();
+
+        assert_eq!(job.state, State::Dead, "{shown}");
+        let statuses = |zones: &[jobs::zone::Zone]| -> Vec<_> {
+            zones.iter().map(|zone| (zone.id, zone.status)).collect()
+        };
+        let zones = house.zones(company).await;
+        assert_eq!(statuses(&zones), statuses(&before.0), "{shown}");
+        assert_eq!(house.versions(company).await, before.1, "{shown}");
+    }
+    assert!(house.orphans(company).await.is_empty());
 }

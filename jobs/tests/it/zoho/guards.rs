@@ -190,6 +190,52 @@ async fn g7_several_pages_are_believed_when_a_second_walk_says_the_same() {
     assert_eq!(house.gone().await, [id]);
 }
 
+/// A listing of these items as one page, which says that it is the last.
+fn page_of(items: &[sim::zoho::Item]) -> serde_json::Value {
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| {
+            serde_json::json!({"item_id": item.id.to_string(), "name": item.name, "sku": item.sku,
+                "rate": 1, "status": item.status})
+        })
+        .collect();
+    serde_json::json!({"code": 0, "items": items, "page_context":
+        {"page": 1, "per_page": 20, "has_more_page": false}})
+}
+
+#[tokio::test]
+async fn g7_one_page_that_was_cut_short_and_says_it_is_the_last_marks_nothing() {
+    let house = House::of(15).await;
+    let _worker = house.worker();
+    house.synced().await;
+    let cut = page_of(&house.vendor().items()[..9]);
+
+    house
+        .vendor()
+        .inject(Fault::json(200, cut).on_path("/items").times(1));
+    house.synced().await;
+
+    assert!(house.gone().await.is_empty());
+    let run = house.latest_run().await;
+    assert_eq!((run.walks, run.orphaned), (2, 0));
+    assert_eq!(run.sweep.as_deref(), Some("nothing"));
+}
+
+#[tokio::test]
+async fn g7_what_one_page_misses_is_marked_when_a_second_walk_misses_it_too() {
+    let house = House::of(15).await;
+    let _worker = house.worker();
+    house.synced().await;
+    let id = house.ids()[4].clone();
+    house.delete(&id);
+    let calls = house.calls();
+
+    house.synced().await;
+
+    assert_eq!(house.gone().await, [id]);
+    assert_eq!(house.calls() - calls, 2, "one page, twice");
+}
+
 #[tokio::test]
 async fn g8_a_row_that_was_written_since_the_run_began_is_not_marked() {
     let (house, id) = missing_one().await;

@@ -91,7 +91,58 @@ async fn a_dry_run_of_chosen_items_asks_for_these_alone() {
 
     let told = preview(&house.env, &chosen).await.unwrap();
 
-    assert_eq!((told.counters.created, told.counters.gone), (1, 1));
+    let counters = told.counters;
+    assert_eq!((counters.created, counters.gone), (1, 0));
+    assert_eq!(counters.quarantined, 1, "nobody knows item 1, as in a run");
     assert_eq!(house.calls(), 2);
     assert!(house.products().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_a_person_ignores_as_the_sync_does() {
+    let house = House::of(45).await;
+    let _worker = house.worker();
+    let ids = house.ids();
+    for (id, rate) in [(&ids[1], "\"odd\""), (&ids[2], "\"odder\"")] {
+        let rate = Some(rate.to_owned());
+        house.change(
+            id,
+            ItemPatch {
+                rate,
+                ..ItemPatch::default()
+            },
+        );
+    }
+    house.synced().await;
+    sqlx::query("update sync.quarantine set status = 'ignored', ignored_by = 'nok', ignored_because = 'x' where key = $1")
+        .bind(&ids[1])
+        .execute(&house.env.pool)
+        .await
+        .unwrap();
+
+    let told = preview(&house.env, &all()).await.unwrap();
+    house.synced().await;
+
+    let counters = told.counters;
+    assert_eq!((counters.ignored, counters.quarantined), (1, 1));
+    assert_eq!(counters, house.latest_run().await.counters);
+    let keys: Vec<_> = told.changes.iter().map(|one| &one.key).collect();
+    assert_eq!(keys, [&ids[2]], "what is ignored is no difference");
+}
+
+#[tokio::test]
+async fn a_dry_run_of_chosen_items_counts_as_the_sync_then_does() {
+    let house = House::of(45).await;
+    let _worker = house.worker();
+    house.synced().await;
+    let ids = house.ids();
+    house.delete(&ids[0]);
+    let items = vec![ids[0].clone(), ids[1].clone(), "1".into()];
+    let chosen = SyncProducts { items, ..all() };
+
+    let told = preview(&house.env, &chosen).await.unwrap();
+    house.synced_items(&[&ids[0], &ids[1], "1"]).await;
+
+    assert_eq!(told.counters, house.latest_run().await.counters);
+    assert_eq!((told.counters.gone, told.counters.quarantined), (1, 1));
 }

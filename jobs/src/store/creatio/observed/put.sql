@@ -4,7 +4,7 @@
 rows as materialized (
     select
         (x.row ->> 'key')::uuid as remote_id,
-        x.row - '{key,raw,hash}'::text[] as fields,
+        x.row - '{key,raw,hash,modified_at}'::text[] as fields,
         array(select jsonb_array_elements_text(x.row #> '{raw,keys}')) as keys,
         (x.row #>> '{raw,modified_at}')::timestamptz as modified_at,
         (x.row #>> '{raw,modified_by}')::uuid as modified_by

@@ -4,6 +4,7 @@ select
     true as is_ours,
     ''::bytea as hash,
     o.gone_at is not null as is_gone,
+    case when o.updated_at > now() - interval '10 minutes' then o.modified_at end as modified_at,
     o.fields
 from this
 cross join unnest($3::text[]) as x (key)
