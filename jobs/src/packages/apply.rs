@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::enqueue::look_again;
 use super::fetch::Fetched;
+use super::story::{self, Told};
 use super::{Changes, Link};
 use crate::plan::fingerprint::fingerprint;
+use crate::store::history::By;
 use crate::store::{self, storable};
 use crate::{Env, Error};
 
@@ -31,7 +33,7 @@ pub(super) async fn apply(
     fetched: &Fetched,
 ) -> Result<Applied, Error> {
     cx.checkpoint(tx).await?;
-    let applied = write(tx, profile_id, fetched).await?;
+    let applied = write(tx, (cx.job_id(), profile_id), fetched).await?;
     if let (Applied::Done(changes), Fetched::Packages { connection, .. }) = (applied, fetched)
         && changes.missing > 0
     {
@@ -43,7 +45,7 @@ pub(super) async fn apply(
 
 async fn write(
     tx: &mut PgConnection,
-    profile_id: Uuid,
+    (job_id, profile_id): (Uuid, Uuid),
     fetched: &Fetched,
 ) -> Result<Applied, Error> {
     if !store::profile::lock(tx, profile_id).await? {
@@ -62,13 +64,13 @@ async fn write(
         }
         Fetched::Packages {
             link, hash, found, ..
-        } => of_answer(tx, profile_id, (link, hash), found).await,
+        } => of_answer(tx, (job_id, profile_id), (link, hash), found).await,
     }
 }
 
 async fn of_answer(
     tx: &mut PgConnection,
-    profile_id: Uuid,
+    (job_id, profile_id): (Uuid, Uuid),
     (link, hash): (&Link, &str),
     found: &Found<Package>,
 ) -> Result<Applied, Error> {
@@ -83,27 +85,59 @@ async fn of_answer(
         return Ok(Applied::Not("link_changed"));
     }
     let is_others = is_another(now.as_ref(), link, hash);
-    store::profile::link(tx, profile_id, link, "lockstep").await?;
-    store::profile::supersede(tx, profile_id).await?;
-    let mut changes = Changes::default();
-    if !store::profile::answered(tx, profile_id, hash, found.server_date).await? {
-        return Ok(Applied::Done(changes));
+    let mut events = Vec::new();
+    if store::profile::link(tx, profile_id, link, "lockstep").await? {
+        events.push(story::link(profile_id, now.as_ref(), Some(link)));
     }
-    let good: Vec<&Package> = found.items.iter().filter_map(readable).collect();
-    let answer: Value = good.iter().map(|one| row(one)).collect();
-    let written = store::package::write(tx, profile_id, &storable(&answer)).await?;
-    changes = Changes {
+    store::profile::supersede(tx, profile_id).await?;
+    let changes = match store::profile::answered(tx, profile_id, hash, found.server_date).await? {
+        true => packages(tx, profile_id, found, is_others, &mut events).await?,
+        false => Changes::default(),
+    };
+    let by = By::Job(job_id);
+    store::history::write_without_run(tx, &story::partition(profile_id), &by, &events).await?;
+    Ok(Applied::Done(changes))
+}
+
+/// Brings the rows to the answer, and tells each change.
+async fn packages(
+    tx: &mut PgConnection,
+    profile_id: Uuid,
+    found: &Found<Package>,
+    is_others: bool,
+    events: &mut Vec<Told>,
+) -> Result<Changes, Error> {
+    let good: Vec<Value> = found.items.iter().filter_map(readable).map(row).collect();
+    let mut changes = Changes {
         packages: good.len() as i64,
         bad: (found.items.len() - good.len()) as i64,
-        ..written
+        ..Changes::default()
     };
+    let answer = Value::Array(good);
+    let written = store::package::write(tx, profile_id, &storable(&answer)).await?;
+    for (id, before) in &written {
+        match before {
+            None => changes.created += 1,
+            Some(_) => changes.updated += 1,
+        }
+        let rows = answer.as_array().into_iter().flatten();
+        let now = rows.into_iter().find(|row| row["id"] == id.as_str());
+        let told = now.and_then(|row| story::of_answer(row, before.as_ref()));
+        events.extend(told.map(story::package));
+    }
     let named: Option<Vec<String>> = found.items.iter().map(|item| item.id.clone()).collect();
     // A row without an id might be any of those that seem to be missing.
-    if let Some(named) = named.filter(|_| found.is_whole) {
-        let swept = store::package::sweep(tx, profile_id, &named, is_others).await?;
-        (changes.missing, changes.gone) = swept;
+    let Some(named) = named.filter(|_| found.is_whole) else {
+        return Ok(changes);
+    };
+    for (id, is_gone) in store::package::sweep(tx, profile_id, &named, is_others).await? {
+        match is_gone {
+            true => changes.gone += 1,
+            false => changes.missing += 1,
+        }
+        events.push(story::package(story::of_absent(&id, is_gone)));
     }
-    Ok(Applied::Done(changes))
+    Ok(changes)
 }
 
 /// Whether the packages that stand there are another customer's than this answer's. One that was loaded anew under

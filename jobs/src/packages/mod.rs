@@ -10,6 +10,7 @@ mod fetch;
 mod preview;
 mod profile;
 pub mod review;
+mod story;
 mod sync_all;
 mod sync_chunk;
 mod sync_profile;
@@ -29,6 +30,11 @@ pub use profile::{Filter, available, delete, find, list, put, show};
 pub use sync_all::{SyncAll, Totals, chosen};
 pub use sync_chunk::SyncChunk;
 pub use sync_profile::{Summary, SyncProfile};
+
+/// The records of packages, by the CRM's id: in history and quarantine.
+pub const STREAM: &str = "supabase.packages";
+/// Which customer each profile is, by the profile's id: in history.
+pub const LINKS: &str = "supabase.links";
 
 /// Somebody who books, as the booking site knows them.
 #[derive(Clone, PartialEq, Eq, Serialize)]

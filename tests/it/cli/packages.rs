@@ -113,8 +113,21 @@ async fn a_profile_is_set_planned_synced_shown_and_deleted() {
         .told(0, &["profile", "delete", &id, "--dry-run"])
         .await;
     let (unsaid, _, _) = ended(world.say(&["profile", "delete", &id])).await;
-    world.told(0, &["profile", "delete", &id, "--yes"]).await;
+    let delete = [
+        "profile",
+        "delete",
+        &id,
+        "--yes",
+        "--reason",
+        "asked for it",
+    ];
+    world.told(0, &delete).await;
     let (missing, _, _) = ended(world.say(&sync)).await;
+    let history = ["record", "history"];
+    let package = [&history[..], &["supabase.packages", "812345678"]].concat();
+    let package = world.told(0, &package).await;
+    let link = [&history[..], &["supabase.links", &id]].concat();
+    let link = world.told(0, &link).await;
 
     assert_eq!(plan["created"], 1);
     assert_eq!(plan["changes"][0]["link"], value!([customer, 98]));
@@ -135,6 +148,17 @@ async fn a_profile_is_set_planned_synced_shown_and_deleted() {
     assert!(words.contains("98 %") && words.contains("7.5"), "{words}");
     assert_eq!(dry["dry_run"], true);
     assert_eq!((unsaid, missing), (2, 3));
+    for (story, field, was) in [
+        (&package, "remaining_hours", value!([null, "7.5"])),
+        (&link, "customer_id", value!([null, customer])),
+    ] {
+        assert_eq!(
+            (&story[0]["event"], &story[0]["reason"]),
+            (&value!("gone"), &value!("asked for it"))
+        );
+        assert_eq!(story[1]["changes"][field], was, "{story}");
+        assert!(story[1]["job_id"].is_string(), "{story}");
+    }
 }
 
 #[tokio::test]

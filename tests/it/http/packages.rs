@@ -169,6 +169,9 @@ async fn a_profiles_packages_are_synced_and_listed_under_their_known_names() {
     let (_, before) = kept(&front, Method::GET, &query, None).await;
     let (status, synced) = kept(&front, Method::POST, path, body.clone()).await;
     let (_, listed) = kept(&front, Method::GET, &query, None).await;
+    let (_, story) = front
+        .get("/records/supabase.packages/812345678/history")
+        .await;
     let unknown = json!({"profileId": Uuid::nil()});
     let (nobody, problem) = kept(&front, Method::POST, path, Some(unknown)).await;
 
@@ -187,6 +190,11 @@ async fn a_profiles_packages_are_synced_and_listed_under_their_known_names() {
             "first_use_date": null, "expiration_date": "2027-01-31", "purchase_date": "2026-10-02"}])
     );
     assert!(listed["syncedAt"].is_string(), "{listed}");
+    assert_eq!(
+        story["data"][0]["changes"]["remaining_hours"],
+        json!([null, "7.5"])
+    );
+    assert_eq!(story["data"][0]["partition"], format!("profile:{id}"));
     assert_eq!((nobody, &problem["code"]), (404, &json!("not_found")));
     worker.stop().await;
     front.stop().await;

@@ -1,5 +1,6 @@
 //! Packages per profile, against the simulated CRM.
 
+mod history;
 mod preview;
 mod resume;
 mod review;
