@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::connection::Connections;
 
+pub(crate) use enqueue::sync_again_of;
 pub use enqueue::{sync_all_of, sync_decided_of, sync_profile_of};
 pub use preview::{ProfilePreview, preview};
 pub use profile::{Filter, available, delete, find, list, put, show};
@@ -158,6 +159,9 @@ pub struct Changes {
     pub missing: i64,
     /// Not named by whole answers for ten minutes, or another customer's.
     pub gone: i64,
-    /// Rows of the answer that could not be read.
+    /// Rows of the answer that could not be read, and are in quarantine.
     pub bad: i64,
+    /// Such rows that a person has said to ignore as they are.
+    #[serde(default)]
+    pub ignored: i64,
 }

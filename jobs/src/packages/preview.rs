@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::apply::{is_another, readable, row};
+use super::apply::{bad_of, is_another, readable, row};
 use super::fetch::{Fetched, fetch, stored};
 use super::story::{of_absent, of_answer};
-use super::{Link, Package};
+use super::{Link, Package, story};
 use crate::store::history::Event;
 use crate::{Env, Error, RecordChange, store};
 
@@ -30,7 +30,8 @@ pub struct ProfilePreview {
     /// Packages of the answer that can be read, and those that cannot.
     pub packages: i64,
     pub bad: i64,
-    /// What would become of packages, field by field: `created`, `updated`, `revived`, `missing` or `gone`.
+    /// What would become of packages, field by field: `created`, `updated`, `revived`,
+    /// `missing`, `gone` or `quarantined`.
     pub changes: Vec<RecordChange>,
 }
 
@@ -99,11 +100,13 @@ fn told(
                 let left = rows.iter().filter(|row| !named.contains(&row.id.as_str()));
                 changes.extend(left.filter_map(|row| of_missing(row, is_others)));
             }
+            let bad = bad_of(found);
+            changes.extend(bad.iter().map(story::of_bad));
             ProfilePreview {
                 status: "synced".to_owned(),
                 link: is_new.then(|| (link.customer_id.clone(), link.confidence)),
                 packages: good.len() as i64,
-                bad: (found.items.len() - good.len()) as i64,
+                bad: bad.len() as i64,
                 changes: changes.into_iter().map(change).collect(),
                 ..nothing
             }

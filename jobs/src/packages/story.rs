@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{LINKS, Link, Package, STREAM};
+use crate::flow::Bad;
 use crate::plan::difference::{Changes, difference};
 use crate::store::history::Event;
 
@@ -34,6 +35,13 @@ pub(super) fn of_answer(fetched: &Value, stored: Option<&Package>) -> Option<Eve
 pub(super) fn of_absent(key: &str, is_gone: bool) -> Event {
     let event = if is_gone { "gone" } else { "missing" };
     event_of(key, event, Changes::new())
+}
+
+/// What becomes of a row that cannot be read. A dry run tells it; history, of what is synced, does not.
+pub(super) fn of_bad(one: &Bad) -> Event {
+    let changes = json!({one.field.as_str(): format!("is not {}", one.expected)});
+    let changes = changes.as_object().cloned().unwrap_or_default();
+    event_of(&one.quarantine_key(), "quarantined", changes)
 }
 
 /// A package, as an event of its stream.

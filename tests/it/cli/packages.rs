@@ -86,6 +86,15 @@ impl World {
         id
     }
 
+    /// Makes Ada's package one for so many people.
+    fn spoil(&self, pax: i64) {
+        let (table, id) = ("package_rows".to_owned(), "812345678".to_owned());
+        let set = serde_json::Map::from_iter([("package_pax_from_def".to_owned(), value!(pax))]);
+        self.crm
+            .change(Change::ChangeRow { table, id, set })
+            .expect("changed");
+    }
+
     async fn profile(&self, name: &str, phone: &str) -> String {
         let id = Uuid::now_v7().to_string();
         self.told(
@@ -233,4 +242,36 @@ async fn without_a_connection_or_a_key_it_says_what_to_do() {
     assert!(why.contains("variable SHOP_KEY is not set here"), "{why}");
     assert!(why.contains("start a worker where it is set"), "{why}");
     assert!(how.contains("[connections.\"supabase/shop\"]"), "{how}");
+}
+
+#[tokio::test]
+async fn a_package_that_cannot_be_read_is_listed_shown_ignored_and_read_again() {
+    let world = World::new("quarantine").await;
+    world.customer("Ada Fairway", "0812345678");
+    world.spoil(-1);
+    let id = world.profile("Ada Fairway", "0812345678").await;
+    let sync = ["sync", "packages", "--profile", &id];
+    let list = ["quarantine", "list", "--stream", "supabase.packages"];
+
+    world.told(0, &sync).await;
+    let listed = world.told(0, &list).await;
+    let number = listed[0]["id"].to_string();
+    let shown = world.told(0, &["quarantine", "show", &number]).await;
+    let (unsaid, _, _) = ended(world.say(&["quarantine", "ignore", &number])).await;
+    let ignore = ["quarantine", "ignore", &number, "--reason", "a test"];
+    let ignored = world.told(0, &ignore).await;
+    world.spoil(2);
+    let retried = world.told(0, &["quarantine", "retry", &number]).await;
+    let job = retried["job"].as_str().expect("a job").to_owned();
+    let again = world.told(0, &["job", "show", &job]).await;
+    world.told(0, &sync).await;
+    let resolved = world
+        .told(0, &[&list[..], &["--status", "resolved"]].concat())
+        .await;
+
+    assert_eq!(shown["profile_id"], id.as_str());
+    assert_eq!(shown["raw"]["package_pax_from_def"], -1);
+    assert_eq!((unsaid, &ignored["status"]), (2, &value!("ignored")));
+    assert_eq!(again["args"]["profile_id"], id.as_str(), "{again}");
+    assert_eq!(resolved[0]["id"].to_string(), number);
 }

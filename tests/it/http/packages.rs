@@ -357,3 +357,40 @@ async fn a_profile_is_made_changed_listed_and_deleted_and_a_dry_run_does_nothing
     worker.stop().await;
     front.stop().await;
 }
+
+#[tokio::test]
+async fn a_package_that_cannot_be_read_is_listed_shown_ignored_and_read_again() {
+    let (front, crm, worker) = front().await;
+    customer(&crm, "Ada Fairway", "0812345678");
+    let pax = |pax: i64| {
+        let (table, id) = ("package_rows".to_owned(), "812345678".to_owned());
+        let set = serde_json::Map::from_iter([("package_pax_from_def".to_owned(), json!(pax))]);
+        crm.change(Change::ChangeRow { table, id, set })
+            .expect("changed");
+    };
+    pax(-1);
+    let id = profile(&front, "Ada Fairway", "0812345678").await;
+    let body = Some(json!({"profileId": id}));
+    kept(&front, Method::POST, "/api/vip/packages", body).await;
+
+    let (_, listed) = front.get("/quarantine?stream=supabase.packages").await;
+    let path = format!("/quarantine/{}", listed["data"][0]["id"]);
+    let (_, shown) = front.get(&path).await;
+    let said = json!({"reason": "a test of theirs"});
+    let (_, ignored) = front.post(&format!("{path}/ignore"), said).await;
+    pax(2);
+    let (_, retried) = front.post(&format!("{path}/retry"), json!({})).await;
+
+    assert_eq!(shown["profile_id"], id.to_string());
+    assert_eq!(shown["raw"]["package_pax_from_def"], -1);
+    assert_eq!(ignored["status"], "ignored");
+    assert!(retried["job"].is_string(), "{retried}");
+    super::eventually("it is read and cleared", async || {
+        front.get(&path).await.1["status"] == "resolved"
+    })
+    .await;
+    let (unknown, _) = front.post(&format!("{path}/retry"), json!({})).await;
+    assert_eq!(unknown, 409, "there is nothing to try again");
+    worker.stop().await;
+    front.stop().await;
+}

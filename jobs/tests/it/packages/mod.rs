@@ -2,6 +2,7 @@
 
 mod history;
 mod preview;
+mod quarantine;
 mod resume;
 mod review;
 mod sync_all;
