@@ -8,6 +8,7 @@ mod review;
 mod sync_all;
 mod sync_chunk;
 mod sync_profile;
+mod verdicts;
 
 use std::collections::BTreeMap;
 
