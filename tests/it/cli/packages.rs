@@ -180,6 +180,10 @@ async fn a_bulk_sync_ends_in_part_when_somebody_is_nobody() {
 
     let plan = world.told(0, &[&new[..], &["--dry-run"]].concat()).await;
     let (code, words, said) = ended(world.say(&new)).await;
+    let slow = ["sync", "packages", "--max-profiles", "7", "--no-wait"];
+    let unsaid = world.told(0, &slow).await;
+    let unsaid = unsaid["id"].as_str().expect("a job").to_owned();
+    let usual = world.told(0, &["job", "show", &unsaid]).await;
     let again = world.told(0, &["sync", "packages"]).await;
     let (odd, _, why) = ended(world.say(&["sync", "packages", "--batch-size", "101"])).await;
     let other = ["sync", "packages", "--connection", "supabase/none"];
@@ -192,6 +196,10 @@ async fn a_bulk_sync_ends_in_part_when_somebody_is_nobody() {
     assert_eq!(code, 8, "{said}");
     assert_eq!(words.trim(), "Synced 1 of 2 profiles: 1 package; 1 failed.");
     assert!(said.contains(": unmatched"), "{said}");
+    assert_eq!(
+        usual["args"],
+        value!({"connection": null, "only_new": false, "max_profiles": 7, "batch_size": 20, "pause_ms": 500})
+    );
     assert_eq!(again["totalProfiles"], 1);
     assert_eq!((odd, unknown), (2, 3), "{why}");
     assert!(why.contains("expected 1 to 100"), "{why}");

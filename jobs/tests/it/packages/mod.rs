@@ -1,5 +1,6 @@
 //! Packages per profile, against the simulated CRM.
 
+mod asked;
 mod history;
 mod preview;
 mod quarantine;
