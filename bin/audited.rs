@@ -61,6 +61,12 @@ impl Asked {
         Ok(())
     }
 
+    /// Why, if a person said.
+    fn reason(&self) -> Option<&str> {
+        let said = self.aside.as_ref().filter(|(name, _)| *name == "reason");
+        said.map(|(_, text)| text.as_str())
+    }
+
     async fn tell(&self, conn: &mut PgConnection, mut told: Told) -> engine::Result<()> {
         if let Some((name, text)) = &self.aside {
             told.detail[*name] = Value::from(text.as_str());

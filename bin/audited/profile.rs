@@ -42,7 +42,8 @@ pub(crate) async fn delete_profile(
     asked: &Asked,
 ) -> Result<(), jobs::Error> {
     let mut tx = pool.begin().await?;
-    packages::delete(&mut tx, id).await?;
+    let by = (asked.by.name.as_str(), asked.reason());
+    packages::delete(&mut tx, id, by).await?;
     let told = Told {
         action: "profile.delete",
         target: id.to_string(),

@@ -15,6 +15,7 @@ mod finish;
 mod headers;
 mod health;
 pub(crate) mod json;
+mod kept;
 mod known;
 mod metrics;
 mod number;

@@ -11,6 +11,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::kept;
+
 /// One sort of problem: its code, status, title, and what helps.
 #[derive(Debug)]
 pub(crate) struct Sort(
@@ -201,12 +203,14 @@ impl Problem {
             errors: &self.flaws,
             related: self.related.as_deref(),
         };
-        let mut response = (self.status(), axum::Json(body)).into_response();
+        let mut response = match kept::body(instance, status, code) {
+            Some(known) => (self.status(), axum::Json(known)).into_response(),
+            None => {
+                let kind = HeaderValue::from_static("application/problem+json");
+                (self.status(), [(CONTENT_TYPE, kind)], axum::Json(body)).into_response()
+            }
+        };
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }

@@ -13,9 +13,11 @@ use crate::{Error, store};
 const LARGEST_PAGE: u16 = 500;
 
 /// The streams whose records have a history.
-pub const STREAMS: [&str; 6] = [
+pub const STREAMS: [&str; 8] = [
     crate::soundtrack::STREAM,
     crate::zoho::STREAM,
+    crate::packages::STREAM,
+    crate::packages::LINKS,
     Sort::Contact.stream(),
     Sort::Lead.stream(),
     Sort::Activity.stream(),
@@ -27,15 +29,15 @@ pub const STREAMS: [&str; 6] = [
 pub struct Entry {
     /// Ascending with time.
     pub id: i64,
-    /// Whose listing it was: `company:7`, or a connection.
+    /// Whose listing it was: `company:7`, `profile:0198c7a2-…`, or a connection.
     pub partition: String,
-    /// `created`, `updated`, `revived` or `gone`.
+    /// `created`, `updated`, `revived`, `missing` or `gone`.
     pub event: String,
     /// From what to what: `{"price": ["6", "7"]}`. Long texts are cut.
     pub changes: Value,
-    /// The run that did it; none for a person's act.
+    /// The run that did it; none for a person's act, and for what is synced without runs.
     pub run_id: Option<i64>,
-    /// The job of the run, while the run is kept.
+    /// The job that did it; the job of the run, while the run is kept.
     pub job_id: Option<Uuid>,
     /// `sync`, or the person who did it.
     pub actor: String,

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
+use uuid::Uuid;
 
 use crate::creatio::Sort;
-use crate::{Error, creatio, soundtrack, store, zoho};
+use crate::{Error, creatio, packages, soundtrack, store, zoho};
 
 const LARGEST_PAGE: u16 = 500;
 const LONGEST_REASON: usize = 1_000;
@@ -61,12 +62,14 @@ pub struct Quarantined {
     pub id: i64,
     /// What it is a record of: `zoho.products`.
     pub stream: String,
-    /// Whose listing named it: `company:7`, or a connection.
+    /// Whose listing named it: `company:7`, `profile:0198c7a2-…`, or a connection.
     pub partition: String,
     /// The company, where the listing is one company's.
     pub company_id: Option<i64>,
-    /// The connection, where the listing is a whole connection's.
+    /// The connection, where the listing is not one company's.
     pub connection: Option<String>,
+    /// The profile, where the listing is one profile's.
+    pub profile_id: Option<Uuid>,
     /// Its id at the remote; the hash of the raw record when not even that could be read.
     pub key: String,
     /// True when `key` is an id.
@@ -79,8 +82,10 @@ pub struct Quarantined {
     pub times: i32,
     /// How it stands.
     pub status: Status,
-    /// The last run that found it bad.
-    pub run_id: i64,
+    /// The last run that found it bad; none for what is synced without runs.
+    pub run_id: Option<i64>,
+    /// The last job that found it bad, where that has no run.
+    pub job_id: Option<Uuid>,
     /// When it first came.
     pub first_seen_at: Timestamp,
     /// When it last came.
@@ -143,6 +148,10 @@ pub async fn retry_job(conn: &mut PgConnection, id: i64, asked_by: &str) -> Resu
         return Err(Error::Decided(format!(
             "record {id} is resolved: there is nothing to try again"
         )));
+    }
+    if let Some(profile_id) = one.profile_id {
+        let profile = packages::find(conn, profile_id).await?;
+        return Ok(packages::sync_again_of(&profile, asked_by));
     }
     if let (Some(sort), Some(connection)) = (Sort::parse(&one.stream), &one.connection) {
         return Ok(creatio::observe_of(connection, sort, false, asked_by));

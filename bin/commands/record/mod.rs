@@ -16,7 +16,7 @@ use crate::output::{Exit, Row, instant};
 pub(crate) enum Record {
     /// Show what changed a record, newest first: which run, when, from what to what
     #[command(
-        before_help = "Examples:\n  lockstep record history zoho.products 4815000000044208\n  lockstep record history soundtrack.zones U291bmRab25lLDEs -o json"
+        before_help = "Examples:\n  lockstep record history zoho.products 4815000000044208\n  lockstep record history soundtrack.zones U291bmRab25lLDEs -o json\n  lockstep record history supabase.packages 4711"
     )]
     History(History),
     /// List records that are synced both ways, and how each stands
@@ -48,7 +48,7 @@ pub(crate) enum Record {
 /// One record.
 #[derive(Debug, Args)]
 pub(crate) struct History {
-    /// What it is a record of: zoho.products or soundtrack.zones
+    /// What it is a record of: zoho.products, soundtrack.zones, supabase.packages; supabase.links by the profile's id
     #[arg(value_parser = stream)]
     stream: String,
     /// Its id at the remote

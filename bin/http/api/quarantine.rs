@@ -27,12 +27,14 @@ mirror! {
         /// What it is a record of.
         #[schema(example = "zoho.products")]
         stream: String,
-        /// Whose listing named it: company:7, or a connection.
+        /// Whose listing named it: company:7, profile:0198c7a2-…, or a connection.
         partition: String,
         /// The company, where the listing is one company's.
         company_id: Option<i64>,
-        /// The connection, where the listing is a whole connection's.
+        /// The connection, where the listing is not one company's.
         connection: Option<String>,
+        /// The profile, where the listing is one profile's.
+        profile_id: Option<Uuid>,
         /// Its id at the remote; the hash of the raw record when not even that could be read.
         key: String,
         /// True when key is an id.
@@ -46,8 +48,10 @@ mirror! {
         /// open, ignored or resolved.
         #[schema(value_type = String)]
         status: Status,
-        /// The last run that found it bad.
-        run_id: i64,
+        /// The last run that found it bad; none for what is synced without runs.
+        run_id: Option<i64>,
+        /// The last job that found it bad, where that has no run.
+        job_id: Option<Uuid>,
         /// When it first came.
         first_seen_at: Timestamp,
         /// When it last came.

@@ -23,16 +23,16 @@ mirror! {
     RecordChange of Entry {
         /// Ascending with time.
         id: i64,
-        /// Whose listing it was: company:7, or a connection.
+        /// Whose listing it was: company:7, profile:0198c7a2-…, or a connection.
         partition: String,
-        /// created, updated, revived or gone.
+        /// created, updated, revived, missing or gone.
         event: String,
         /// From what to what; long texts are cut.
         #[schema(example = json!({"price": ["6", "7"]}))]
         changes: Value,
-        /// The run that did it; none for a person's act.
+        /// The run that did it; none for a person's act, and for what is synced without runs.
         run_id: Option<i64>,
-        /// The job of the run, while the run is kept.
+        /// The job that did it; the job of the run, while the run is kept.
         job_id: Option<Uuid>,
         /// sync, or the person who did it.
         actor: String,
@@ -95,7 +95,7 @@ pub(super) struct Wanted {
 /// Shows what changed a record, newest first. The id is that at the remote; a slash in it is written `%2F`.
 #[utoipa::path(
     get, path = "/records/{stream}/{id}/history", tag = "syncs", operation_id = "record_history",
-    params(("stream" = String, Path, description = "zoho.products or soundtrack.zones"), ("id" = String, Path), Part),
+    params(("stream" = String, Path, description = "zoho.products, soundtrack.zones, supabase.packages; supabase.links by the profile's id"), ("id" = String, Path), Part),
     security(("token" = ["companies:read"])), responses((status = 200, body = Listed<RecordChange>))
 )]
 pub(super) async fn history(

@@ -9,8 +9,12 @@ use uuid::Uuid;
 
 use super::enqueue::look_again;
 use super::fetch::Fetched;
+use super::story::{self, Told};
 use super::{Changes, Link};
+use crate::flow::Bad;
 use crate::plan::fingerprint::fingerprint;
+use crate::plan::quarantine::is_systemic;
+use crate::store::history::By;
 use crate::store::{self, storable};
 use crate::{Env, Error};
 
@@ -20,6 +24,11 @@ pub(super) enum Applied {
     Done(Changes),
     /// Not synced, for a reason that no retry can help: the code.
     Not(&'static str),
+    /// So many rows cannot be read that the fault is not theirs. They are in quarantine; nothing else is written.
+    Unreadable {
+        bad: u64,
+        fetched: u64,
+    },
 }
 
 /// Writes what was fetched, under the fence of the attempt. The profile's row is locked, so that two answers are
@@ -31,7 +40,7 @@ pub(super) async fn apply(
     fetched: &Fetched,
 ) -> Result<Applied, Error> {
     cx.checkpoint(tx).await?;
-    let applied = write(tx, profile_id, fetched).await?;
+    let applied = write(tx, (cx.job_id(), profile_id), fetched).await?;
     if let (Applied::Done(changes), Fetched::Packages { connection, .. }) = (applied, fetched)
         && changes.missing > 0
     {
@@ -43,7 +52,7 @@ pub(super) async fn apply(
 
 async fn write(
     tx: &mut PgConnection,
-    profile_id: Uuid,
+    (job_id, profile_id): (Uuid, Uuid),
     fetched: &Fetched,
 ) -> Result<Applied, Error> {
     if !store::profile::lock(tx, profile_id).await? {
@@ -61,49 +70,165 @@ async fn write(
             Ok(Applied::Not("in_review"))
         }
         Fetched::Packages {
-            link, hash, found, ..
-        } => of_answer(tx, profile_id, (link, hash), found).await,
+            connection,
+            link,
+            hash,
+            found,
+        } => {
+            let answer = Answer {
+                job_id,
+                profile_id,
+                connection,
+                found,
+                bad: bad_of(found),
+            };
+            answer.write(tx, (link, hash)).await
+        }
     }
 }
 
-async fn of_answer(
-    tx: &mut PgConnection,
+/// What the CRM says of one profile's packages, and the job that asked.
+struct Answer<'a> {
+    job_id: Uuid,
     profile_id: Uuid,
-    (link, hash): (&Link, &str),
-    found: &Found<Package>,
-) -> Result<Applied, Error> {
-    // A person may have said another customer while the answer was on its way.
-    let now = store::profile::link_of(tx, profile_id).await?;
-    let is_ours = |now: &Link| now.customer_id == link.customer_id;
-    let by_person = |now: &Link| now.method == "manual" && link.method == "automatic";
-    if now
-        .as_ref()
-        .is_some_and(|now| !is_ours(now) && by_person(now))
-    {
-        return Ok(Applied::Not("link_changed"));
+    connection: &'a str,
+    found: &'a Found<Package>,
+    bad: Vec<Bad>,
+}
+
+impl Answer<'_> {
+    async fn write(
+        &self,
+        tx: &mut PgConnection,
+        (link, hash): (&Link, &str),
+    ) -> Result<Applied, Error> {
+        let profile_id = self.profile_id;
+        // A person may have said another customer while the answer was on its way.
+        let now = store::profile::link_of(tx, profile_id).await?;
+        let is_ours = |now: &Link| now.customer_id == link.customer_id;
+        let by_person = |now: &Link| now.method == "manual" && link.method == "automatic";
+        if now
+            .as_ref()
+            .is_some_and(|now| !is_ours(now) && by_person(now))
+        {
+            return Ok(Applied::Not("link_changed"));
+        }
+        let mut kept = None;
+        // Before anything else is written; whether it is so depends on what people have said to ignore.
+        if self.is_systemic(self.bad.len() as u64) {
+            let bad = self.quarantine(tx).await?;
+            kept = Some(bad);
+            if self.is_systemic(bad) {
+                return Ok(Applied::Unreadable {
+                    bad,
+                    fetched: self.found.items.len() as u64,
+                });
+            }
+        }
+        let is_others = is_another(now.as_ref(), link, hash);
+        let mut events = Vec::new();
+        if store::profile::link(tx, profile_id, link, "lockstep").await? {
+            events.push(story::link(profile_id, now.as_ref(), Some(link)));
+        }
+        store::profile::supersede(tx, profile_id).await?;
+        let date = self.found.server_date;
+        let changes = match store::profile::answered(tx, profile_id, hash, date).await? {
+            true => self.packages(tx, (kept, is_others), &mut events).await?,
+            false => Changes::default(),
+        };
+        let by = By::Job(self.job_id);
+        store::history::write_without_run(tx, &story::partition(profile_id), &by, &events).await?;
+        Ok(Applied::Done(changes))
     }
-    let is_others = is_another(now.as_ref(), link, hash);
-    store::profile::link(tx, profile_id, link, "lockstep").await?;
-    store::profile::supersede(tx, profile_id).await?;
-    let mut changes = Changes::default();
-    if !store::profile::answered(tx, profile_id, hash, found.server_date).await? {
-        return Ok(Applied::Done(changes));
+
+    /// One bad row is its own fault. Several and no good one are the remote's or ours.
+    fn is_systemic(&self, bad: u64) -> bool {
+        let fetched = self.found.items.len();
+        let none_is_good = self.bad.len() == fetched;
+        (bad > 1 && none_is_good) || is_systemic(bad, fetched as u64)
     }
-    let good: Vec<&Package> = found.items.iter().filter_map(readable).collect();
-    let answer: Value = good.iter().map(|one| row(one)).collect();
-    let written = store::package::write(tx, profile_id, &storable(&answer)).await?;
-    changes = Changes {
-        packages: good.len() as i64,
-        bad: (found.items.len() - good.len()) as i64,
-        ..written
-    };
-    let named: Option<Vec<String>> = found.items.iter().map(|item| item.id.clone()).collect();
-    // A row without an id might be any of those that seem to be missing.
-    if let Some(named) = named.filter(|_| found.is_whole) {
-        let swept = store::package::sweep(tx, profile_id, &named, is_others).await?;
-        (changes.missing, changes.gone) = swept;
+
+    /// Keeps the bad rows as they came; how many of them nobody has said to ignore.
+    async fn quarantine(&self, tx: &mut PgConnection) -> Result<u64, Error> {
+        if self.bad.is_empty() {
+            return Ok(0);
+        }
+        let whose = (self.connection, self.profile_id);
+        let ignored = store::quarantine::keep_of_profile(tx, whose, self.job_id, &self.bad).await?;
+        let is_open = |one: &&Bad| !ignored.contains(&one.quarantine_key());
+        Ok(self.bad.iter().filter(is_open).count() as u64)
     }
-    Ok(Applied::Done(changes))
+
+    /// Brings the rows to the answer, and tells each change.
+    async fn packages(
+        &self,
+        tx: &mut PgConnection,
+        (kept, is_others): (Option<u64>, bool),
+        events: &mut Vec<Told>,
+    ) -> Result<Changes, Error> {
+        let good: Vec<&Package> = self.found.items.iter().filter_map(readable).collect();
+        let open = match kept {
+            Some(open) => open,
+            None => self.quarantine(tx).await?,
+        };
+        let mut changes = Changes {
+            packages: good.len() as i64,
+            bad: open.cast_signed(),
+            ignored: self.bad.len() as i64 - open.cast_signed(),
+            ..Changes::default()
+        };
+        let keys: Vec<&str> = good.iter().map(|one| one.id.as_str()).collect();
+        let bad: Vec<String> = self.bad.iter().map(Bad::quarantine_key).collect();
+        let is_whole = self.found.is_whole;
+        store::quarantine::resolve_of_profile(tx, self.profile_id, (&keys, &bad), is_whole).await?;
+        self.write_good(tx, &good, &mut changes, events).await?;
+        self.sweep(tx, is_others, &mut changes, events).await?;
+        Ok(changes)
+    }
+
+    async fn write_good(
+        &self,
+        tx: &mut PgConnection,
+        good: &[&Package],
+        changes: &mut Changes,
+        events: &mut Vec<Told>,
+    ) -> Result<(), Error> {
+        let rows: Vec<Value> = good.iter().map(|one| row(one)).collect();
+        let answer = storable(&Value::from(rows.clone()));
+        for (id, before) in store::package::write(tx, self.profile_id, &answer).await? {
+            match before {
+                None => changes.created += 1,
+                Some(_) => changes.updated += 1,
+            }
+            let now = rows.iter().find(|row| row["id"] == id.as_str());
+            let told = now.and_then(|row| story::of_answer(row, before.as_ref()));
+            events.extend(told.map(story::package));
+        }
+        Ok(())
+    }
+
+    async fn sweep(
+        &self,
+        tx: &mut PgConnection,
+        is_others: bool,
+        changes: &mut Changes,
+        events: &mut Vec<Told>,
+    ) -> Result<(), Error> {
+        let named = self.found.items.iter().map(|item| item.id.clone());
+        let named: Option<Vec<String>> = named.collect();
+        // A row without an id might be any of those that seem to be missing.
+        let Some(named) = named.filter(|_| self.found.is_whole) else {
+            return Ok(());
+        };
+        for (id, is_gone) in store::package::sweep(tx, self.profile_id, &named, is_others).await? {
+            match is_gone {
+                true => changes.gone += 1,
+                false => changes.missing += 1,
+            }
+            events.push(story::package(story::of_absent(&id, is_gone)));
+        }
+        Ok(())
+    }
 }
 
 /// Whether the packages that stand there are another customer's than this answer's. One that was loaded anew under
@@ -114,6 +239,18 @@ pub(super) fn is_another(now: Option<&Link>, link: &Link, hash: &str) -> bool {
         Some(now) => now.stable_hash.as_deref() != Some(hash),
         None => false,
     }
+}
+
+/// The rows of an answer that cannot be read.
+pub(super) fn bad_of(found: &Found<Package>) -> Vec<Bad> {
+    let bad = found.items.iter().filter_map(|item| {
+        let error = item.decoded.as_ref().err()?.clone();
+        // A vendor's JSON that we cannot hold is kept as its text.
+        let raw = serde_json::from_str(item.raw.get());
+        let raw = raw.unwrap_or_else(|_| Value::from(item.raw.get()));
+        Some(Bad::of(item.id.clone(), error, raw))
+    });
+    bad.collect()
 }
 
 pub(super) fn readable(item: &Item<Package>) -> Option<&Package> {

@@ -35,6 +35,16 @@ pub fn sync_decided_of(profile: &Profile, asked_by: &str) -> NewJob {
         .asked_by(asked_by)
 }
 
+/// The job that reads a profile's packages again, since a person has asked for it. The minute of
+/// [`sync_profile_of`] would give them the end of an earlier sync.
+pub(crate) fn sync_again_of(profile: &Profile, asked_by: &str) -> NewJob {
+    let key = format!("retry:{}", profile.id);
+    sync(&profile.connection, profile.id)
+        .unique(key, UniqueScope::Queued, Twin::Keep)
+        .priority(INTERACTIVE)
+        .asked_by(asked_by)
+}
+
 /// The job that syncs many, for an enqueue in a transaction of the caller's. One at a time of those that ask for
 /// the same.
 pub fn sync_all_of(asked: &SyncAll, asked_by: &str) -> NewJob {

@@ -226,6 +226,11 @@ async fn packages(
     hash: String,
 ) -> Result<Fetched, Error> {
     let found = client.packages_of(&hash).await?;
+    // Half a list would be shown as all there is, until the next night. With a row without an id no list is whole: that
+    // one is told of, and the others are not kept from whom they belong to.
+    if !found.is_whole && found.items.iter().all(|item| item.id.is_some()) {
+        return Err(Error::Unproven("the packages of a customer"));
+    }
     Ok(Fetched::Packages {
         connection: profile.connection.clone(),
         link,

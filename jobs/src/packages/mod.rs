@@ -10,6 +10,7 @@ mod fetch;
 mod preview;
 mod profile;
 pub mod review;
+mod story;
 mod sync_all;
 mod sync_chunk;
 mod sync_profile;
@@ -23,12 +24,18 @@ use uuid::Uuid;
 use crate::Error;
 use crate::connection::Connections;
 
+pub(crate) use enqueue::sync_again_of;
 pub use enqueue::{sync_all_of, sync_decided_of, sync_profile_of};
 pub use preview::{ProfilePreview, preview};
 pub use profile::{Filter, available, delete, find, list, put, show};
 pub use sync_all::{SyncAll, Totals, chosen};
 pub use sync_chunk::SyncChunk;
 pub use sync_profile::{Summary, SyncProfile};
+
+/// The records of packages, by the CRM's id: in history and quarantine.
+pub const STREAM: &str = "supabase.packages";
+/// Which customer each profile is, by the profile's id: in history.
+pub const LINKS: &str = "supabase.links";
 
 /// Somebody who books, as the booking site knows them.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -152,6 +159,9 @@ pub struct Changes {
     pub missing: i64,
     /// Not named by whole answers for ten minutes, or another customer's.
     pub gone: i64,
-    /// Rows of the answer that could not be read.
+    /// Rows of the answer that could not be read, and are in quarantine.
     pub bad: i64,
+    /// Such rows that a person has said to ignore as they are.
+    #[serde(default)]
+    pub ignored: i64,
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use connectors::Verdict;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::apply::{is_another, readable, row};
+use super::apply::{bad_of, is_another, readable, row};
 use super::fetch::{Fetched, fetch, stored};
-use super::{Link, Package};
-use crate::plan::difference::difference;
+use super::story::{of_absent, of_answer};
+use super::{Link, Package, story};
+use crate::store::history::Event;
 use crate::{Env, Error, RecordChange, store};
 
 /// When a refusal names no wait.
@@ -29,7 +30,8 @@ pub struct ProfilePreview {
     /// Packages of the answer that can be read, and those that cannot.
     pub packages: i64,
     pub bad: i64,
-    /// What would become of packages, field by field: `created`, `updated`, `revived`, `missing` or `gone`.
+    /// What would become of packages, field by field: `created`, `updated`, `revived`,
+    /// `missing`, `gone` or `quarantined`.
     pub changes: Vec<RecordChange>,
 }
 
@@ -86,9 +88,10 @@ fn told(
             let is_new = now.is_none_or(|now| now.customer_id != link.customer_id);
             let good: Vec<_> = found.items.iter().filter_map(readable).collect();
             let answer: Vec<Value> = good.iter().map(|one| row(one)).collect();
-            let mut changes: Vec<RecordChange> = answer
+            let stored = |one: &Value| rows.iter().find(|row| one["id"] == row.id.as_str());
+            let mut changes: Vec<Event> = answer
                 .iter()
-                .filter_map(|one| of_answer(one, rows))
+                .filter_map(|one| of_answer(one, stored(one)))
                 .collect();
             let named: Option<Vec<&str>> =
                 found.items.iter().map(|one| one.id.as_deref()).collect();
@@ -97,62 +100,31 @@ fn told(
                 let left = rows.iter().filter(|row| !named.contains(&row.id.as_str()));
                 changes.extend(left.filter_map(|row| of_missing(row, is_others)));
             }
+            let bad = bad_of(found);
+            changes.extend(bad.iter().map(story::of_bad));
             ProfilePreview {
                 status: "synced".to_owned(),
                 link: is_new.then(|| (link.customer_id.clone(), link.confidence)),
                 packages: good.len() as i64,
-                bad: (found.items.len() - good.len()) as i64,
-                changes,
+                bad: bad.len() as i64,
+                changes: changes.into_iter().map(change).collect(),
                 ..nothing
             }
         }
     }
 }
 
-/// What would become of a package that the answer names; none if it stands there so already.
-fn of_answer(fetched: &Value, rows: &[Package]) -> Option<RecordChange> {
-    let key = fetched["id"].as_str().unwrap_or_default();
-    let fetched = fields(fetched);
-    let stored = rows.iter().find(|row| row.id == key);
-    let before = stored.map(|row| fields(&json!(row)));
-    let changes = difference(before.as_ref(), &fetched);
-    let is_back = stored.is_some_and(|row| row.missing_since.is_some() || row.gone_at.is_some());
-    let event = match stored {
-        None => "created",
-        Some(_) if is_back => "revived",
-        Some(_) if changes.is_empty() => return None,
-        Some(_) => "updated",
-    };
-    Some(change(key, event, changes))
-}
-
 /// As the sweep does: missing first, and gone when it has been so for ten minutes.
-fn of_missing(row: &Package, is_others: bool) -> Option<RecordChange> {
-    if row.gone_at.is_some() {
-        return None;
-    }
-    let event = match row.missing_since {
-        _ if is_others => "gone",
-        None => "missing",
-        Some(_) if row.is_overdue => "gone",
-        Some(_) => return None,
-    };
-    Some(change(&row.id, event, Map::new()))
+fn of_missing(row: &Package, is_others: bool) -> Option<Event> {
+    let is_news = is_others || row.missing_since.is_none() || row.is_overdue;
+    let is_gone = is_others || row.missing_since.is_some();
+    (row.gone_at.is_none() && is_news).then(|| of_absent(&row.id, is_gone))
 }
 
-fn change(key: &str, event: &str, changes: Map<String, Value>) -> RecordChange {
+fn change(event: Event) -> RecordChange {
     RecordChange {
-        key: key.to_owned(),
-        event: event.to_owned(),
-        changes: Value::Object(changes),
+        key: event.key,
+        event: event.event.to_owned(),
+        changes: Value::Object(event.changes),
     }
-}
-
-/// The fields that an answer can change, as they are compared.
-fn fields(row: &Value) -> Map<String, Value> {
-    const NOT_COMPARED: [&str; 4] = ["id", "hash", "missing_since", "gone_at"];
-    let all = row.as_object().cloned().unwrap_or_default();
-    all.into_iter()
-        .filter(|(name, _)| !NOT_COMPARED.contains(&name.as_str()))
-        .collect()
 }

@@ -4,7 +4,8 @@ use engine::{Cursor, Page};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{Link, Package, Profile};
+use super::{Link, Package, Profile, story};
+use crate::store::history::By;
 use crate::{Error, store};
 
 const LARGEST_PAGE: u16 = 500;
@@ -84,15 +85,29 @@ pub async fn find(tx: &mut PgConnection, id: Uuid) -> Result<Profile, Error> {
     profile.ok_or(Error::UnknownProfile(id))
 }
 
-/// Takes a profile away, with its packages and all that was decided on it, in the caller's transaction.
+/// Takes a profile away, with its packages and all that was decided on it, in the caller's transaction. Its history
+/// stays, and tells who did it and why.
 ///
 /// # Errors
 /// [`Error::UnknownProfile`]; [`Error::Database`].
-pub async fn delete(tx: &mut PgConnection, id: Uuid) -> Result<(), Error> {
-    match store::profile::delete(tx, id).await? {
-        true => Ok(()),
-        false => Err(Error::UnknownProfile(id)),
+pub async fn delete(
+    tx: &mut PgConnection,
+    id: Uuid,
+    (by, reason): (&str, Option<&str>),
+) -> Result<(), Error> {
+    if !store::profile::lock(tx, id).await? {
+        return Err(Error::UnknownProfile(id));
     }
+    let before = store::profile::link_of(tx, id).await?;
+    let link = before.map(|before| story::link(id, Some(&before), None));
+    let rows = store::package::list(tx, id, false).await?;
+    let packages = rows
+        .iter()
+        .map(|row| story::package(story::of_absent(&row.id, true)));
+    let events: Vec<story::Told> = link.into_iter().chain(packages).collect();
+    let by = By::Person(by, reason);
+    store::history::write_without_run(tx, &story::partition(id), &by, &events).await?;
+    store::profile::delete(tx, id).await
 }
 
 /// The packages of a profile that are not gone.

@@ -4,7 +4,8 @@ use engine::{Cursor, Page};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{Link, Review};
+use super::{Link, Review, story};
+use crate::store::history::By;
 use crate::{Error, store};
 
 /// The largest page of a list.
@@ -68,7 +69,16 @@ pub async fn accept(
         confidence: 100,
         synced_at: None,
     };
-    store::profile::link(tx, review.profile_id, &link, by).await?;
+    let (profile_id, before) = (
+        review.profile_id,
+        store::profile::link_of(tx, review.profile_id).await?,
+    );
+    if store::profile::link(tx, profile_id, &link, by).await? {
+        let told = story::link(profile_id, before.as_ref(), Some(&link));
+        let by = By::Person(by, note);
+        let partition = story::partition(profile_id);
+        store::history::write_without_run(tx, &partition, &by, &[told]).await?;
+    }
     let decided = ("accepted", Some(customer_id.as_str()));
     store::review::decide(tx, id, decided, (by, note)).await?;
     decided_one(tx, id).await

@@ -60,11 +60,12 @@ impl Job for SyncChunk {
             if cx.is_stopped() {
                 return Err(Error::Stopped);
             }
-            match fetch_for(&cx, profile_id).await {
-                Ok(fetched) => {
-                    in_a_row = 0;
-                    keep(&cx, bulk, profile_id, fetched).await?;
-                }
+            let done = match fetch_for(&cx, profile_id).await {
+                Ok(fetched) => keep(&cx, bulk, profile_id, fetched).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => in_a_row = 0,
                 Err(error) if is_of_profile(&error) => {
                     in_a_row += usize::from(is_trouble(&error));
                     if in_a_row >= MOST_IN_A_ROW {
@@ -81,19 +82,25 @@ impl Job for SyncChunk {
 
 async fn keep(cx: &Cx<Env>, bulk: Uuid, profile_id: Uuid, fetched: Fetched) -> Result<(), Error> {
     let attempt = cx.clone();
-    store::in_transaction(&cx.env().pool, move |tx| {
+    let unreadable = store::in_transaction(&cx.env().pool, move |tx| {
         Box::pin(async move {
             let at = (bulk, profile_id);
             match apply(&attempt, tx, profile_id, &fetched).await? {
                 Applied::Done(changes) => {
                     let code = (changes.bad > 0).then_some("bad_record");
-                    store::outcome::note(tx, at, changes.packages, code).await
+                    store::outcome::note(tx, at, changes.packages, code).await?;
                 }
-                Applied::Not(code) => store::outcome::note(tx, at, 0, Some(code)).await,
+                Applied::Not(code) => store::outcome::note(tx, at, 0, Some(code)).await?,
+                Applied::Unreadable { bad, fetched } => return Ok(Some((bad, fetched))),
             }
+            Ok(None)
         })
     })
-    .await
+    .await?;
+    match unreadable {
+        Some((bad, fetched)) => Err(Error::TooManyBad { bad, fetched }),
+        None => Ok(()),
+    }
 }
 
 /// Notes the failure, and has the profile tried again by itself, in one transaction.
@@ -119,7 +126,7 @@ async fn fail(cx: &Cx<Env>, bulk: Uuid, profile_id: Uuid, code: &'static str) ->
 /// Whether the next profile may do better. Else the whole connection is meant.
 fn is_of_profile(error: &Error) -> bool {
     match error {
-        Error::UnknownProfile(_) | Error::Unproven(_) => true,
+        Error::UnknownProfile(_) | Error::Unproven(_) | Error::TooManyBad { .. } => true,
         Error::Remote(error) => matches!(
             error.verdict(),
             Verdict::Retry | Verdict::Rejected { .. } | Verdict::Gone | Verdict::SchemaDrift
@@ -131,6 +138,7 @@ fn is_of_profile(error: &Error) -> bool {
 fn is_trouble(error: &Error) -> bool {
     match error {
         Error::Remote(error) => !matches!(error.verdict(), Verdict::Rejected { .. }),
+        Error::TooManyBad { .. } => true,
         _ => false,
     }
 }

@@ -50,20 +50,23 @@ impl Job for SyncProfile {
         let profile_id = self.profile_id;
         let fetched = fetch_for(&cx, profile_id).await?;
         let attempt = cx.clone();
-        store::in_transaction(&cx.env().pool, move |tx| {
+        let done = store::in_transaction(&cx.env().pool, move |tx| {
             Box::pin(async move {
                 let (status, changes) = match apply(&attempt, tx, profile_id, &fetched).await? {
                     Applied::Done(changes) => ("synced", changes),
                     Applied::Not(code) => (code, Changes::default()),
+                    Applied::Unreadable { bad, fetched } => return Ok(Err((bad, fetched))),
                 };
                 let summary = Summary {
                     profile_id,
                     status: status.to_owned(),
                     changes,
                 };
-                Ok(attempt.settle(tx, Outcome::done_with(summary)?).await?)
+                Ok(Ok(attempt.settle(tx, Outcome::done_with(summary)?).await?))
             })
         })
-        .await
+        .await?;
+        // Only now, since what could not be read has its place in quarantine.
+        done.map_err(|(bad, fetched)| Error::TooManyBad { bad, fetched })
     }
 }

@@ -55,6 +55,44 @@ pub(crate) async fn write(
     Ok(())
 }
 
+/// Who did what was done without a run.
+pub(crate) enum By<'a> {
+    Job(Uuid),
+    /// A person, and why if they said.
+    Person(&'a str, Option<&'a str>),
+}
+
+/// Writes what was done to records of several streams, without a run.
+pub(crate) async fn write_without_run(
+    conn: &mut PgConnection,
+    partition: &str,
+    by: &By<'_>,
+    events: &[(&'static str, Event)],
+) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let row = |(stream, one): &(&str, Event)| json!({"stream": stream, "key": one.key, "event": one.event, "changes": one.changes});
+    let rows = super::storable(&events.iter().map(row).collect());
+    let (job_id, actor, reason) = match *by {
+        By::Job(id) => (Some(id), "sync", None),
+        By::Person(name, reason) => (None, name, reason),
+    };
+    sqlx::query(
+        "insert into sync.history (stream, partition, key, event, changes, job_id, actor, reason) \
+         select x.stream, $1, x.key, x.event, x.changes, $2, $3, left($4, 1000) \
+         from jsonb_to_recordset($5::jsonb) as x (stream text, key text, event text, changes jsonb)",
+    )
+    .bind(partition)
+    .bind(job_id)
+    .bind(actor)
+    .bind(reason)
+    .bind(rows)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Writes that a person had records marked as gone, which a run had left to them.
 pub(crate) async fn write_by_hand(
     conn: &mut PgConnection,
@@ -89,7 +127,8 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
     let rows = sqlx::query(
-        "select h.id, h.partition, h.event, h.changes, h.run_id, h.actor, h.reason, h.at, r.job_id \
+        "select h.id, h.partition, h.event, h.changes, h.run_id, h.actor, h.reason, h.at, \
+             coalesce(h.job_id, r.job_id) as job_id \
          from sync.history h left join sync.run r on r.id = h.run_id \
          where h.stream = $1 and h.key = $2 and ($3::bigint is null or h.id < $3) \
          order by h.id desc limit $4",

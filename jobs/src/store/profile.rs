@@ -73,13 +73,13 @@ pub(crate) async fn list(
     Ok(found)
 }
 
-/// Takes a profile away with all that hangs on it; false when there is none such.
-pub(crate) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<bool, Error> {
-    let done = sqlx::query("delete from sync.profile where id = $1")
+/// Takes a profile away with all that hangs on it.
+pub(crate) async fn delete(conn: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+    sqlx::query("delete from sync.profile where id = $1")
         .bind(id)
         .execute(conn)
         .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(())
 }
 
 /// Notes that the CRM was asked who a profile is, in vain.

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
+use uuid::Uuid;
 
 use super::{instant, instant_or_none, storable};
 use crate::Error;
 use crate::flow::{Bad, Partition};
+use crate::packages;
 use crate::quarantine::{Filter, Named, Quarantined, Status};
 
 /// Keeps bad records as they came. One that is in quarantine already is only counted; the keys of those
@@ -19,20 +21,61 @@ pub(crate) async fn keep(
     run_id: i64,
     bad: &[Bad],
 ) -> Result<HashSet<String>, Error> {
+    let whose = Whose {
+        company_id: partition.company_id(),
+        connection: partition.connection(),
+        run_id: Some(run_id),
+        profile_id: None,
+        job_id: None,
+    };
+    insert(conn, stream, &whose, bad).await
+}
+
+/// The same for packages of a profile, which have no run.
+pub(crate) async fn keep_of_profile(
+    conn: &mut PgConnection,
+    (connection, profile_id): (&str, Uuid),
+    job_id: Uuid,
+    bad: &[Bad],
+) -> Result<HashSet<String>, Error> {
+    let whose = Whose {
+        company_id: None,
+        connection: Some(connection),
+        run_id: None,
+        profile_id: Some(profile_id),
+        job_id: Some(job_id),
+    };
+    insert(conn, packages::STREAM, &whose, bad).await
+}
+
+/// Whose listing has bad records, and who found them.
+struct Whose<'a> {
+    company_id: Option<i64>,
+    connection: Option<&'a str>,
+    run_id: Option<i64>,
+    profile_id: Option<Uuid>,
+    job_id: Option<Uuid>,
+}
+
+async fn insert(
+    conn: &mut PgConnection,
+    stream: &str,
+    whose: &Whose<'_>,
+    bad: &[Bad],
+) -> Result<HashSet<String>, Error> {
+    let expected: Vec<&str> = bad.iter().map(|one| one.expected.as_str()).collect();
     let ignored: Vec<String> = sqlx::query_scalar(include_str!("keep_quarantine.sql"))
         .bind(stream)
-        .bind(partition.company_id())
-        .bind(partition.connection())
-        .bind(run_id)
+        .bind(whose.company_id)
+        .bind(whose.connection)
+        .bind(whose.run_id)
         .bind(bad.iter().map(Bad::quarantine_key).collect::<Vec<_>>())
         .bind(bad.iter().map(|one| one.key.is_some()).collect::<Vec<_>>())
         .bind(bad.iter().map(|one| one.field.as_str()).collect::<Vec<_>>())
-        .bind(
-            bad.iter()
-                .map(|one| one.expected.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(expected)
         .bind(bad.iter().map(|one| storable(&one.raw)).collect::<Vec<_>>())
+        .bind(whose.profile_id)
+        .bind(whose.job_id)
         .fetch_all(conn)
         .await?;
     Ok(ignored.into_iter().collect())
@@ -60,6 +103,28 @@ pub(crate) async fn ignored(
     .fetch_all(conn)
     .await?;
     Ok(ignored.into_iter().collect())
+}
+
+/// Packages of a profile that an answer has shown to be good, and, if it is whole, all that it did not show to be bad.
+pub(crate) async fn resolve_of_profile(
+    conn: &mut PgConnection,
+    profile_id: Uuid,
+    (good, bad): (&[&str], &[String]),
+    is_whole: bool,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update sync.quarantine set status = 'resolved', resolved_at = now() \
+         where stream = $1 and partition = $2 and status <> 'resolved' \
+             and (key = any($3) or ($5 and key <> all($4)))",
+    )
+    .bind(packages::STREAM)
+    .bind(format!("profile:{profile_id}"))
+    .bind(good)
+    .bind(bad)
+    .bind(is_whole)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Records that an answer has shown to be good.
@@ -173,7 +238,9 @@ fn read(row: &PgRow) -> sqlx::Result<Quarantined> {
         times: row.try_get("times")?,
         status: Status::parse(&status)
             .ok_or_else(|| sqlx::Error::Protocol(format!("unknown status {status}")))?,
+        profile_id: row.try_get("profile_id")?,
         run_id: row.try_get("run_id")?,
+        job_id: row.try_get("job_id")?,
         first_seen_at: instant(row, "first_seen_at")?,
         last_seen_at: instant(row, "last_seen_at")?,
         resolved_at: instant_or_none(row, "resolved_at")?,

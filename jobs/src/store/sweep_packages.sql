@@ -9,4 +9,4 @@ set
 where
     profile_id = $1 and gone_at is null and crm_package_id <> all($2)
     and ($3 or missing_since is null or missing_since < now() - interval '10 minutes')
-returning gone_at is not null as is_gone
+returning crm_package_id, gone_at is not null as is_gone

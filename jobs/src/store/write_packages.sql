@@ -1,4 +1,5 @@
--- The packages of profile $1 as an answer ($2, a list) names them. What stands there already is not written again.
+-- The packages of profile $1 as an answer ($2, a list) names them. What stands there already is not written again; what is
+-- written is answered with how it stood before.
 with answer as (
     select *
     from jsonb_to_recordset($2::jsonb) as a (
@@ -25,6 +26,13 @@ with answer as (
         purchased_on = excluded.purchased_on, hash = excluded.hash, missing_since = null, gone_at = null,
         updated_at = now()
     where p.hash <> excluded.hash or p.missing_since is not null
-    returning xmax = 0 as is_new
+    returning p.crm_package_id as id
 )
-select count(*) filter (where is_new) as created, count(*) filter (where not is_new) as updated from written
+-- The table is read as it was before this statement: the profile's lock keeps everybody else from it.
+select
+    w.id, b.profile_id is null as is_new, b.crm_package_id, b.site_package_id, b.name, b.display_name, b.category,
+    b.total_hours::text, b.used_hours::text, b.remaining_hours::text, b.pax, b.validity, b.first_used_on::text,
+    b.expires_on::text, b.purchased_on::text, b.missing_since, b.gone_at, false as is_overdue
+from written w
+left join sync.package b on b.profile_id = $1 and b.crm_package_id = w.id
+order by w.id

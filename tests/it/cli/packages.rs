@@ -86,6 +86,15 @@ impl World {
         id
     }
 
+    /// Makes Ada's package one for so many people.
+    fn spoil(&self, pax: i64) {
+        let (table, id) = ("package_rows".to_owned(), "812345678".to_owned());
+        let set = serde_json::Map::from_iter([("package_pax_from_def".to_owned(), value!(pax))]);
+        self.crm
+            .change(Change::ChangeRow { table, id, set })
+            .expect("changed");
+    }
+
     async fn profile(&self, name: &str, phone: &str) -> String {
         let id = Uuid::now_v7().to_string();
         self.told(
@@ -113,8 +122,21 @@ async fn a_profile_is_set_planned_synced_shown_and_deleted() {
         .told(0, &["profile", "delete", &id, "--dry-run"])
         .await;
     let (unsaid, _, _) = ended(world.say(&["profile", "delete", &id])).await;
-    world.told(0, &["profile", "delete", &id, "--yes"]).await;
+    let delete = [
+        "profile",
+        "delete",
+        &id,
+        "--yes",
+        "--reason",
+        "asked for it",
+    ];
+    world.told(0, &delete).await;
     let (missing, _, _) = ended(world.say(&sync)).await;
+    let history = ["record", "history"];
+    let package = [&history[..], &["supabase.packages", "812345678"]].concat();
+    let package = world.told(0, &package).await;
+    let link = [&history[..], &["supabase.links", &id]].concat();
+    let link = world.told(0, &link).await;
 
     assert_eq!(plan["created"], 1);
     assert_eq!(plan["changes"][0]["link"], value!([customer, 98]));
@@ -135,6 +157,17 @@ async fn a_profile_is_set_planned_synced_shown_and_deleted() {
     assert!(words.contains("98 %") && words.contains("7.5"), "{words}");
     assert_eq!(dry["dry_run"], true);
     assert_eq!((unsaid, missing), (2, 3));
+    for (story, field, was) in [
+        (&package, "remaining_hours", value!([null, "7.5"])),
+        (&link, "customer_id", value!([null, customer])),
+    ] {
+        assert_eq!(
+            (&story[0]["event"], &story[0]["reason"]),
+            (&value!("gone"), &value!("asked for it"))
+        );
+        assert_eq!(story[1]["changes"][field], was, "{story}");
+        assert!(story[1]["job_id"].is_string(), "{story}");
+    }
 }
 
 #[tokio::test]
@@ -147,6 +180,10 @@ async fn a_bulk_sync_ends_in_part_when_somebody_is_nobody() {
 
     let plan = world.told(0, &[&new[..], &["--dry-run"]].concat()).await;
     let (code, words, said) = ended(world.say(&new)).await;
+    let slow = ["sync", "packages", "--max-profiles", "7", "--no-wait"];
+    let unsaid = world.told(0, &slow).await;
+    let unsaid = unsaid["id"].as_str().expect("a job").to_owned();
+    let usual = world.told(0, &["job", "show", &unsaid]).await;
     let again = world.told(0, &["sync", "packages"]).await;
     let (odd, _, why) = ended(world.say(&["sync", "packages", "--batch-size", "101"])).await;
     let other = ["sync", "packages", "--connection", "supabase/none"];
@@ -159,6 +196,10 @@ async fn a_bulk_sync_ends_in_part_when_somebody_is_nobody() {
     assert_eq!(code, 8, "{said}");
     assert_eq!(words.trim(), "Synced 1 of 2 profiles: 1 package; 1 failed.");
     assert!(said.contains(": unmatched"), "{said}");
+    assert_eq!(
+        usual["args"],
+        value!({"connection": null, "only_new": false, "max_profiles": 7, "batch_size": 20, "pause_ms": 500})
+    );
     assert_eq!(again["totalProfiles"], 1);
     assert_eq!((odd, unknown), (2, 3), "{why}");
     assert!(why.contains("expected 1 to 100"), "{why}");
@@ -209,4 +250,36 @@ async fn without_a_connection_or_a_key_it_says_what_to_do() {
     assert!(why.contains("variable SHOP_KEY is not set here"), "{why}");
     assert!(why.contains("start a worker where it is set"), "{why}");
     assert!(how.contains("[connections.\"supabase/shop\"]"), "{how}");
+}
+
+#[tokio::test]
+async fn a_package_that_cannot_be_read_is_listed_shown_ignored_and_read_again() {
+    let world = World::new("quarantine").await;
+    world.customer("Ada Fairway", "0812345678");
+    world.spoil(-1);
+    let id = world.profile("Ada Fairway", "0812345678").await;
+    let sync = ["sync", "packages", "--profile", &id];
+    let list = ["quarantine", "list", "--stream", "supabase.packages"];
+
+    world.told(0, &sync).await;
+    let listed = world.told(0, &list).await;
+    let number = listed[0]["id"].to_string();
+    let shown = world.told(0, &["quarantine", "show", &number]).await;
+    let (unsaid, _, _) = ended(world.say(&["quarantine", "ignore", &number])).await;
+    let ignore = ["quarantine", "ignore", &number, "--reason", "a test"];
+    let ignored = world.told(0, &ignore).await;
+    world.spoil(2);
+    let retried = world.told(0, &["quarantine", "retry", &number]).await;
+    let job = retried["job"].as_str().expect("a job").to_owned();
+    let again = world.told(0, &["job", "show", &job]).await;
+    world.told(0, &sync).await;
+    let resolved = world
+        .told(0, &[&list[..], &["--status", "resolved"]].concat())
+        .await;
+
+    assert_eq!(shown["profile_id"], id.as_str());
+    assert_eq!(shown["raw"]["package_pax_from_def"], -1);
+    assert_eq!((unsaid, &ignored["status"]), (2, &value!("ignored")));
+    assert_eq!(again["args"]["profile_id"], id.as_str(), "{again}");
+    assert_eq!(resolved[0]["id"].to_string(), number);
 }

@@ -133,6 +133,18 @@ async fn the_bulk_path_answers_the_body_of_the_brief_by_post_and_get() {
     let body = json!({"onlyNewProfiles": true, "batchSize": 5, "maxProfiles": 10});
     let (status, new) = kept(&front, Method::POST, path, Some(body)).await;
     let (by_get, all) = kept(&front, Method::GET, &format!("{path}?batchSize=5"), None).await;
+    let wait = front
+        .bare(Method::POST, path)
+        .bearer_auth(&front.admin)
+        .header("Prefer", "respond-async")
+        .json(&json!({"maxProfiles": 7}));
+    let (_, unsaid) = read(send(wait).await).await;
+    let job = unsaid["job"].as_str().expect("a job");
+    let (_, usual) = front.get(&format!("/jobs/{job}")).await;
+    assert_eq!(
+        usual["args"],
+        json!({"connection": null, "only_new": false, "max_profiles": 7, "batch_size": 20, "pause_ms": 500})
+    );
     let slash = format!("{path}/");
     let (with_slash, _) = kept(&front, Method::POST, &slash, None).await;
 
@@ -148,11 +160,17 @@ async fn the_bulk_path_answers_the_body_of_the_brief_by_post_and_get() {
     let duration = new["result"]["duration"].clone();
     assert_eq!(new["success"], true);
     assert_eq!(
-        new["result"],
-        json!({"totalProfiles": 2, "successfulProfiles": 1, "failedProfiles": 1, "totalPackages": 1,
-            "errors": [format!("Profile {stranger}: unmatched")], "duration": duration})
+        new,
+        json!({"success": true, "timestamp": new["timestamp"], "result": {
+            "totalProfiles": 2, "successfulProfiles": 1, "failedProfiles": 1, "totalPackages": 1,
+            "errors": [format!("Profile {stranger}: unmatched")], "duration": duration}})
     );
-    assert_eq!(all["result"]["totalProfiles"], 1);
+    assert_eq!(
+        all,
+        json!({"success": true, "timestamp": all["timestamp"], "result": {
+            "totalProfiles": 1, "successfulProfiles": 1, "failedProfiles": 0, "totalPackages": 1,
+            "errors": [], "duration": all["result"]["duration"]}})
+    );
     worker.stop().await;
     front.stop().await;
 }
@@ -169,24 +187,36 @@ async fn a_profiles_packages_are_synced_and_listed_under_their_known_names() {
     let (_, before) = kept(&front, Method::GET, &query, None).await;
     let (status, synced) = kept(&front, Method::POST, path, body.clone()).await;
     let (_, listed) = kept(&front, Method::GET, &query, None).await;
+    let (_, story) = front
+        .get("/records/supabase.packages/812345678/history")
+        .await;
     let unknown = json!({"profileId": Uuid::nil()});
     let (nobody, problem) = kept(&front, Method::POST, path, Some(unknown)).await;
 
-    assert_eq!(before["packages"], json!([]));
+    let packages = json!([{"crm_package_id": "PK-812345678", "package_name": "Bay 10H",
+        "package_display_name": "Bay, ten hours", "package_category": "Monthly",
+        "total_hours": 10, "used_hours": 2.5, "remaining_hours": 7.5, "pax": 2,
+        "first_use_date": null, "expiration_date": "2027-01-31", "purchase_date": "2026-10-02"}]);
+    let at = listed["syncedAt"].clone();
+    assert!(at.is_string(), "{listed}");
     assert_eq!(
-        (status, &synced["success"]),
-        (200, &json!(true)),
-        "{synced}"
+        before,
+        json!({"success": true, "profileId": id, "packages": [], "syncedAt": null})
     );
-    assert_eq!(synced["status"], "synced");
+    assert_eq!(status, 200);
     assert_eq!(
-        listed["packages"],
-        json!([{"crm_package_id": "PK-812345678", "package_name": "Bay 10H",
-            "package_display_name": "Bay, ten hours", "package_category": "Monthly",
-            "total_hours": 10, "used_hours": 2.5, "remaining_hours": 7.5, "pax": 2,
-            "first_use_date": null, "expiration_date": "2027-01-31", "purchase_date": "2026-10-02"}])
+        synced,
+        json!({"success": true, "profileId": id, "status": "synced", "packages": packages, "syncedAt": at})
     );
-    assert!(listed["syncedAt"].is_string(), "{listed}");
+    assert_eq!(
+        listed,
+        json!({"success": true, "profileId": id, "packages": packages, "syncedAt": at})
+    );
+    assert_eq!(
+        story["data"][0]["changes"]["remaining_hours"],
+        json!([null, "7.5"])
+    );
+    assert_eq!(story["data"][0]["partition"], format!("profile:{id}"));
     assert_eq!((nobody, &problem["code"]), (404, &json!("not_found")));
     worker.stop().await;
     front.stop().await;
@@ -203,8 +233,10 @@ async fn a_crm_that_fails_is_an_error_and_never_an_empty_success() {
     let (status, told) = kept(&front, Method::POST, "/api/vip/packages", body).await;
 
     assert_eq!(status, 500);
-    assert_eq!(told["error"], "Package sync failed");
-    assert!(told["details"].is_string(), "{told}");
+    assert_eq!(
+        told,
+        json!({"error": "Package sync failed", "details": "misconfigured"})
+    );
     worker.stop().await;
     front.stop().await;
 }
@@ -346,6 +378,104 @@ async fn a_profile_is_made_changed_listed_and_deleted_and_a_dry_run_does_nothing
     assert_eq!(listed["data"][0]["id"], id.to_string());
     assert_eq!(linked["data"], json!([]));
     assert_eq!((unknown, gone.0, missing), (404, 204, 404));
+    worker.stop().await;
+    front.stop().await;
+}
+
+#[tokio::test]
+async fn a_package_that_cannot_be_read_is_listed_shown_ignored_and_read_again() {
+    let (front, crm, worker) = front().await;
+    customer(&crm, "Ada Fairway", "0812345678");
+    let pax = |pax: i64| {
+        let (table, id) = ("package_rows".to_owned(), "812345678".to_owned());
+        let set = serde_json::Map::from_iter([("package_pax_from_def".to_owned(), json!(pax))]);
+        crm.change(Change::ChangeRow { table, id, set })
+            .expect("changed");
+    };
+    pax(-1);
+    let id = profile(&front, "Ada Fairway", "0812345678").await;
+    let body = Some(json!({"profileId": id}));
+    kept(&front, Method::POST, "/api/vip/packages", body).await;
+
+    let (_, listed) = front.get("/quarantine?stream=supabase.packages").await;
+    let path = format!("/quarantine/{}", listed["data"][0]["id"]);
+    let (_, shown) = front.get(&path).await;
+    let said = json!({"reason": "a test of theirs"});
+    let (_, ignored) = front.post(&format!("{path}/ignore"), said).await;
+    pax(2);
+    let (_, retried) = front.post(&format!("{path}/retry"), json!({})).await;
+
+    assert_eq!(shown["profile_id"], id.to_string());
+    assert_eq!(shown["raw"]["package_pax_from_def"], -1);
+    assert_eq!(ignored["status"], "ignored");
+    assert!(retried["job"].is_string(), "{retried}");
+    super::eventually("it is read and cleared", async || {
+        front.get(&path).await.1["status"] == "resolved"
+    })
+    .await;
+    let (unknown, _) = front.post(&format!("{path}/retry"), json!({})).await;
+    assert_eq!(unknown, 409, "there is nothing to try again");
+    worker.stop().await;
+    front.stop().await;
+}
+
+#[tokio::test]
+async fn every_error_of_the_kept_paths_has_the_body_that_their_callers_know() {
+    let (front, _crm, worker) = front().await;
+    let bulk = "/api/crm/sync-packages";
+    let one = "/api/vip/packages?profileId=0198c7a2-5d1e-7c2e-9b1a-3f2d1c0b9a88";
+    let unauthorized = json!({"error": "Unauthorized"});
+    for (method, path) in [
+        (Method::POST, bulk),
+        (Method::GET, bulk),
+        (Method::POST, "/api/crm/sync-packages/"),
+        (Method::GET, one),
+        (Method::POST, "/api/vip/packages"),
+    ] {
+        let bare = send(front.bare(method.clone(), path)).await;
+        assert_eq!(header(&bare, "content-type"), Some("application/json"));
+        let challenge = header(&bare, "www-authenticate");
+        assert!(
+            challenge.is_some_and(|it| it.starts_with("Bearer")),
+            "{challenge:?}"
+        );
+        let bare = read(bare).await;
+        let wrong = front.bare(method.clone(), path).bearer_auth("guessed");
+        let wrong = read(send(wrong).await).await;
+
+        assert_eq!(bare, (401, unauthorized.clone()), "{method} {path}");
+        assert_eq!(wrong, (401, unauthorized.clone()), "{method} {path}");
+    }
+    let elsewhere = send(front.bare(Method::GET, "/api/v1/profiles")).await;
+    assert_eq!(
+        header(&elsewhere, "content-type"),
+        Some("application/problem+json")
+    );
+
+    // The tables are away: a fault of ours.
+    sqlx::raw_sql(
+        "alter table sync.profile rename to gone; alter table engine.job rename to gone_too",
+    )
+    .execute(front.database.pool())
+    .await
+    .expect("renamed");
+    let (status, told) = kept(&front, Method::POST, bulk, None).await;
+    let (listing, nothing) = kept(&front, Method::GET, one, None).await;
+    assert_eq!((status, listing), (500, 500), "{told} {nothing}");
+    assert_eq!(
+        told,
+        json!({"error": "Bulk sync failed", "details": "internal"})
+    );
+    assert_eq!(
+        nothing,
+        json!({"error": "Package sync failed", "details": "internal"})
+    );
+    sqlx::raw_sql(
+        "alter table sync.gone rename to profile; alter table engine.gone_too rename to job",
+    )
+    .execute(front.database.pool())
+    .await
+    .expect("renamed back");
     worker.stop().await;
     front.stop().await;
 }

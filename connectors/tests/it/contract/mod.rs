@@ -7,6 +7,7 @@
 //! lines), its rows in `faults.rs` where it differs, and a line in `keep!` below.
 
 mod faults;
+mod odd;
 mod remotes;
 
 use std::collections::BTreeSet;
@@ -24,9 +25,24 @@ trait Remote {
     const NAME: &'static str;
     /// Page sizes from the smallest to the largest, about the number of records among them.
     const SIZES: &'static [u16];
+    const RECORDS: u32 = 45;
     type Client: Checked;
 
-    async fn start() -> Self;
+    /// Pointer to a record's id in a page, and to others of its fields.
+    const ID: &'static str;
+    const FIELDS: &'static [&'static str];
+    /// Whether a listing without records proves that there are none: rights may hide them in silence. None where a
+    /// listing always has some.
+    const EMPTY_IS_PROOF: Option<bool>;
+
+    /// With enough records for some pages.
+    async fn start() -> Self
+    where
+        Self: Sized,
+    {
+        Self::start_with(Self::RECORDS).await
+    }
+    async fn start_with(records: u32) -> Self;
     /// A client as a new process has it: it knows of nothing that happened before.
     fn client(&self) -> Self::Client;
     async fn page(&self, client: &Self::Client, cursor: Option<&str>) -> Result<Seen, Error>;
@@ -253,23 +269,34 @@ async fn every_page_size_gives_every_record_once<R: Remote>() {
     }
 }
 
-/// A cursor that is read off the last record of a page may cost calls, and no record.
+/// A cursor that is read off the last record of a page may cost calls, and no record. The walk may also say that it
+/// must begin anew, and claims nothing then.
 async fn records_in_any_order_are_all_read<R: Remote>() {
     let remote = R::start().await;
     let calls = calls_of(&remote).await;
-    remote.inject(Fault::new(Kind::ReversedPage).on_path(path::<R>()));
-    let mut walk = Walk::default();
-    let ended = walk.go(&remote, &remote.client()).await;
-    remote.clear();
+    let shuffles = (1..=5).map(|seed| Kind::ShuffledPage { seed });
+    for kind in std::iter::once(Kind::ReversedPage).chain(shuffles) {
+        let shown = format!("{}: {kind:?}", R::NAME);
+        remote.inject(Fault::new(kind).on_path(path::<R>()));
+        let mut walk = Walk::default();
+        let ended = walk.go(&remote, &remote.client()).await;
+        remote.clear();
 
-    // Or a verdict, and then nothing was taken for whole.
-    if let Ok(true) = ended {
-        assert_eq!(walk.ids, remote.truth(), "{}", R::NAME);
-        assert!(walk.calls >= calls, "{}", R::NAME);
+        match ended {
+            Ok(true) => {
+                assert_eq!(walk.ids, remote.truth(), "{shown}");
+                assert!(walk.calls >= calls, "{shown}");
+            }
+            Ok(false) => {}
+            Err(error) => assert_eq!(error.verdict(), Verdict::PageInvalid, "{shown}: {error}"),
+        }
+        let mut again = Walk::default();
+        assert!(
+            again.go(&remote, &remote.client()).await.unwrap(),
+            "{shown}"
+        );
+        assert_eq!(again.ids, remote.truth(), "{shown}");
     }
-    let mut again = Walk::default();
-    assert!(again.go(&remote, &remote.client()).await.unwrap());
-    assert_eq!(again.ids, remote.truth(), "{}", R::NAME);
 }
 
 /// What a record is read as does not change in silence: a snapshot each.
@@ -351,6 +378,21 @@ macro_rules! keep {
             #[tokio::test]
             async fn records_in_any_order_are_all_read() {
                 super::records_in_any_order_are_all_read::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn an_odd_record_spoils_no_other() {
+                super::odd::an_odd_record_spoils_no_other::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn a_record_without_an_id_is_told_and_no_other_is_lost() {
+                super::odd::a_record_without_an_id_is_told_and_no_other_is_lost::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn an_empty_listing_is_no_error() {
+                super::odd::an_empty_listing_is_no_error::<$remote>().await;
             }
 
             #[tokio::test]

@@ -39,12 +39,15 @@ fn seen<T>(page: Page<T>, show: impl Fn(&T) -> String) -> Seen {
 pub(super) struct Creatio(creatio_bed::Bed, connectors::Keeper);
 
 impl Remote for Creatio {
+    const ID: &'static str = "/Id";
+    const FIELDS: &'static [&'static str] = &["/Name", "/Email", "/ModifiedOn"];
+    const EMPTY_IS_PROOF: Option<bool> = None;
     const NAME: &'static str = "creatio";
     const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
     type Client = creatio::Client;
 
-    async fn start() -> Self {
-        let mut bed = creatio_bed::Bed::new(45).await;
+    async fn start_with(records: u32) -> Self {
+        let mut bed = creatio_bed::Bed::new(records).await;
         bed.http.request_timeout = TIMEOUT;
         bed.http.max_reply_bytes = MOST_BYTES;
         let keeper = bed.keeper();
@@ -92,12 +95,20 @@ impl Remote for Creatio {
 pub(super) struct Soundtrack(soundtrack_bed::Bed);
 
 impl Remote for Soundtrack {
+    const ID: &'static str = "/node/id";
+    const FIELDS: &'static [&'static str] = &[
+        "/node/name",
+        "/node/online",
+        "/node/isPaired",
+        "/node/device",
+    ];
+    const EMPTY_IS_PROOF: Option<bool> = Some(true);
     const NAME: &'static str = "soundtrack";
     const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 100];
     type Client = soundtrack::Client;
 
-    async fn start() -> Self {
-        let mut bed = soundtrack_bed::Bed::unlimited(45).await;
+    async fn start_with(records: u32) -> Self {
+        let mut bed = soundtrack_bed::Bed::unlimited(records).await;
         bed.page_size = 10;
         bed.http.request_timeout = TIMEOUT;
         bed.http.max_reply_bytes = MOST_BYTES;
@@ -150,17 +161,29 @@ impl Remote for Soundtrack {
 pub(super) struct Zoho(zoho_bed::Bed, connectors::Keeper);
 
 impl Remote for Zoho {
+    const ID: &'static str = "/item_id";
+    const FIELDS: &'static [&'static str] = &[
+        "/name",
+        "/sku",
+        "/rate",
+        "/stock_on_hand",
+        "/status",
+        "/description",
+        "/last_modified_time",
+    ];
+    const EMPTY_IS_PROOF: Option<bool> = Some(true);
+    const RECORDS: u32 = 90;
     const NAME: &'static str = "zoho";
     const SIZES: &'static [u16] = &[20, 21, 30, 44, 45, 46, 89, 90, 91, 199, 200];
     type Client = zoho::Client;
 
-    async fn start() -> Self {
+    async fn start_with(records: u32) -> Self {
         // Without a limit on tokens: that one is not the matter here.
         let switches = sim::zoho::Switches {
             mints_in_ten_minutes: usize::MAX,
             ..sim::zoho::Switches::default()
         };
-        let mut bed = zoho_bed::Bed::with(90, switches).await;
+        let mut bed = zoho_bed::Bed::with(records, switches).await;
         bed.http.request_timeout = TIMEOUT;
         bed.http.max_reply_bytes = MOST_BYTES;
         let keeper = bed.keeper();
@@ -211,12 +234,21 @@ impl Remote for Zoho {
 pub(super) struct Supabase(supabase_bed::Bed);
 
 impl Remote for Supabase {
+    const ID: &'static str = "/id";
+    const FIELDS: &'static [&'static str] = &[
+        "/customer_name",
+        "/contact_number",
+        "/email",
+        "/stable_hash_id",
+        "/update_time",
+    ];
+    const EMPTY_IS_PROOF: Option<bool> = Some(false);
     const NAME: &'static str = "supabase";
     const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
     type Client = supabase::Client;
 
-    async fn start() -> Self {
-        let mut bed = supabase_bed::Bed::new(45).await;
+    async fn start_with(records: u32) -> Self {
+        let mut bed = supabase_bed::Bed::new(records).await;
         bed.http.request_timeout = TIMEOUT;
         bed.http.max_reply_bytes = MOST_BYTES;
         Self(bed)

@@ -1,11 +1,15 @@
 //! Packages per profile, against the simulated CRM.
 
+mod asked;
+mod history;
 mod preview;
+mod quarantine;
 mod resume;
 mod review;
 mod sync_all;
 mod sync_chunk;
 mod sync_profile;
+mod verdicts;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use super::House;
 use crate::connection::until;
 use crate::support::PATIENCE;
 
-const PROFILES: u64 = 4;
+const PROFILES: u64 = 6;
 
 /// The commits of a bulk sync: a row of this table is written by it, so often.
 const COMMITS: [(&str, u64); 4] = [
@@ -17,8 +17,8 @@ const COMMITS: [(&str, u64); 4] = [
     ("engine.batch", 1),
     // Each profile's own.
     ("sync.package_outcome", PROFILES),
-    // The ends of two chunks and of the whole.
-    ("engine.ended", 3),
+    // The ends of three chunks and of the whole.
+    ("engine.ended", 4),
 ];
 
 /// Whoever writes the `nth` such row stands still before its commit, until it is let go.
@@ -96,7 +96,7 @@ async fn dies_at(table: &str, nth: u64) {
             totals.successful_profiles,
             totals.total_packages
         ),
-        (4, 4, 4),
+        (6, 6, 6),
         "{table} {nth}: {totals:?}"
     );
     for profile in profiles {

@@ -153,6 +153,7 @@ async fn r14_a_worker_that_dies_between_any_two_statements_leaves_all_packages_o
     for (table, when) in [
         ("sync.customer_link", "update"),
         ("sync.package", "insert or update"),
+        ("sync.history", "insert"),
         ("engine.running", "delete"),
     ] {
         let house = House::new().await;

@@ -62,6 +62,15 @@ pub enum Kind {
     EmptyPage,
     /// The page with its records the other way round, as an index that is rebuilt may give them.
     ReversedPage,
+    /// The page with its records in another order, always the same for a seed.
+    ShuffledPage { seed: u64 },
+    /// The page with one field of its record `at` another, or without it: a JSON pointer.
+    AlteredRecord {
+        at: usize,
+        pointer: String,
+        #[serde(default)]
+        value: Option<Value>,
+    },
     /// The call is carried out and of the replies in a JSON batch only the first so many come.
     ShortBatch { keep: usize },
 }

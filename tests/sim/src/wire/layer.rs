@@ -169,6 +169,10 @@ impl Wire {
         for fault in struck {
             match fault {
                 Kind::EmptyPage => reply.body = twist::emptied(reply.body),
+                Kind::ShuffledPage { seed } => reply.body = twist::shuffled(reply.body, *seed),
+                Kind::AlteredRecord { at, pointer, value } => {
+                    reply.body = twist::altered(reply.body, *at, (pointer, value.as_ref()));
+                }
                 Kind::ReversedPage => reply.body = twist::reversed(reply.body),
                 Kind::ShortBatch { keep } => reply.body = twist::shortened(reply.body, *keep),
                 _ => {}

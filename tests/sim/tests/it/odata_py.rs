@@ -6,6 +6,8 @@ use std::process::Command;
 
 use sim::creatio::{Config, Simulator};
 
+use crate::support::not_checked;
+
 /// The client, installed beside the build and not in the tree.
 fn installed() -> Option<PathBuf> {
     let new = "import sys, pip; sys.exit(sys.version_info < (3, 10))";
@@ -38,8 +40,7 @@ fn installed() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_client_reads_metadata_and_replies_as_odata_means_them() {
     let Some(folder) = installed() else {
-        eprintln!("not checked: this needs Python 3.10 or newer with pip");
-        return;
+        return not_checked("Python 3.10 or newer with pip");
     };
     let config = Config {
         leads: 30,

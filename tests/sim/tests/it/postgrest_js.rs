@@ -6,6 +6,8 @@ use std::process::Command;
 
 use sim::supabase::{Config, Simulator};
 
+use crate::support::not_checked;
+
 const FILES: [&str; 3] = ["package.json", "package-lock.json", "check.mjs"];
 
 /// The client, installed beside the build and not in the tree.
@@ -52,8 +54,7 @@ fn installed() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_client_reads_every_reply_as_its_authors_meant_it() {
     let Some(folder) = installed() else {
-        eprintln!("not checked: this needs npm and Node 20 or newer");
-        return;
+        return not_checked("npm and Node 20 or newer");
     };
     let config = Config {
         customers: 30,
