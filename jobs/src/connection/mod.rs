@@ -194,11 +194,14 @@ impl Connections {
         if !of_auth {
             return error.into();
         }
+        // Whatever refuses a credential for good has parked the connection: one that is not stopped has been given
+        // another since, before its job came to tell.
+        let was_parked = self.0.engine.is_some() && error.verdict() == Verdict::AuthRevoked;
         match self.is_stopped(name).await {
-            Ok(true) => Error::Parked {
+            Ok(is_stopped) if is_stopped || was_parked => Error::Parked {
                 connection: name.to_owned(),
             },
-            Ok(false) => error.into(),
+            Ok(_) => error.into(),
             // Not known to be parked, and a job that dies of the remote's no could not go on when it is.
             Err(unknown) => unknown,
         }

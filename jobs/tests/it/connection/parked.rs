@@ -155,6 +155,7 @@ async fn a_revoked_grant_parks_after_one_call_and_a_new_one_goes_on() {
         .unwrap();
     let client = all.zoho(ZOHO).await.unwrap();
 
+    let late = client.items_page(None, None).await.unwrap_err();
     for _ in 0..5 {
         let error = client.items_page(None, None).await.unwrap_err();
         let error = all.judge(ZOHO, error).await;
@@ -172,6 +173,11 @@ async fn a_revoked_grant_parks_after_one_call_and_a_new_one_goes_on() {
 
     assert!(done.was_parked);
     assert_eq!(mints, 1, "a grant that is refused is not tried again");
+    let late = all.judge(ZOHO, late).await;
+    assert!(
+        matches!(late, jobs::Error::Parked { .. }),
+        "the job of the old grant comes to tell of it now, and is not to blame: {late}"
+    );
     all.zoho(ZOHO)
         .await
         .unwrap()
@@ -260,7 +266,7 @@ async fn a_reauthorisation_that_is_taken_back_leaves_the_pause_too() {
 async fn a_refusal_while_the_database_is_away_is_no_verdict_on_the_job() {
     let house = House::new().await;
     let all = house.authorised().await;
-    let refused = || connectors::Error::AuthRevoked {
+    let refused = || connectors::Error::Forbidden {
         action: "list items".into(),
     };
 
@@ -268,7 +274,7 @@ async fn a_refusal_while_the_database_is_away_is_no_verdict_on_the_job() {
     house.database.pool().close().await;
     let unknown = all.judge(ZOHO, refused()).await;
 
-    assert_eq!(known.code(), "auth_revoked");
+    assert_eq!(known.code(), "forbidden");
     // Tried again after its backoff, where the other ends the job.
     assert_eq!(unknown.code(), "database");
 }
