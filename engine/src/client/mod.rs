@@ -46,7 +46,7 @@ pub struct Client {
 struct Inner {
     pool: PgPool,
     singles: PgPool,
-    lists: PgPool,
+    reads: PgPool,
     together: Arc<Together>,
     bells: Bells,
     fleet: Fleet,
@@ -92,7 +92,7 @@ impl Client {
             fleet: Fleet::new(singles.clone()),
             gates: Arc::new(Gates::new(singles.clone(), BreakerRules::default())),
             singles,
-            lists: pool::list_pool(&pool),
+            reads: pool::read_pool(&pool),
             pool,
             bells,
             logs: Logs::new(),
@@ -177,7 +177,7 @@ impl Client {
         self.inner.fleet.settle_all().await;
         self.inner.bells.hints.flush().await;
         self.inner.singles.close().await;
-        self.inner.lists.close().await;
+        self.inner.reads.close().await;
         self.inner.pool.close().await;
     }
 

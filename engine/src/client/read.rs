@@ -28,7 +28,7 @@ impl Client {
     /// # Errors
     /// [`Error::Database`], as everything here.
     pub async fn job(&self, id: Uuid) -> Result<Option<JobView>> {
-        read::job(&mut *self.inner.singles.acquire().await?, id).await
+        read::job(&mut *self.inner.reads.acquire().await?, id).await
     }
 
     /// A page of the jobs that meet a filter, newest first: by their end where all are dead or
@@ -41,7 +41,7 @@ impl Client {
     pub async fn jobs(&self, query: impl Into<JobQuery>) -> Result<Page<JobView>> {
         let query = query.into();
         let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, LARGEST_PAGE);
-        let mut conn = self.inner.lists.acquire().await?;
+        let mut conn = self.inner.reads.acquire().await?;
         list::page(&mut conn, &query.filter, query.before, limit).await
     }
 
@@ -106,7 +106,7 @@ impl Client {
 
     /// The attempts of a job, oldest first.
     pub async fn attempts(&self, id: Uuid) -> Result<Vec<AttemptView>> {
-        read::attempts(&mut *self.inner.singles.acquire().await?, id).await
+        read::attempts(&mut *self.inner.reads.acquire().await?, id).await
     }
 
     /// What the handler of a job said in its attempts, oldest first: in that one, or in the last five that
@@ -228,7 +228,7 @@ impl Client {
     }
 
     async fn state(&self, id: Uuid) -> Result<State> {
-        let state = read::state(&mut *self.inner.singles.acquire().await?, id).await?;
+        let state = read::state(&mut *self.inner.reads.acquire().await?, id).await?;
         state.ok_or(Error::NoJob(id))
     }
 }

@@ -17,7 +17,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Postgres, QueryBuilder, Row};
 
 use super::SHARD;
-use super::pool::LONGEST_LIST;
+use super::pool::LONGEST_READ;
 use super::read::{JOB, read_job};
 use super::row::instant_or_none;
 use crate::cursor::Cursor;
@@ -41,7 +41,7 @@ struct Reach {
     rows: i64,
 }
 
-/// A page of at most `limit` jobs behind `before`, by statements of [`list_pool`](super::pool::list_pool).
+/// A page of at most `limit` jobs behind `before`, by statements of [`read_pool`](super::pool::read_pool).
 /// Each is a walk and its jobs as they stand in the same instant.
 pub(crate) async fn page(
     conn: &mut PgConnection,
@@ -248,7 +248,7 @@ fn too_slow(error: Error, drive: &Drive) -> Error {
         // 57014: the statement timeout.
         Error::Database(sqlx::Error::Database(db)) if db.code().as_deref() == Some("57014") => {
             Error::TooBroad {
-                seconds: LONGEST_LIST.as_secs(),
+                seconds: LONGEST_READ.as_secs(),
                 help: drive.advice().to_owned(),
             }
         }

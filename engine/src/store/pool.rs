@@ -79,18 +79,18 @@ pub(crate) fn single_pool(like: &PgPool) -> PgPool {
     bare(like.options().get_max_connections()).connect_lazy_with(options)
 }
 
-/// A statement of a list that takes longer is given up: a cold disk, a locked table.
-pub(crate) const LONGEST_LIST: Duration = Duration::from_secs(3);
-/// More lists at a time only make each of them slower.
-const MOST_LISTS: u32 = 8;
+/// A statement that reads jobs is given up when it takes longer: a cold disk, a locked table.
+pub(crate) const LONGEST_READ: Duration = Duration::from_secs(3);
+/// More pages at a time only make each of them slower.
+const MOST_READS: u32 = 8;
 /// Shapes of filters whose plans a session keeps.
 const MOST_SHAPES: usize = 30;
 
-/// A pool for pages of lists, each a statement that walks an index and probes others. Planning one costs
-/// more than doing it: a session plans each shape of a filter once, and so that the plan holds for
-/// whatever the tables become, it may only walk and probe.
-pub(crate) fn list_pool(like: &PgPool) -> PgPool {
-    let longest = LONGEST_LIST.as_millis().to_string();
+/// A pool for pages of jobs and single ones, each a statement that walks an index and probes others. Planning
+/// one costs more than doing it: a session plans each shape of a filter once, and so that the plan
+/// holds for whatever the tables become, it may only walk and probe.
+pub(crate) fn read_pool(like: &PgPool) -> PgPool {
+    let longest = LONGEST_READ.as_millis().to_string();
     let options = (*like.connect_options())
         .clone()
         .statement_cache_capacity(MOST_SHAPES)
@@ -104,7 +104,7 @@ pub(crate) fn list_pool(like: &PgPool) -> PgPool {
             ("jit", "off"),
             ("plan_cache_mode", "force_generic_plan"),
         ]);
-    let most = like.options().get_max_connections().min(MOST_LISTS);
+    let most = like.options().get_max_connections().min(MOST_READS);
     bare(most).connect_lazy_with(options)
 }
 

@@ -1,12 +1,17 @@
 //! What a page costs: its plan, and that it stops.
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::*;
-use crate::store::pool::list_pool;
+use crate::store::pool::read_pool;
 use crate::testing::Database;
 use crate::{NewJob, Seed};
+
+const REACH: Reach = Reach {
+    hits: 51,
+    rows: GLANCE,
+};
 
 async fn full() -> Database {
     let db = Database::new().await;
@@ -25,7 +30,7 @@ async fn a_search_stops_after_its_time_and_looks_on_from_there() {
     let db = full().await;
     let filter = Filter::parse("args.page:1").unwrap();
     let drive = Drive::of(&filter);
-    let mut conn = list_pool(db.pool()).acquire().await.unwrap();
+    let mut conn = read_pool(db.pool()).acquire().await.unwrap();
 
     let mut searched = Vec::new();
     let mut before = None;
@@ -59,6 +64,10 @@ async fn a_page_is_the_walk_of_an_index_and_nothing_is_sorted_or_scanned() {
         .await
         .unwrap();
     let id = Uuid::nil();
+    let at = Cursor {
+        at: Some(Timestamp::now()),
+        key: id,
+    };
     let cases = [
         (String::new(), "job_pkey"),
         ("kind:bench.* -tag:vip age>1s".into(), "job_pkey"),
@@ -77,11 +86,13 @@ async fn a_page_is_the_walk_of_an_index_and_nothing_is_sorted_or_scanned() {
         (format!("batch:{id}"), "job_by_batch"),
     ];
     for (text, index) in cases {
-        // As things stand, for lists; as they stood then, for acts on many.
-        for as_of in [None, Some(Timestamp::UNIX_EPOCH)] {
-            let filter = &Filter::parse(&text).unwrap();
-            let plan = plan(&db, Meant { filter, as_of }).await;
-
+        let filter = &Filter::parse(&text).unwrap();
+        let plans = [
+            kept_plan(&db, filter, None).await,
+            kept_plan(&db, filter, Some(at)).await,
+            step_plan(&db, filter).await,
+        ];
+        for plan in plans {
             assert!(plan.contains(index), "{text}\n{plan}");
             for costly in ["Seq Scan", "Sort\n", "Sort  ", "Hash", "Bitmap"] {
                 assert!(!plan.contains(costly), "{text}: {costly}\n{plan}");
@@ -90,17 +101,34 @@ async fn a_page_is_the_walk_of_an_index_and_nothing_is_sorted_or_scanned() {
     }
 }
 
-async fn plan(db: &Database, meant: Meant<'_>) -> String {
-    let filter = meant.filter;
-    let mut conn = list_pool(db.pool()).acquire().await.unwrap();
+/// The plan that a session keeps for pages of lists, whatever the values are.
+async fn kept_plan(db: &Database, filter: &Filter, before: Option<Cursor>) -> String {
+    let mut conn = read_pool(db.pool()).acquire().await.unwrap();
+    let mut query = QueryBuilder::<Postgres>::new("prepare page as ");
     let drive = Drive::of(filter);
-    let mut explained = QueryBuilder::<Postgres>::new("explain ");
-    let reach = Reach {
-        hits: 51,
-        rows: GLANCE,
-    };
-    push_whole(&mut explained, meant, &drive, None, reach);
-    let rows = explained.build().fetch_all(&mut *conn).await.unwrap();
+    push_whole(&mut query, Meant::now(filter), &drive, before, REACH);
+    let prepare = query.into_sql();
+    let values = prepare.as_str().matches('$').count();
+    let explain = format!("explain execute page({})", vec!["null"; values].join(", "));
+    // Nothing is in any era at the place null: they would be left out of the plan.
+    let all = "set enable_partition_pruning = off";
+    sqlx::raw_sql(all).execute(&mut *conn).await.unwrap();
+    sqlx::raw_sql(prepare).execute(&mut *conn).await.unwrap();
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut *conn);
+    told(&rows.await.unwrap())
+}
+
+/// The plan of a step of an act on many, which is made for its values: jobs as they stood then.
+async fn step_plan(db: &Database, filter: &Filter) -> String {
+    let mut conn = read_pool(db.pool()).acquire().await.unwrap();
+    let mut query = QueryBuilder::<Postgres>::new("explain ");
+    let as_of = Some(Timestamp::UNIX_EPOCH);
+    let drive = Drive::of(filter);
+    push_statement(&mut query, Meant { filter, as_of }, &drive, None, REACH);
+    told(&query.build().fetch_all(&mut *conn).await.unwrap())
+}
+
+fn told(rows: &[PgRow]) -> String {
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     // Each era has an index of its own, called after the divided table's.
     lines.join("\n").replace("_past_", "_")
