@@ -9,6 +9,7 @@
 mod faults;
 mod odd;
 mod remotes;
+mod since;
 
 use std::collections::BTreeSet;
 
@@ -411,6 +412,38 @@ macro_rules! keep {
             }
         }
     )*};
+}
+
+/// The promises of those that can be asked for what was modified since an instant.
+macro_rules! keep_since {
+    ($($module:ident: $remote:ty,)*) => {$(
+        mod $module {
+            #[tokio::test]
+            async fn an_instant_is_inclusive_and_nothing_much_older_comes() {
+                super::since::an_instant_is_inclusive::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn ties_over_the_edge_of_a_page_are_all_read() {
+                super::since::ties_over_the_edge_of_a_page_are_all_read::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn an_empty_window_and_one_in_the_future_are_answers() {
+                super::since::an_empty_window_and_one_in_the_future_are_answers::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn a_record_of_the_far_future_is_read_as_any_other() {
+                super::since::a_record_of_the_far_future_is_read_as_any_other::<$remote>().await;
+            }
+        }
+    )*};
+}
+
+keep_since! {
+    creatio_since: super::Creatio,
+    zoho_since: super::Zoho,
 }
 
 keep! {

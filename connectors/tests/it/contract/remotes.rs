@@ -1,14 +1,17 @@
 //! The four connectors, each before its simulator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connectors::Error;
 use connectors::budget::{SharedBucket, Window};
 use connectors::page::{Item, Page};
 use connectors::{creatio, soundtrack, supabase, zoho};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use sim::wire::Fault;
 
+use super::since::Dated;
 use super::{Remote, Seen};
 use crate::{
     creatio as creatio_bed, soundtrack as soundtrack_bed, supabase as supabase_bed,
@@ -60,11 +63,8 @@ impl Remote for Creatio {
     }
 
     async fn page(&self, client: &creatio::Client, cursor: Option<&str>) -> Result<Seen, Error> {
-        let ask = creatio::Ask::new("Contact", ["Name", "Email"]);
-        let show =
-            |one: &creatio::Record| format!("{} {:#}", one.id, serde_json::json!(one.fields));
-        let page = client.page(&ask, cursor, None).await;
-        page.map(|page| seen(page, show))
+        let page = client.page(&contacts(), cursor, None).await;
+        page.map(|page| seen(page, shown))
     }
 
     fn resize(&mut self, page_size: u16) {
@@ -90,6 +90,46 @@ impl Remote for Creatio {
     fn truth(&self) -> BTreeSet<String> {
         self.0.true_ids("Contact")
     }
+}
+
+impl Dated for Creatio {
+    const EARLY: SignedDuration = SignedDuration::ZERO;
+
+    async fn page_since(
+        &self,
+        client: &creatio::Client,
+        cursor: Option<&str>,
+        since: Timestamp,
+    ) -> Result<(Seen, bool), Error> {
+        let page = client.page(&contacts(), cursor, Some(since)).await?;
+        let is_ignored = page.filter_ignored;
+        Ok((seen(page, shown), is_ignored))
+    }
+
+    fn times(&self) -> BTreeMap<String, Timestamp> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let records = self.0.sim.records("Contact").into_iter();
+        let time = |one: serde_json::Value| {
+            let at = text(&one["ModifiedOn"]).parse().unwrap();
+            (text(&one["Id"]), at)
+        };
+        records.map(time).collect()
+    }
+
+    fn stamp(&self, id: &str, at: Timestamp) {
+        let set = json!({"ModifiedOn": at.to_string()});
+        let id = sim::creatio::Guid::parse(id).unwrap();
+        let change = sim::creatio::Change::set("Contact", id, set);
+        self.0.sim.change(change).unwrap();
+    }
+}
+
+fn contacts() -> creatio::Ask {
+    creatio::Ask::new("Contact", ["Name", "Email"])
+}
+
+fn shown(one: &creatio::Record) -> String {
+    format!("{} {:#}", one.id, json!(one.fields))
 }
 
 pub(super) struct Soundtrack(soundtrack_bed::Bed);
@@ -228,6 +268,40 @@ impl Remote for Zoho {
             .iter()
             .map(|item| item.id.to_string())
             .collect()
+    }
+}
+
+impl Dated for Zoho {
+    /// The filter is exclusive and by the whole second, so it is asked for the one before.
+    const EARLY: SignedDuration = SignedDuration::from_secs(1);
+
+    async fn page_since(
+        &self,
+        client: &zoho::Client,
+        cursor: Option<&str>,
+        since: Timestamp,
+    ) -> Result<(Seen, bool), Error> {
+        let page = client.items_page(cursor, Some(since)).await?;
+        let is_ignored = page.filter_ignored;
+        Ok((seen(page, |one| format!("{one:#?}")), is_ignored))
+    }
+
+    fn times(&self) -> BTreeMap<String, Timestamp> {
+        let items = self.0.sim.items().into_iter();
+        let time = |seconds| Timestamp::from_second(seconds).unwrap();
+        items
+            .map(|item| (item.id.to_string(), time(item.modified_s)))
+            .collect()
+    }
+
+    fn stamp(&self, id: &str, at: Timestamp) {
+        let patch = sim::zoho::ItemPatch {
+            modified_s: Some(at.as_second()),
+            ..sim::zoho::ItemPatch::default()
+        };
+        let id = id.parse().unwrap();
+        let change = sim::zoho::Change::ChangeItem { id, patch };
+        self.0.sim.change(change).unwrap();
     }
 }
 
