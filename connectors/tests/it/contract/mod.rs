@@ -4,7 +4,8 @@
 //! out give the same records, each once; no error tells a secret.
 //!
 //! Another connector gets all of it by `impl Remote` for its simulator (`remotes.rs`, some forty
-//! lines), its rows in `faults.rs` where it differs, and a line in `keep!` below.
+//! lines), its rows in `faults.rs` where it differs, and a line in `keep!` below; one that can be asked for what was
+//! modified since an instant also by `impl Dated` and a line in `keep_since!`.
 
 mod faults;
 mod odd;
@@ -19,6 +20,7 @@ use connectors::{Error, Verdict};
 use sim::wire::{Fault, Kind};
 
 use faults::{Case, Want, cases};
+use odd::Field;
 use remotes::{Creatio, Soundtrack, Supabase, Zoho};
 
 /// A simulated vendor with some pages of records, and a client of it.
@@ -31,7 +33,7 @@ trait Remote {
 
     /// Pointer to a record's id in a page, and to others of its fields.
     const ID: &'static str;
-    const FIELDS: &'static [&'static str];
+    const FIELDS: &'static [(&'static str, Field)];
     /// Whether a listing without records proves that there are none: rights may hide them in silence. None where a
     /// listing always has some.
     const EMPTY_IS_PROOF: Option<bool>;
@@ -382,8 +384,8 @@ macro_rules! keep {
             }
 
             #[tokio::test]
-            async fn an_odd_record_spoils_no_other() {
-                super::odd::an_odd_record_spoils_no_other::<$remote>().await;
+            async fn an_odd_value_is_read_or_told_by_its_field_and_spoils_no_other_record() {
+                super::odd::each_odd_value_of_each_field::<$remote>().await;
             }
 
             #[tokio::test]

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sim::wire::Fault;
 
+use super::odd::Field;
 use super::since::Dated;
 use super::{Remote, Seen};
 use crate::{
@@ -43,7 +44,11 @@ pub(super) struct Creatio(creatio_bed::Bed, connectors::Keeper);
 
 impl Remote for Creatio {
     const ID: &'static str = "/Id";
-    const FIELDS: &'static [&'static str] = &["/Name", "/Email", "/ModifiedOn"];
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/Name", Field::Any),
+        ("/Email", Field::Any),
+        ("/ModifiedOn", Field::Instant),
+    ];
     const EMPTY_IS_PROOF: Option<bool> = None;
     const NAME: &'static str = "creatio";
     const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
@@ -136,11 +141,18 @@ pub(super) struct Soundtrack(soundtrack_bed::Bed);
 
 impl Remote for Soundtrack {
     const ID: &'static str = "/node/id";
-    const FIELDS: &'static [&'static str] = &[
-        "/node/name",
-        "/node/online",
-        "/node/isPaired",
-        "/node/device",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/node/name", Field::Text),
+        ("/node/online", Field::Flag),
+        ("/node/isPaired", Field::Flag),
+        ("/node/streamingType", Field::Text),
+        ("/node/device", Field::OnlyNull),
+        ("/node/subscription", Field::Nothing),
+        ("/node/subscription/state", Field::Text),
+        ("/node/subscription/isActive", Field::Flag),
+        ("/node/subscription/activeUntil", Field::OnlyNull),
+        ("/node/status/state", Field::Text),
+        ("/node/status/code", Field::Text),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(true);
     const NAME: &'static str = "soundtrack";
@@ -202,14 +214,17 @@ pub(super) struct Zoho(zoho_bed::Bed, connectors::Keeper);
 
 impl Remote for Zoho {
     const ID: &'static str = "/item_id";
-    const FIELDS: &'static [&'static str] = &[
-        "/name",
-        "/sku",
-        "/rate",
-        "/stock_on_hand",
-        "/status",
-        "/description",
-        "/last_modified_time",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/name", Field::Text),
+        ("/sku", Field::MaybeText),
+        ("/rate", Field::Price),
+        ("/stock_on_hand", Field::Number),
+        ("/status", Field::Text),
+        ("/item_type", Field::MaybeText),
+        ("/unit", Field::MaybeText),
+        ("/description", Field::MaybeText),
+        ("/created_time", Field::Instant),
+        ("/last_modified_time", Field::Instant),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(true);
     const RECORDS: u32 = 90;
@@ -309,12 +324,12 @@ pub(super) struct Supabase(supabase_bed::Bed);
 
 impl Remote for Supabase {
     const ID: &'static str = "/id";
-    const FIELDS: &'static [&'static str] = &[
-        "/customer_name",
-        "/contact_number",
-        "/email",
-        "/stable_hash_id",
-        "/update_time",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/customer_name", Field::MaybeText),
+        ("/contact_number", Field::MaybeText),
+        ("/email", Field::MaybeText),
+        ("/stable_hash_id", Field::MaybeText),
+        ("/update_time", Field::Instant),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(false);
     const NAME: &'static str = "supabase";
