@@ -60,13 +60,13 @@ pub(super) fn decode(raw: &RawValue, select: Option<&[String]>) -> Result<Record
             for name in names {
                 let raw = row.get(name.as_str());
                 let raw = raw.ok_or_else(|| not(name, "in the answer"))?;
-                fields.insert(name.clone(), plain(raw));
+                fields.insert(name.clone(), value(name, raw)?);
             }
         }
         None => {
             for (name, raw) in &row {
                 if !name.contains('@') {
-                    fields.insert(name.to_string(), plain(raw));
+                    fields.insert(name.to_string(), value(name, raw)?);
                 }
             }
         }
@@ -94,35 +94,41 @@ fn id_of(row: &Row) -> Option<Uuid> {
 }
 
 fn guid(row: &Row, name: &str) -> Option<Uuid> {
-    match plain(row.get(name)?) {
+    match plain(row.get(name)?)? {
         Value::String(text) => Uuid::parse_str(&text).ok(),
         _ => None,
     }
 }
 
 fn instant_of(row: &Row) -> Result<Option<Timestamp>, RecordError> {
-    match row.get(MODIFIED_ON).map(|raw| plain(raw)) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => match text.parse() {
-            Ok(instant) => Ok(Some(instant)),
-            Err(_) => Err(not(MODIFIED_ON, "an instant with its offset")),
-        },
-        Some(_) => Err(not(MODIFIED_ON, "an instant with its offset")),
+    let Some(raw) = row.get(MODIFIED_ON) else {
+        return Ok(None);
+    };
+    let none = || not(MODIFIED_ON, "an instant with its offset");
+    match plain(raw) {
+        Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.parse().map_err(|_| none())?)),
+        _ => Err(none()),
     }
 }
 
-/// The table of the module.
-fn plain(raw: &RawValue) -> Value {
+fn value(name: &str, raw: &RawValue) -> Result<Value, RecordError> {
+    plain(raw).ok_or_else(|| not(name, "of whole characters"))
+}
+
+/// The table of the module. None for a text with half of a surrogate pair, which is valid JSON and no null: that would
+/// be written over.
+fn plain(raw: &RawValue) -> Option<Value> {
     let text = raw.get();
     let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     if is_number {
         let whole = text.parse::<i64>().map(Value::from);
-        return whole.unwrap_or_else(|_| Value::from(text));
+        return Some(whole.unwrap_or_else(|_| Value::from(text)));
     }
-    match serde_json::from_str(text).unwrap_or(Value::Null) {
+    Some(match serde_json::from_str(text).ok()? {
         Value::String(text) if is_empty(&text) => Value::Null,
         other => other,
-    }
+    })
 }
 
 fn is_empty(text: &str) -> bool {

@@ -94,6 +94,12 @@ struct Edge<'a> {
     node: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct OnlyId<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
 /// The value of the answer's one root field; `None` if it is null.
 pub(super) fn root<'a>(call: &Call, reply: &Reply<'a>) -> Result<Option<&'a RawValue>, Error> {
     let data: std::collections::BTreeMap<String, &RawValue> = read(call, reply.data)?;
@@ -168,14 +174,12 @@ fn page<T>(
 }
 
 fn item<T>(node: &RawValue, decode: impl Fn(&Value) -> Result<T, RecordError>) -> Item<T> {
-    // Raw JSON inside a parsed answer is valid JSON; a null here would be an undecodable record.
+    // Valid JSON may still hold half of a surrogate pair: a null here is an undecodable record, which keeps its id.
     let value: Value = serde_json::from_str(node.get()).unwrap_or_default();
-    let id = value
-        .get("id")
-        .and_then(Value::as_str)
-        .filter(|id| !id.is_empty());
+    let only = serde_json::from_str::<OnlyId>(node.get()).ok();
+    let id = only.and_then(|only| serde_json::from_str::<String>(only.id?.get()).ok());
     Item {
-        id: id.map(str::to_owned),
+        id: id.filter(|id| !id.is_empty()),
         raw: node.to_owned(),
         decoded: decode(&value),
     }

@@ -78,8 +78,8 @@ impl Client {
     }
 
     /// One page of the items, inactive ones too, oldest first; `None` begins the walk. With `since`,
-    /// those that were modified after it, as far as the remote heeds that; what it gives besides
-    /// sets [`Page::filter_ignored`].
+    /// those that were modified then or later, and perhaps some of the second before, as far as the
+    /// remote heeds that; what it gives besides sets [`Page::filter_ignored`].
     ///
     /// [`Next::End`](page::Next::End) without `since` means that the items of all pages are all there
     /// were when each page was read. There are no tombstones: before an item is taken for gone, ask
@@ -282,11 +282,16 @@ fn listing(window: Window, since: Option<Timestamp>) -> Vec<(&'static str, Strin
         ("per_page", window.per_page.to_string()),
     ];
     if let Some(since) = since {
+        // The filter leaves its own second out (sheet section 3), and times of modification are cut to
+        // whole ones.
+        let since = since.saturating_sub(SECOND).unwrap_or(since);
         let since = since.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string();
         query.push(("last_modified_time", since));
     }
     query
 }
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 fn call(what: &str, id: &str) -> Call {
     Call {

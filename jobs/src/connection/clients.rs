@@ -222,6 +222,7 @@ fn http(
     }
     Ok(Http::new(HttpConfig {
         allowed_hosts,
+        request_timeout: all.longest_call().unwrap_or(config.request_timeout),
         ..config
     })?)
 }

@@ -18,6 +18,7 @@ mod view;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use connectors::check::Checked;
 use connectors::reach::{Reach, Service};
@@ -43,6 +44,8 @@ struct Inner {
     reach: Reach,
     keys: Option<Keyring>,
     declared: Vec<Declared>,
+    /// None: as long as is right for each service.
+    longest_call: Option<Duration>,
     /// Built when first asked for, and again when its secrets are others.
     clients: Mutex<HashMap<String, Built>>,
 }
@@ -106,8 +109,27 @@ impl Connections {
             reach,
             keys,
             declared,
+            longest_call: None,
             clients: Mutex::default(),
         }))
+    }
+
+    /// With clients that give up a call after this span: for tests of remotes that never answer.
+    ///
+    /// # Panics
+    /// When they are in use already.
+    #[must_use]
+    pub fn giving_up_after(self, span: Duration) -> Connections {
+        let inner = Arc::into_inner(self.0).expect("nobody else has it yet");
+        let longest_call = Some(span);
+        Connections(Arc::new(Inner {
+            longest_call,
+            ..inner
+        }))
+    }
+
+    fn longest_call(&self) -> Option<Duration> {
+        self.0.longest_call
     }
 
     /// What the settings declare.

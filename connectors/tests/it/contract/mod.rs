@@ -4,11 +4,13 @@
 //! out give the same records, each once; no error tells a secret.
 //!
 //! Another connector gets all of it by `impl Remote` for its simulator (`remotes.rs`, some forty
-//! lines), its rows in `faults.rs` where it differs, and a line in `keep!` below.
+//! lines), its rows in `faults.rs` where it differs, and a line in `keep!` below; one that can be asked for what was
+//! modified since an instant also by `impl Dated` and a line in `keep_since!`.
 
 mod faults;
 mod odd;
 mod remotes;
+mod since;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +20,7 @@ use connectors::{Error, Verdict};
 use sim::wire::{Fault, Kind};
 
 use faults::{Case, Want, cases};
+use odd::Field;
 use remotes::{Creatio, Soundtrack, Supabase, Zoho};
 
 /// A simulated vendor with some pages of records, and a client of it.
@@ -30,7 +33,7 @@ trait Remote {
 
     /// Pointer to a record's id in a page, and to others of its fields.
     const ID: &'static str;
-    const FIELDS: &'static [&'static str];
+    const FIELDS: &'static [(&'static str, Field)];
     /// Whether a listing without records proves that there are none: rights may hide them in silence. None where a
     /// listing always has some.
     const EMPTY_IS_PROOF: Option<bool>;
@@ -381,8 +384,8 @@ macro_rules! keep {
             }
 
             #[tokio::test]
-            async fn an_odd_record_spoils_no_other() {
-                super::odd::an_odd_record_spoils_no_other::<$remote>().await;
+            async fn an_odd_value_is_read_or_told_by_its_field_and_spoils_no_other_record() {
+                super::odd::each_odd_value_of_each_field::<$remote>().await;
             }
 
             #[tokio::test]
@@ -411,6 +414,38 @@ macro_rules! keep {
             }
         }
     )*};
+}
+
+/// The promises of those that can be asked for what was modified since an instant.
+macro_rules! keep_since {
+    ($($module:ident: $remote:ty,)*) => {$(
+        mod $module {
+            #[tokio::test]
+            async fn an_instant_is_inclusive_and_nothing_much_older_comes() {
+                super::since::an_instant_is_inclusive::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn ties_over_the_edge_of_a_page_are_all_read() {
+                super::since::ties_over_the_edge_of_a_page_are_all_read::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn an_empty_window_and_one_in_the_future_are_answers() {
+                super::since::an_empty_window_and_one_in_the_future_are_answers::<$remote>().await;
+            }
+
+            #[tokio::test]
+            async fn a_record_of_the_far_future_is_read_as_any_other() {
+                super::since::a_record_of_the_far_future_is_read_as_any_other::<$remote>().await;
+            }
+        }
+    )*};
+}
+
+keep_since! {
+    creatio_since: super::Creatio,
+    zoho_since: super::Zoho,
 }
 
 keep! {

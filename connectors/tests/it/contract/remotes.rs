@@ -1,14 +1,18 @@
 //! The four connectors, each before its simulator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connectors::Error;
 use connectors::budget::{SharedBucket, Window};
 use connectors::page::{Item, Page};
 use connectors::{creatio, soundtrack, supabase, zoho};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use sim::wire::Fault;
 
+use super::odd::Field;
+use super::since::Dated;
 use super::{Remote, Seen};
 use crate::{
     creatio as creatio_bed, soundtrack as soundtrack_bed, supabase as supabase_bed,
@@ -40,7 +44,11 @@ pub(super) struct Creatio(creatio_bed::Bed, connectors::Keeper);
 
 impl Remote for Creatio {
     const ID: &'static str = "/Id";
-    const FIELDS: &'static [&'static str] = &["/Name", "/Email", "/ModifiedOn"];
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/Name", Field::Any),
+        ("/Email", Field::Any),
+        ("/ModifiedOn", Field::Instant),
+    ];
     const EMPTY_IS_PROOF: Option<bool> = None;
     const NAME: &'static str = "creatio";
     const SIZES: &'static [u16] = &[1, 2, 7, 44, 45, 46, 1_000];
@@ -60,11 +68,8 @@ impl Remote for Creatio {
     }
 
     async fn page(&self, client: &creatio::Client, cursor: Option<&str>) -> Result<Seen, Error> {
-        let ask = creatio::Ask::new("Contact", ["Name", "Email"]);
-        let show =
-            |one: &creatio::Record| format!("{} {:#}", one.id, serde_json::json!(one.fields));
-        let page = client.page(&ask, cursor, None).await;
-        page.map(|page| seen(page, show))
+        let page = client.page(&contacts(), cursor, None).await;
+        page.map(|page| seen(page, shown))
     }
 
     fn resize(&mut self, page_size: u16) {
@@ -92,15 +97,62 @@ impl Remote for Creatio {
     }
 }
 
+impl Dated for Creatio {
+    const EARLY: SignedDuration = SignedDuration::ZERO;
+
+    async fn page_since(
+        &self,
+        client: &creatio::Client,
+        cursor: Option<&str>,
+        since: Timestamp,
+    ) -> Result<(Seen, bool), Error> {
+        let page = client.page(&contacts(), cursor, Some(since)).await?;
+        let is_ignored = page.filter_ignored;
+        Ok((seen(page, shown), is_ignored))
+    }
+
+    fn times(&self) -> BTreeMap<String, Timestamp> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let records = self.0.sim.records("Contact").into_iter();
+        let time = |one: serde_json::Value| {
+            let at = text(&one["ModifiedOn"]).parse().unwrap();
+            (text(&one["Id"]), at)
+        };
+        records.map(time).collect()
+    }
+
+    fn stamp(&self, id: &str, at: Timestamp) {
+        let set = json!({"ModifiedOn": at.to_string()});
+        let id = sim::creatio::Guid::parse(id).unwrap();
+        let change = sim::creatio::Change::set("Contact", id, set);
+        self.0.sim.change(change).unwrap();
+    }
+}
+
+fn contacts() -> creatio::Ask {
+    creatio::Ask::new("Contact", ["Name", "Email"])
+}
+
+fn shown(one: &creatio::Record) -> String {
+    format!("{} {:#}", one.id, json!(one.fields))
+}
+
 pub(super) struct Soundtrack(soundtrack_bed::Bed);
 
 impl Remote for Soundtrack {
     const ID: &'static str = "/node/id";
-    const FIELDS: &'static [&'static str] = &[
-        "/node/name",
-        "/node/online",
-        "/node/isPaired",
-        "/node/device",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/node/name", Field::Text),
+        ("/node/online", Field::Flag),
+        ("/node/isPaired", Field::Flag),
+        ("/node/streamingType", Field::Text),
+        ("/node/device", Field::OnlyNull),
+        ("/node/subscription", Field::Nothing),
+        ("/node/subscription/state", Field::Text),
+        ("/node/subscription/isActive", Field::Flag),
+        ("/node/subscription/activeUntil", Field::OnlyNull),
+        ("/node/status/state", Field::Text),
+        ("/node/status/code", Field::Text),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(true);
     const NAME: &'static str = "soundtrack";
@@ -162,14 +214,17 @@ pub(super) struct Zoho(zoho_bed::Bed, connectors::Keeper);
 
 impl Remote for Zoho {
     const ID: &'static str = "/item_id";
-    const FIELDS: &'static [&'static str] = &[
-        "/name",
-        "/sku",
-        "/rate",
-        "/stock_on_hand",
-        "/status",
-        "/description",
-        "/last_modified_time",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/name", Field::Text),
+        ("/sku", Field::MaybeText),
+        ("/rate", Field::Price),
+        ("/stock_on_hand", Field::Number),
+        ("/status", Field::Text),
+        ("/item_type", Field::MaybeText),
+        ("/unit", Field::MaybeText),
+        ("/description", Field::MaybeText),
+        ("/created_time", Field::Instant),
+        ("/last_modified_time", Field::Instant),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(true);
     const RECORDS: u32 = 90;
@@ -231,16 +286,50 @@ impl Remote for Zoho {
     }
 }
 
+impl Dated for Zoho {
+    /// The filter is exclusive and by the whole second, so it is asked for the one before.
+    const EARLY: SignedDuration = SignedDuration::from_secs(1);
+
+    async fn page_since(
+        &self,
+        client: &zoho::Client,
+        cursor: Option<&str>,
+        since: Timestamp,
+    ) -> Result<(Seen, bool), Error> {
+        let page = client.items_page(cursor, Some(since)).await?;
+        let is_ignored = page.filter_ignored;
+        Ok((seen(page, |one| format!("{one:#?}")), is_ignored))
+    }
+
+    fn times(&self) -> BTreeMap<String, Timestamp> {
+        let items = self.0.sim.items().into_iter();
+        let time = |seconds| Timestamp::from_second(seconds).unwrap();
+        items
+            .map(|item| (item.id.to_string(), time(item.modified_s)))
+            .collect()
+    }
+
+    fn stamp(&self, id: &str, at: Timestamp) {
+        let patch = sim::zoho::ItemPatch {
+            modified_s: Some(at.as_second()),
+            ..sim::zoho::ItemPatch::default()
+        };
+        let id = id.parse().unwrap();
+        let change = sim::zoho::Change::ChangeItem { id, patch };
+        self.0.sim.change(change).unwrap();
+    }
+}
+
 pub(super) struct Supabase(supabase_bed::Bed);
 
 impl Remote for Supabase {
     const ID: &'static str = "/id";
-    const FIELDS: &'static [&'static str] = &[
-        "/customer_name",
-        "/contact_number",
-        "/email",
-        "/stable_hash_id",
-        "/update_time",
+    const FIELDS: &'static [(&'static str, Field)] = &[
+        ("/customer_name", Field::MaybeText),
+        ("/contact_number", Field::MaybeText),
+        ("/email", Field::MaybeText),
+        ("/stable_hash_id", Field::MaybeText),
+        ("/update_time", Field::Instant),
     ];
     const EMPTY_IS_PROOF: Option<bool> = Some(false);
     const NAME: &'static str = "supabase";

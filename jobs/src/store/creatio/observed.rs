@@ -157,7 +157,8 @@ pub(crate) async fn matching(
     Ok(Alike::of(rows))
 }
 
-/// The latest that Creatio said of anything before an instant of ours, by its own clock.
+/// The latest that Creatio said of anything before an instant of ours, by its own clock. What a wrong clock wrote a day
+/// ahead does not count: whatever happens now would seem to be before it.
 pub(crate) async fn latest(
     conn: &mut PgConnection,
     (connection, sort): (&str, Sort),
@@ -165,7 +166,7 @@ pub(crate) async fn latest(
 ) -> Result<Option<Timestamp>, Error> {
     let row = sqlx::query(
         "select max(modified_at) as modified_at from sync.observed \
-         where connection = $1 and stream = $2 and updated_at < $3",
+         where connection = $1 and stream = $2 and updated_at < $3 and modified_at < now() + interval '1 day'",
     )
     .bind(connection)
     .bind(sort.stream())

@@ -220,6 +220,27 @@ async fn a_vendor_that_chooses_ids_itself_gets_no_second_lead_either() {
 }
 
 #[tokio::test]
+async fn a_lead_of_the_far_future_hides_no_create_that_was_not_answered() {
+    let house = House::switched(|switches| switches.accepts_chosen_ids = false).await;
+    let _worker = house.worker();
+    house.insert("lead", lead(0)).await;
+    house.reconciled().await;
+    let ahead = json!({"Contact": "Ahead", "ModifiedOn": "2999-01-01T00:00:00Z"});
+    house.add("Lead", ahead);
+    house.synced().await;
+    let lost = Fault::new(Kind::StatusAfter { status: 504 });
+    house.vendor.inject(lost.on_path("$batch").times(1));
+
+    let id = house.insert("lead", lead(1)).await;
+    house.reconciled().await;
+    settles(&house, 3).await;
+
+    let record = house.record(Sort::Lead, id).await;
+    assert_eq!(record.status, Status::Success, "{record:?}");
+    assert_eq!(house.there(Sort::Lead, id).await["Contact"], "Ann 1");
+}
+
+#[tokio::test]
 async fn a_create_that_cannot_be_found_is_a_persons_to_say() {
     let house = House::switched(|switches| switches.accepts_chosen_ids = false).await;
     let _worker = house.worker();

@@ -146,3 +146,37 @@ async fn g8_a_record_whose_create_is_in_doubt_is_not_gone() {
 
     assert_eq!(walked["gone"], 0, "{walked}");
 }
+
+/// A time of modification that only a wrong clock can have said.
+const FAR: &str = "2999-01-01T00:00:00Z";
+
+#[tokio::test]
+async fn a_record_of_the_far_future_is_seen_and_moves_no_watermark_past_creatios_clock() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    let marked = "select count(*) from sync.stream \
+        where name = 'creatio.leads' and watermark_at between '2026-01-01' and '2026-01-02'";
+    house.add("Lead", json!({"Contact": "Ann", "ModifiedOn": FAR}));
+    let id = house.add("Lead", json!({"Contact": "Bob"}));
+
+    let all = observed(&house, true).await;
+    let after_all = house.count(marked).await;
+    let ahead = json!({"Contact": "Bobby", "ModifiedOn": FAR});
+    house.set("Lead", id.parse().unwrap(), ahead);
+    let changed = observed(&house, true).await;
+    let after_changed = house.count(marked).await;
+    house.add("Lead", json!({"Contact": "Eve"}));
+    let next = observed(&house, true).await;
+    house.set("Lead", id.parse().unwrap(), json!({"Contact": "Rob"}));
+    let mended = observed(&house, true).await;
+
+    assert_eq!((&all["seen"], &all["changed"]), (&json!(2), &json!(2)));
+    assert_eq!(changed["changed"], 1, "{changed}");
+    assert_eq!((after_all, after_changed), (1, 1));
+    assert_eq!(
+        next["changed"], 1,
+        "what changes now is still asked for: {next}"
+    );
+    assert_eq!(mended["changed"], 1, "a time that is put right: {mended}");
+    assert_eq!((&mended["failed"], house.writes()), (&json!(0), 0));
+}

@@ -9,7 +9,7 @@ use sim::supabase::Change;
 use super::{House, adas};
 
 impl House {
-    async fn bad(&self, status: Status) -> Vec<Quarantined> {
+    pub(super) async fn bad(&self, status: Status) -> Vec<Quarantined> {
         let filter = Filter {
             stream: Some(STREAM.to_owned()),
             status: Some(status),
@@ -19,7 +19,7 @@ impl House {
         page.unwrap().data
     }
 
-    fn spoil(&self, id: &str) {
+    pub(super) fn spoil(&self, id: &str) {
         self.change("package_rows", id, json!({"package_pax_from_def": -1}));
     }
 
@@ -40,7 +40,7 @@ impl House {
     }
 
     /// Every row of packages and links, as it stands.
-    async fn written(&self) -> Vec<String> {
+    pub(super) async fn written(&self) -> Vec<String> {
         sqlx::query_scalar(
             "select p::text || p.xmin from sync.package p union all select l::text || l.xmin from sync.customer_link l \
              order by 1",

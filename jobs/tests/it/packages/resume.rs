@@ -1,10 +1,12 @@
 //! A bulk sync whose worker dies at every commit there is.
 
-use engine::State;
+use engine::testing::WorkerGuard;
+use engine::{JobView, NewJob, State};
 use futures::StreamExt as _;
 use jobs::packages::{SyncAll, Totals, sync_all_of};
+use jobs::quarantine::Status;
 
-use super::House;
+use super::{House, adas};
 use crate::connection::until;
 use crate::support::PATIENCE;
 
@@ -55,6 +57,31 @@ async fn r13_a_bulk_sync_goes_on_wherever_its_worker_dies() {
         .await;
 }
 
+/// Runs a job whose worker dies at that commit, and lets another end it.
+async fn killed(house: &House, (table, nth): (&str, u64), job: NewJob) -> (JobView, WorkerGuard) {
+    let mut halt = house.env.pool.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(9)")
+        .execute(&mut *halt)
+        .await
+        .unwrap();
+    halt_at(house, table, nth).await;
+    let worker = house.worker();
+    let id = house.engine().enqueue(job).await.unwrap().id;
+    until("it stands still", async || stands_still(house).await).await;
+
+    drop(worker);
+    sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
+        .execute(&mut *halt)
+        .await
+        .unwrap();
+    halt.rollback().await.unwrap();
+    let next = house.worker();
+    let state = house.engine().wait(id, PATIENCE).await.unwrap();
+    assert!(state.is_terminal(), "{table} {nth}: {state}");
+    let job = house.engine().job(id).await.unwrap().unwrap();
+    (job, next)
+}
+
 async fn dies_at(table: &str, nth: u64) {
     let house = House::new().await;
     let profiles = house.many(PROFILES).await;
@@ -64,31 +91,10 @@ async fn dies_at(table: &str, nth: u64) {
         pause_ms: 0,
         ..SyncAll::default()
     };
-    let mut halt = house.env.pool.begin().await.unwrap();
-    sqlx::query("select pg_advisory_xact_lock(9)")
-        .execute(&mut *halt)
-        .await
-        .unwrap();
-    halt_at(&house, table, nth).await;
-    let worker = house.worker();
-    let bulk = house
-        .engine()
-        .enqueue(sync_all_of(&asked, "test"))
-        .await
-        .unwrap();
-    until("it stands still", async || stands_still(&house).await).await;
+    let bulk = sync_all_of(&asked, "test");
+    let (job, _next) = killed(&house, (table, nth), bulk).await;
 
-    drop(worker);
-    sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
-        .execute(&mut *halt)
-        .await
-        .unwrap();
-    halt.rollback().await.unwrap();
-    let _next = house.worker();
-    let state = house.engine().wait(bulk.id, PATIENCE).await.unwrap();
-
-    assert_eq!(state, State::Completed, "{table} {nth}");
-    let job = house.engine().job(bulk.id).await.unwrap().unwrap();
+    assert_eq!(job.state, State::Completed, "{table} {nth}");
     let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
     assert_eq!(
         (
@@ -102,4 +108,65 @@ async fn dies_at(table: &str, nth: u64) {
     for profile in profiles {
         assert_eq!(house.hours(profile).await.len(), 1, "{table} {nth}");
     }
+}
+
+/// None of one profile's packages can be read. The worker dies as it keeps the first or the second of them, alone or
+/// among others.
+#[tokio::test]
+async fn a_profile_that_cannot_be_read_is_kept_once_wherever_its_worker_dies() {
+    let cases = [(1, false), (2, false), (1, true), (2, true)];
+    futures::stream::iter(cases)
+        .for_each_concurrent(4, |(nth, in_bulk)| dies_at_quarantine(nth, in_bulk))
+        .await;
+}
+
+async fn dies_at_quarantine(nth: u64, in_bulk: bool) {
+    let house = House::new().await;
+    let (profile, _) = house.ada().await;
+    let others = house.many(2).await;
+    {
+        let _worker = house.worker();
+        for other in others {
+            house.synced(other).await;
+        }
+    }
+    let before = house.written().await;
+    for id in ["1", "2"] {
+        house.spoil(id);
+    }
+    let job = match in_bulk {
+        true => {
+            let asked = SyncAll {
+                pause_ms: 0,
+                ..SyncAll::default()
+            };
+            sync_all_of(&asked, "test")
+        }
+        false => house.sync_now(profile),
+    };
+
+    let (job, _next) = killed(&house, ("sync.quarantine", nth), job).await;
+
+    let shown = format!("row {nth}, in bulk: {in_bulk}");
+    if in_bulk {
+        assert_eq!(job.state, State::Completed, "{shown}: {:?}", job.error);
+        let totals: Totals = serde_json::from_value(job.result.unwrap()).unwrap();
+        let ends = (totals.successful_profiles, totals.failed_profiles);
+        assert_eq!(ends, (2, 1), "{shown}: {totals:?}");
+        let error = format!("Profile {profile}: too_many_bad_records");
+        assert_eq!(totals.errors, [error], "{shown}");
+    } else {
+        let ended = (job.state, job.code.as_deref());
+        assert_eq!(
+            ended,
+            (State::Dead, Some("too_many_bad_records")),
+            "{shown}"
+        );
+        assert_eq!(house.written().await, before, "{shown}: nothing else is");
+    }
+    let mut kept = house.bad(Status::Open).await;
+    kept.sort_by(|left, right| left.key.cmp(&right.key));
+    let kept: Vec<&str> = kept.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(house.hours(profile).await, adas(), "{shown}");
+    assert_eq!(kept, ["1", "2"], "{shown}: one row each");
 }

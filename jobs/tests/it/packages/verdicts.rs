@@ -1,6 +1,8 @@
 //! Every verdict at every call that a sync of a profile makes: what is stored stays, the job ends as the verdict says,
 //! and once the fault is over the rows are what the CRM has.
 
+use std::time::Duration;
+
 use engine::{Actor, JobView, State};
 use jobs::connection::ops;
 use serde_json::json;
@@ -8,7 +10,7 @@ use sim::supabase::Change;
 use sim::wire::{Fault, Kind};
 use uuid::Uuid;
 
-use super::{Customer, House, SHOP};
+use super::{Customer, House, SHOP, connections};
 use crate::connection::until;
 
 /// Shares of the table at a time, each with a database and a CRM of its own.
@@ -256,7 +258,7 @@ async fn strike_all(path: Path, calls: u32, cases: Vec<Case>) {
     }
 }
 
-async fn strike(house: &House, path: Path, (case, call): (&Case, u32), nth: usize) {
+async fn strike(house: &House, path: Path, (case, call): (&Case, u32), nth: usize) -> JobView {
     let shown = format!("{path:?}: {} at call {call}", case.what);
     let scene = house.scene(path, nth).await;
     house.crm.inject(case.fault.clone().after(call).times(1));
@@ -278,6 +280,7 @@ async fn strike(house: &House, path: Path, (case, call): (&Case, u32), nth: usiz
     }
     assert_eq!(house.marked().await, 0, "{shown}");
     house.assert_true(&scene, &shown).await;
+    job
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,4 +301,54 @@ async fn every_verdict_at_every_call_of_a_renamed_profile_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verdict_at_every_call_of_a_reloaded_profile_loses_nothing() {
     every_verdict_at_every_call(Path::Reloaded, 8).await;
+}
+
+/// Long enough for an honest answer on a busy machine.
+const GIVES_UP: Duration = Duration::from_secs(3);
+
+/// What takes its time has a house for each call of its own, all at once.
+async fn strike_each_call_apart(house: impl AsyncFn() -> House, case: &Case) -> Vec<(House, Uuid)> {
+    let each = (0..4).map(async |call| {
+        let house = house().await;
+        let worker = house.worker();
+        let job = strike(&house, Path::First, (case, call), 200).await;
+        worker.stop().await;
+        (house, job.id)
+    });
+    futures::future::join_all(each).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_names_no_time_is_waited_out_at_every_call_of_a_first_sync() {
+    let case = case("429 alone", Fault::status(429), Ends::WellUncounted);
+
+    let struck = strike_each_call_apart(House::new, &case).await;
+
+    for (call, (house, job)) in struck.iter().enumerate() {
+        let attempts = house.engine().attempts(*job).await.unwrap();
+        let first = &attempts[0];
+        let ended = (first.outcome.as_str(), first.code.as_deref());
+        assert_eq!(ended, ("snooze", Some("throttled")), "call {call}");
+        let wait = first.next_run_at.unwrap().duration_since(first.started_at);
+        assert!(wait.as_secs() >= 9, "call {call}: {wait}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_in_time_is_tried_again_at_every_call_of_a_first_sync() {
+    let case = case("no answer", Fault::new(Kind::Silence), Ends::Well);
+    let hasty = async || {
+        let mut house = House::new().await;
+        let key = &house.crm.config().secret_key;
+        let connections = connections(house.engine(), &house.crm.url(), key);
+        house.env.connections = connections.giving_up_after(GIVES_UP);
+        house
+    };
+
+    let struck = strike_each_call_apart(hasty, &case).await;
+
+    for (call, (house, job)) in struck.iter().enumerate() {
+        let job = house.engine().job(*job).await.unwrap().unwrap();
+        assert_eq!(job.failed, 1, "call {call}");
+    }
 }

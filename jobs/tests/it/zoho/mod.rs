@@ -3,6 +3,7 @@
 mod alerts;
 mod chosen;
 mod counters;
+mod future;
 mod guards;
 mod kills;
 mod limits;

@@ -71,6 +71,8 @@ pub enum Kind {
         #[serde(default)]
         value: Option<Value>,
     },
+    /// The page with half of a character in one field of its record `at`: valid as JSON, and no text.
+    HalfCharacter { at: usize, pointer: String },
     /// The call is carried out and of the replies in a JSON batch only the first so many come.
     ShortBatch { keep: usize },
 }

@@ -173,6 +173,9 @@ impl Wire {
                 Kind::AlteredRecord { at, pointer, value } => {
                     reply.body = twist::altered(reply.body, *at, (pointer, value.as_ref()));
                 }
+                Kind::HalfCharacter { at, pointer } => {
+                    reply.body = twist::halved(reply.body, *at, pointer);
+                }
                 Kind::ReversedPage => reply.body = twist::reversed(reply.body),
                 Kind::ShortBatch { keep } => reply.body = twist::shortened(reply.body, *keep),
                 _ => {}

@@ -45,6 +45,17 @@ pub(super) fn altered(body: Bytes, at: usize, (pointer, value): (&str, Option<&V
     })
 }
 
+/// The lists of the remotes with the first half of a surrogate pair in one field of one record.
+pub(super) fn halved(body: Bytes, at: usize, pointer: &str) -> Bytes {
+    // No text of ours can hold one, so it is written over another that nobody has.
+    let place = "\u{e000}half a character\u{e000}";
+    let body = altered(body, at, (pointer, Some(&Value::from(place))));
+    match std::str::from_utf8(&body) {
+        Ok(text) => text.replace(place, "\\ud83d").into(),
+        Err(_) => body,
+    }
+}
+
 fn with_records(body: Bytes, change: impl Fn(&mut Vec<Value>)) -> Bytes {
     let Ok(mut json) = serde_json::from_slice::<Value>(&body) else {
         return body;

@@ -57,6 +57,8 @@ pub struct ItemPatch {
     pub rate: Option<String>,
     pub stock: Option<String>,
     pub status: Option<String>,
+    /// Seconds since 1970, in the place of the vendor's clock: that of a machine that was wrong.
+    pub modified_s: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -142,8 +144,9 @@ impl World {
             Change::ChangeItem { id, patch } => {
                 let found = self.items.iter_mut().find(|item| item.id == id);
                 let item = found.ok_or_else(|| format!("there is no item {id}"))?;
-                if patch.set(item) || stock_counts {
-                    item.modified_s = now_s;
+                let stamp = patch.modified_s;
+                if patch.set(item) || stock_counts || stamp.is_some() {
+                    item.modified_s = stamp.unwrap_or(now_s);
                 }
                 Ok(id.to_string())
             }

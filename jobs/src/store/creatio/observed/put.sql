@@ -24,7 +24,7 @@ written as (
         gone_at = null,
         updated_at = now()
     where o.updated_at < now() - interval '10 minutes' or o.modified_at is null
-        or excluded.modified_at >= o.modified_at
+        or excluded.modified_at >= o.modified_at or o.modified_at >= now() + interval '1 day'
     returning o.connection, o.stream, o.remote_id
 )
 insert into sync.dirty_mark (connection, stream, side, key, reason)
