@@ -1,13 +1,6 @@
--- History and quarantine of packages. They are synced by jobs without a run, a profile at a time, so that both tables
--- name the job, and quarantine the profile. All of it is new columns and checks that read no row, but for the partition
--- of quarantine, which is generated anew: 50 ms for 10,000 bad records, and reads wait too.
-
-alter table sync.history
-    -- The job that did it, where that has no run.
-    add column job_id uuid,
-    drop constraint event_known,
-    -- missing: a complete answer did not name it, and it is not yet gone. Rows from before satisfy it by the narrower one.
-    add constraint event_known check (event in ('created', 'updated', 'revived', 'missing', 'gone')) not valid;
+-- Quarantine of packages. They are synced by jobs without a run, a profile at a time, so that it names the job and the
+-- profile. The partition is generated anew, which writes the table once (50 ms for 10,000 bad records), and reads wait
+-- too; writes to sync.profile wait as long, for the key.
 
 drop index sync.quarantine_live;
 

@@ -131,7 +131,8 @@ fn is_of_profile(error: &Error) -> bool {
             error.verdict(),
             Verdict::Retry | Verdict::Rejected { .. } | Verdict::Gone | Verdict::SchemaDrift
         ),
-        _ => false,
+        // The database takes none of this one, as an operator's check says: the next may pass.
+        error => error.refusal().is_some(),
     }
 }
 
