@@ -118,22 +118,18 @@ pub(super) async fn ask(app: &App, session: &Session, how: &Api) -> anyhow::Resu
     };
     let front = FrontState::new(session.client.clone(), session.env.clone(), options);
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, front, stop.clone()));
     let scopes = ["jobs:read", "jobs:write"].map(str::to_owned);
     let life = Duration::from_secs(how.seconds + 600);
     let minted = mint(&session.client, "bench", &scopes, Some(life), &app.actor()).await?;
+    let server = tokio::spawn(serve(listener, front, stop.clone()));
     let asked = crowd(address, &minted.token, how).await;
     stop.cancel();
-    session
-        .client
-        .revoke_token(&minted.id, &app.actor())
-        .await?;
+    let client = &session.client;
+    client.revoke_token(&minted.id, &app.actor()).await?;
     server.await??;
+    // Only ended jobs are forgotten, also those of a client that met an error.
+    jobs::run_out(client).await?;
     let (answered, seconds) = asked?;
-    let made = |one: &&Answered| one.ask == Ask::Enqueue && one.is_good;
-    let made = u64::try_from(answered.iter().filter(made).count())?;
-    // Only ended jobs are forgotten.
-    jobs::run_out(&session.client, made).await?;
     let served = [Ask::List, Ask::Show, Ask::Enqueue];
     Ok(served.map(|ask| sum(ask, &answered, seconds)).into())
 }

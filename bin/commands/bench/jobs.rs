@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use engine::{
-    Client, Cx, Failure, Job, NewJob, Outcome, QueueOptions, Registry, Worker, WorkerOptions,
+    Client, Cx, Failure, Filter, Job, JobQuery, NewJob, Outcome, QueueOptions, Registry, State,
+    Worker, WorkerOptions,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -78,14 +79,23 @@ pub(super) async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow
         false => ("enqueue", produce(url, how).await?),
     };
     let figures = meter.stop(client, name, how.jobs, spans).await?;
-    run_out(client, how.jobs).await?;
+    run_out(client).await?;
     Ok(figures)
 }
 
-/// Runs so many jobs that wait.
-pub(super) async fn run_out(client: &Client, jobs: u64) -> anyhow::Result<()> {
-    let (worker, mut started) = worker(client, 500);
-    started.count(jobs).await?;
+/// Runs all jobs that wait in the bench's queue.
+pub(super) async fn run_out(client: &Client) -> anyhow::Result<()> {
+    let (worker, _started) = worker(client, 500);
+    let waiting = JobQuery {
+        filter: Filter::new()
+            .kind(Noop::KIND)
+            .state(State::Available.into()),
+        limit: Some(1),
+        ..JobQuery::default()
+    };
+    while !client.jobs(waiting.clone()).await?.data.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     worker.stop().await
 }
 
