@@ -89,7 +89,7 @@ pub(super) async fn run_out(client: &Client) -> anyhow::Result<()> {
     let waiting = JobQuery {
         filter: Filter::new()
             .kind(Noop::KIND)
-            .state(State::Available.into()),
+            .state(State::Available),
         limit: Some(1),
         ..JobQuery::default()
     };
