@@ -146,3 +146,27 @@ async fn g8_a_record_whose_create_is_in_doubt_is_not_gone() {
 
     assert_eq!(walked["gone"], 0, "{walked}");
 }
+
+#[tokio::test]
+async fn a_record_that_the_database_refuses_is_kept_with_its_fields() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    house
+        .sql(
+            "alter table sync.observed add constraint no_curse \
+             check (fields ->> 'Contact' not like 'Cursed%')",
+        )
+        .await;
+    house.add("Lead", json!({"Contact": "Ann"}));
+    let id = house.add("Lead", json!({"Contact": "Cursed Bob"}));
+
+    let walked = observed(&house, false).await;
+
+    let (key, raw): (String, serde_json::Value) =
+        sqlx::query_as("select key, raw from sync.quarantine")
+            .fetch_one(house.database.pool())
+            .await
+            .unwrap();
+    assert_eq!(walked["seen"], 2, "{walked}");
+    assert_eq!((key, &raw["Contact"]), (id, &json!("Cursed Bob")));
+}
