@@ -24,20 +24,18 @@ failing as (
         (
             -- The index of one owner's runs; the other half gives nothing.
             select id, stream, partition, status, sweep, code, ended_at from sync.run
-            where company_id = bad.company_id and stream = bad.stream and mode <> 'chosen'
-                and ended_at > now() - interval '7 days'
+            where company_id = bad.company_id and stream = bad.stream and mode <> 'chosen' and ended_at is not null
             order by id desc limit 3
         )
         union all
         (
             select id, stream, partition, status, sweep, code, ended_at from sync.run
-            where connection = bad.connection and stream = bad.stream and mode <> 'chosen'
-                and ended_at > now() - interval '7 days'
+            where connection = bad.connection and stream = bad.stream and mode <> 'chosen' and ended_at is not null
             order by id desc limit 3
         )
     ) r
     group by r.stream, r.partition
-    having count(*) = 3 and bool_and(
+    having count(*) = 3 and min(r.ended_at) > now() - interval '7 days' and bool_and(
         r.status = 'failed'
         or r.status = 'partial' and r.sweep = 'unproven' and not exists (
             select from sync.quarantine q
