@@ -8,7 +8,8 @@ use crate::{Error, store};
 /// - `sweep_held`: rows are missing and wait for a person's word,
 /// - `quarantine_growing`: ten records or more of a stream came into quarantine within a day and are there,
 /// - `quarantine_lasting`: a record has been in quarantine for more than a day, and nobody has said to ignore it,
-/// - `runs_failing`: the last three runs of a listing ended as partial or failed.
+/// - `runs_failing`: the last three runs of a listing within seven days failed, or were partial since nothing was proven;
+///   not those that are partial for bad records alone.
 ///
 /// Streams have one of each, however many listings it is about.
 ///

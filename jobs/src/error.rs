@@ -140,6 +140,20 @@ pub enum Error {
         /// What was expected there. What came is not told.
         expected: String,
     },
+    /// The database took no record of a page, so that it is a rule of the table that is at fault.
+    #[error(
+        "none of the {bad} records of a page could be stored: the database refused {refused} of them (the first is not \
+         {expected}), so nothing of the page was applied or put into quarantine; look for a constraint or trigger of \
+         the table that forbids what comes, and sync again once it is mended"
+    )]
+    PageRefused {
+        /// Records of the page.
+        bad: usize,
+        /// Those that the database refused; the others could not be read.
+        refused: usize,
+        /// What was expected of the first, with the name of what forbids it. What came is not told.
+        expected: String,
+    },
     /// Another job walks the same listing now.
     #[error("job {job_id} syncs {partition} now")]
     Busy {
@@ -261,6 +275,7 @@ impl Error {
             Error::Remote(error) => crate::verdict::code(error),
             Error::TooManyBad { .. } => "too_many_bad_records",
             Error::PageUnreadable { .. } => "page_unreadable",
+            Error::PageRefused { .. } => "page_refused",
             Error::Miscounted { .. } => "miscounted",
             Error::Busy { .. } => "busy",
             Error::RunLost(_) => "run_lost",

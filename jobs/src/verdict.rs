@@ -57,6 +57,8 @@ impl From<&Error> for Failure {
             | Error::Mapping { .. }
             // As a verdict of schema drift: our code no longer knows the remote.
             | Error::PageUnreadable { .. }
+            // The table would refuse the same.
+            | Error::PageRefused { .. }
             // The same program would count the same.
             | Error::Miscounted { .. }
             | Error::Migrate(_) => Again::Never,

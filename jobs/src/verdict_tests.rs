@@ -152,6 +152,15 @@ fn every_fault_of_ours_has_its_code_and_its_outcome() {
             Again::Never,
         ),
         (
+            Error::PageRefused {
+                bad: 20,
+                refused: 19,
+                expected: "one that the database takes (no_curse)".into(),
+            },
+            "page_refused",
+            Again::Never,
+        ),
+        (
             Error::Miscounted {
                 fetched: 40,
                 accounted: 39,

@@ -49,6 +49,11 @@ fn sql_is_written_only_in_the_stores() {
 }
 
 #[test]
+fn what_a_statement_of_a_sync_gives_does_not_change_with_its_table() {
+    assert_kept(&stars_in_sync_stores(&tree()));
+}
+
+#[test]
 fn apalis_is_named_only_in_the_runtime() {
     assert_kept(&apalis_named(&tree()));
 }
@@ -125,6 +130,24 @@ fn each_rule_catches_its_breach() {
             "jobs/src/plan/a.sql",
             "select 1",
             "SQL outside a store",
+        ),
+        (
+            stars_in_sync_stores,
+            "jobs/src/store/a.sql",
+            "select\n    *\nfrom sync.run",
+            "name the columns",
+        ),
+        (
+            stars_in_sync_stores,
+            "jobs/src/store/a.rs",
+            "query(\"select r.*, now() \\\n from sync.run r\")",
+            "name the columns",
+        ),
+        (
+            stars_in_sync_stores,
+            "jobs/src/store/a.rs",
+            "query(\"delete from sync.run returning *\")",
+            "name the columns",
         ),
         (
             apalis_named,
@@ -246,6 +269,11 @@ fn each_rule_lets_the_good_pass() {
             sql_outside_stores,
             "engine/src/worker/mod.rs",
             "/// Not sqlx::query here.\nsqlx::Error",
+        ),
+        (
+            stars_in_sync_stores,
+            "jobs/src/store/a.sql",
+            "select count(*) from sync.run; select * from unnest($1)",
         ),
         (
             apalis_named,

@@ -87,9 +87,7 @@ pub(super) async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow
 pub(super) async fn run_out(client: &Client) -> anyhow::Result<()> {
     let (worker, _started) = worker(client, 500);
     let waiting = JobQuery {
-        filter: Filter::new()
-            .kind(Noop::KIND)
-            .state(State::Available),
+        filter: Filter::new().kind(Noop::KIND).state(State::Available),
         limit: Some(1),
         ..JobQuery::default()
     };

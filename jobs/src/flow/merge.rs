@@ -41,11 +41,16 @@ pub(super) async fn merge<S: Stream>(
     let is_news = keys.is_empty() || keys.iter().any(|key| seen.get(key) != Some(&true));
     let mut met: HashSet<String> = seen.into_keys().collect();
     let mut bad = write::<S>(tx, after, (&page.records, how), &mut met).await?;
+    let refused = bad.len();
     bad.extend(page.bad.iter().cloned());
-    let open = quarantine::<S>(tx, after, &bad, &mut met).await?;
-    if after.mode != Mode::Chosen && is_whole_page(open, page.fetched) {
-        return Err(unreadable(&bad));
+    // First, since of a whole page that is bad more is to be said than that it is too many.
+    if after.mode != Mode::Chosen && is_whole_page(bad.len(), page.fetched) {
+        let ignored = store::quarantine::ignored(tx, S::NAME, &after.partition, &bad).await?;
+        if ignored.is_empty() {
+            return Err(none_good(&bad, refused));
+        }
     }
+    quarantine::<S>(tx, after, &bad, &mut met).await?;
     mark_gone::<S>(tx, after, &page.gone).await?;
     store::held::strike(tx, S::NAME, &after.partition, &keys).await?;
     Ok(Named { keys, is_news })
@@ -118,24 +123,33 @@ fn distinct<'a>(after: &mut Progress, records: &'a [Record]) -> Vec<&'a Record> 
     distinct
 }
 
-fn unreadable(bad: &[Bad]) -> Error {
+/// Why a page has no good record; the database refused the first `refused` of them.
+fn none_good(bad: &[Bad], refused: usize) -> Error {
     let first = bad.first();
-    Error::PageUnreadable {
-        bad: bad.len(),
-        field: first.map(|one| one.field.clone()).unwrap_or_default(),
-        expected: first.map(|one| one.expected.clone()).unwrap_or_default(),
+    let expected = first.map(|one| one.expected.clone()).unwrap_or_default();
+    match refused {
+        0 => Error::PageUnreadable {
+            bad: bad.len(),
+            field: first.map(|one| one.field.clone()).unwrap_or_default(),
+            expected,
+        },
+        refused => Error::PageRefused {
+            bad: bad.len(),
+            refused,
+            expected,
+        },
     }
 }
 
-/// Keeps and counts bad records; how many of them nobody has said to ignore.
+/// Keeps and counts bad records.
 async fn quarantine<S: Stream>(
     tx: &mut PgConnection,
     after: &mut Progress,
     bad: &[Bad],
     met: &mut HashSet<String>,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     if bad.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let ignored = store::quarantine::keep(tx, S::NAME, &after.partition, after.id, bad).await?;
     for one in bad {
@@ -157,8 +171,7 @@ async fn quarantine<S: Stream>(
             fetched,
         });
     }
-    let is_open = |one: &&Bad| !ignored.contains(&one.quarantine_key());
-    Ok(bad.iter().filter(is_open).count())
+    Ok(())
 }
 
 /// Records that were asked for by id and are gone: that is proof enough for each of them (G7). One that is

@@ -15,7 +15,8 @@ pub(crate) struct Record {
     pub(crate) fields: Map<String, Value>,
     /// When the remote says that it was last changed there, if it does.
     pub(crate) modified_at: Option<Timestamp>,
-    /// The answer as it came and its fingerprint, where the table keeps them.
+    /// The answer as it came and its fingerprint, where the table keeps them. With an empty fingerprint it is no answer
+    /// but what the table keeps beside the fields.
     pub(crate) kept: Option<(Value, Vec<u8>)>,
 }
 

@@ -7,11 +7,22 @@ use super::instant;
 use crate::Error;
 use crate::company::{Company, Filter, NewCompany, Patch};
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "id, name, country, parent_id, soundtrack_account_id, alerts, created_at, updated_at"
+    };
+}
+
 pub(crate) async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<Company>, Error> {
-    let row = sqlx::query("select * from sync.company where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.company where id = $1"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -20,11 +31,13 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Company>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.company \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.company \
          where id > $1 and ($2::boolean is null or (soundtrack_account_id is not null) = $2) \
          order by id limit $3",
-    )
+    ))
     .bind(filter.after.unwrap_or(0))
     .bind(filter.has_account)
     .bind(limit)
@@ -45,10 +58,11 @@ pub(crate) async fn create(
     conn: &mut PgConnection,
     company: &NewCompany,
 ) -> Result<Company, Error> {
-    let row = sqlx::query(
+    let row = sqlx::query(concat!(
         "insert into sync.company (name, country, parent_id, soundtrack_account_id, alerts) \
-         values ($1, $2, $3, $4, $5) returning *",
-    )
+         values ($1, $2, $3, $4, $5) returning ",
+        columns!(),
+    ))
     .bind(&company.name)
     .bind(&company.country)
     .bind(company.parent_id)
@@ -85,10 +99,13 @@ pub(crate) async fn update(
 
 /// Takes the company's zones and runs with it; what it was, if there was one.
 pub(crate) async fn delete(conn: &mut PgConnection, id: i64) -> Result<Option<Company>, Error> {
-    let row = sqlx::query("delete from sync.company where id = $1 returning *")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "delete from sync.company where id = $1 returning ",
+        columns!()
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

@@ -25,7 +25,11 @@ with ended as (
         touched_at = now(),
         ended_at = now()
     where id = $1 and job_id = $2 and status = 'running' and pages = $3 and generation = $4
-    returning *
+    returning
+        id, stream, company_id, connection, mode, since_at, job_id, status, generation, pages, fetched, created, updated,
+        unchanged, stale, revived, adopted, duplicate, quarantined, ignored, gone, orphaned, held, sweep, code, error,
+        started_at, touched_at, ended_at,
+        partition, scope, principal, walk_started_at, server_at
 ),
 -- What the next walk is compared with, and until when every row that is not marked was seen.
 walked as (
@@ -58,4 +62,8 @@ resolved as (
 forgotten as (
     delete from sync.page p using ended e where p.run_id = e.id
 )
-select * from ended
+select
+    id, stream, company_id, connection, mode, since_at, job_id, status, generation, pages, fetched, created, updated,
+    unchanged, stale, revived, adopted, duplicate, quarantined, ignored, gone, orphaned, held, sweep, code, error,
+    started_at, touched_at, ended_at
+from ended

@@ -9,6 +9,14 @@ use crate::Error;
 use crate::flow::{Partition, Progress};
 use crate::held::{Held, Status};
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "run_id, stream, partition, company_id, connection, cause, known, candidates, status, held_at, \
+         decided_at, decided_by, reason, marked"
+    };
+}
+
 /// Keeps what a walk missed, until a person decides.
 pub(crate) async fn hold(
     conn: &mut PgConnection,
@@ -72,10 +80,14 @@ pub(crate) async fn strike(
 
 /// One held sweep, locked against walks and other people.
 pub(crate) async fn lock(conn: &mut PgConnection, run_id: i64) -> Result<Option<Held>, Error> {
-    let row = sqlx::query("select * from sync.held_sweep where run_id = $1 for update")
-        .bind(run_id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.held_sweep where run_id = $1 for update"
+    ))
+    .bind(run_id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -109,11 +121,13 @@ pub(crate) async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Held>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.held_sweep \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.held_sweep \
          where ($1::boolean is null or (status = 'open') = $1) and ($2::bigint is null or run_id < $2) \
          order by run_id desc limit $3",
-    )
+    ))
     .bind(is_open)
     .bind(before)
     .bind(limit)
@@ -123,10 +137,14 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, run_id: i64) -> Result<Option<Held>, Error> {
-    let row = sqlx::query("select * from sync.held_sweep where run_id = $1")
-        .bind(run_id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.held_sweep where run_id = $1"
+    ))
+    .bind(run_id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

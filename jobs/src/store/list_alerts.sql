@@ -1,32 +1,47 @@
 -- What a person should look at now, of syncs. A remote that is down fails all listings of its stream, and is one alert.
-with failing as (
+-- A run fails, or its walk proves nothing. One that is partial for its bad records alone is no failure: these have alerts
+-- of their own. A bad record without an id is why a walk proves nothing.
+-- Listings that ended a week ago for the last time may be no more: their company has lost its account, their connection
+-- is gone.
+with bad as (
+    -- By index from the newest on: listings that fail again and again are among the latest that did.
+    (
+        select stream, partition, company_id, connection from sync.run
+        where status = 'failed' and mode <> 'chosen' and ended_at > now() - interval '7 days'
+        order by id desc limit 1000
+    )
+    union
+    (
+        select stream, partition, company_id, connection from sync.run
+        where status = 'partial' and sweep = 'unproven' and mode <> 'chosen' and ended_at > now() - interval '7 days'
+        order by id desc limit 1000
+    )
+),
+failing as (
     select r.stream, r.partition, min(r.ended_at) as since, max(r.code) as code
-    from (
-        -- By index from the newest on: listings that fail again and again are among the latest that did.
-        select distinct stream, partition, company_id, connection
-        from (
-            (select * from sync.run where status = 'failed' order by id desc limit 1000)
-            union all
-            (select * from sync.run where status = 'partial' order by id desc limit 1000)
-        ) bad
-        where mode <> 'chosen'
-    ) listing
+    from bad
     cross join lateral (
         (
             -- The index of one owner's runs; the other half gives nothing.
-            select * from sync.run
-            where company_id = listing.company_id and stream = listing.stream and mode <> 'chosen' and ended_at is not null
+            select id, stream, partition, status, sweep, code, ended_at from sync.run
+            where company_id = bad.company_id and stream = bad.stream and mode <> 'chosen' and ended_at is not null
             order by id desc limit 3
         )
         union all
         (
-            select * from sync.run
-            where connection = listing.connection and stream = listing.stream and mode <> 'chosen' and ended_at is not null
+            select id, stream, partition, status, sweep, code, ended_at from sync.run
+            where connection = bad.connection and stream = bad.stream and mode <> 'chosen' and ended_at is not null
             order by id desc limit 3
         )
     ) r
     group by r.stream, r.partition
-    having count(*) = 3 and bool_and(r.status in ('partial', 'failed'))
+    having count(*) = 3 and min(r.ended_at) > now() - interval '7 days' and bool_and(
+        r.status = 'failed'
+        or r.status = 'partial' and r.sweep = 'unproven' and not exists (
+            select from sync.quarantine q
+            where q.stream = r.stream and q.partition = r.partition and q.status <> 'resolved' and not q.is_named
+        )
+    )
 )
 select
     'sweep_held' as alert, h.stream || ' ' || h.partition as subject, h.held_at as since,
@@ -58,7 +73,7 @@ union all
 select
     'runs_failing', f.stream, min(f.since),
     format(
-        'the last three runs of %s%s ended as partial or failed%s: lockstep run list --stream %s',
+        'the last three runs of %s%s failed or proved nothing%s: lockstep run list --stream %s',
         (array_agg(f.partition order by f.since, f.partition))[1],
         case when count(*) > 1 then format(' and %s more', count(*) - 1) end,
         ' (' || max(f.code) || ')', f.stream

@@ -25,7 +25,9 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Product>, Error> {
     let rows = sqlx::query(
-        "select *, price::text as price_text, stock_quantity::text as stock_text from sync.product \
+        "select id, connection, zoho_item_id, name, sku, description, price::text as price_text, \
+             stock_quantity::text as stock_text, is_active, gone_at, created_at, updated_at \
+         from sync.product \
          where ($1::bigint is null or id = $1) and ($2::text is null or connection = $2) \
              and ($3::text is null or sku = $3) and ($4::boolean is null or (gone_at is not null) = $4) \
              and id > $5 \

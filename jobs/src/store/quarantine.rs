@@ -207,7 +207,10 @@ async fn select(
     limit: i64,
 ) -> Result<Vec<Quarantined>, Error> {
     let rows = sqlx::query(
-        "select * from sync.quarantine \
+        "select id, stream, partition, company_id, connection, key, is_named, field, expected, times, status, \
+             profile_id, run_id, job_id, first_seen_at, last_seen_at, resolved_at, ignored_by, ignored_because, \
+             raw \
+         from sync.quarantine \
          where ($1::bigint is null or id = $1) and ($2::text is null or stream = $2) \
              and ($3::text is null or status = $3) and ($4::bigint is null or id < $4) \
          order by id desc limit $5",

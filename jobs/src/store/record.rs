@@ -134,12 +134,16 @@ async fn write(
 }
 
 fn refused_by(record: &Record, by: &str) -> Bad {
-    let kept = record.kept.as_ref().map(|(raw, _)| raw.clone());
+    // What has no fingerprint stands beside the fields and is no answer.
+    let answer = record.kept.as_ref().filter(|(_, hash)| !hash.is_empty());
     Bad {
         key: Some(record.key.clone()),
         field: "row".to_owned(),
         expected: format!("one that the database takes ({by})"),
-        raw: kept.unwrap_or_else(|| Value::Object(record.fields.clone())),
+        raw: match answer {
+            Some((raw, _)) => raw.clone(),
+            None => Value::Object(record.fields.clone()),
+        },
     }
 }
 

@@ -10,6 +10,13 @@ use super::{instant, instant_or_none};
 use crate::Error;
 use crate::packages::Review;
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "id, profile_id, status, reason, candidates, customer_id, decided_by, decided_at, note, created_at"
+    };
+}
+
 /// Reviews with a greater id, oldest first; of one status, or of all; of one profile, or of all.
 pub(crate) async fn list(
     conn: &mut PgConnection,
@@ -17,11 +24,13 @@ pub(crate) async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Review>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.match_review where id > $2 and ($1::text is null or status = $1) \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.match_review where id > $2 and ($1::text is null or status = $1) \
              and ($4::uuid is null or profile_id = $4) \
          order by id limit $3",
-    )
+    ))
     .bind(status)
     .bind(after)
     .bind(limit)
@@ -32,19 +41,27 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<Review>, Error> {
-    let row = sqlx::query("select * from sync.match_review where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.match_review where id = $1"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// One review, locked against others who would decide it.
 pub(crate) async fn lock(conn: &mut PgConnection, id: i64) -> Result<Option<Review>, Error> {
-    let row = sqlx::query("select * from sync.match_review where id = $1 for update")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.match_review where id = $1 for update"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

@@ -49,17 +49,11 @@ pub(crate) async fn under_way(
     stream: &str,
     partition: &Partition,
 ) -> Result<Option<Progress>, Error> {
-    let row = sqlx::query(
-        "select r.*, r.touched_at < now() - interval '15 minutes' as is_stale, \
-             s.scope as known_scope, s.principal as known_principal \
-         from sync.run r \
-         left join sync.stream s on s.name = r.stream and s.partition = r.partition \
-         where r.stream = $1 and r.partition = $2 and r.status = 'running'",
-    )
-    .bind(stream)
-    .bind(partition.key())
-    .fetch_optional(conn)
-    .await?;
+    let row = sqlx::query(include_str!("run_under_way.sql"))
+        .bind(stream)
+        .bind(partition.key())
+        .fetch_optional(conn)
+        .await?;
     Ok(row.as_ref().map(progress).transpose()?)
 }
 
@@ -229,26 +223,20 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Run>, Error> {
     let partition = filter.partition.as_ref();
-    let rows = sqlx::query(
-        "select * from sync.run \
-         where ($1::bigint is null or company_id = $1) and ($2::text is null or connection = $2) \
-             and ($3::bigint is null or id < $3) and ($4::text is null or stream = $4) \
-             and ($5::text is null or status = $5) \
-         order by id desc limit $6",
-    )
-    .bind(partition.and_then(Partition::company_id))
-    .bind(partition.and_then(Partition::connection))
-    .bind(filter.before)
-    .bind(filter.stream.as_deref())
-    .bind(filter.status.map(Status::as_str))
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("list_runs.sql"))
+        .bind(partition.and_then(Partition::company_id))
+        .bind(partition.and_then(Partition::connection))
+        .bind(filter.before)
+        .bind(filter.stream.as_deref())
+        .bind(filter.status.map(Status::as_str))
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<Run>, Error> {
-    let row = sqlx::query("select * from sync.run where id = $1")
+    let row = sqlx::query(include_str!("get_run.sql"))
         .bind(id)
         .fetch_optional(conn)
         .await?;

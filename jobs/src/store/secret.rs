@@ -8,6 +8,13 @@ use super::instant;
 use crate::Error;
 use crate::seal::Sealed;
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "connection, field, version, key_id, wrapped_key, value, set_by, set_at"
+    };
+}
+
 /// A sealed value with where it lies.
 #[derive(Debug)]
 pub(crate) struct SecretRow {
@@ -21,10 +28,14 @@ pub(crate) struct SecretRow {
 
 /// The sealed values of a connection, by field.
 pub(crate) async fn of(conn: &mut PgConnection, connection: &str) -> Result<Vec<SecretRow>, Error> {
-    let rows = sqlx::query("select * from sync.secret where connection = $1 order by field")
-        .bind(connection)
-        .fetch_all(conn)
-        .await?;
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.secret where connection = $1 order by field"
+    ))
+    .bind(connection)
+    .fetch_all(conn)
+    .await?;
     Ok(rows.iter().map(read).collect::<sqlx::Result<_>>()?)
 }
 
@@ -90,10 +101,12 @@ pub(crate) async fn lock_some(
     behind: (&str, &str),
     limit: i64,
 ) -> Result<Vec<SecretRow>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.secret where key_id <> $1 and (connection, field) > ($2, $3) \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.secret where key_id <> $1 and (connection, field) > ($2, $3) \
          order by connection, field limit $4 for update skip locked",
-    )
+    ))
     .bind(key_id)
     .bind(behind.0)
     .bind(behind.1)

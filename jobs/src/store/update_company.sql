@@ -8,4 +8,4 @@ set
     alerts = coalesce($8, alerts),
     updated_at = now()
 where id = $1
-returning *
+returning id, name, country, parent_id, soundtrack_account_id, alerts, created_at, updated_at

@@ -98,3 +98,56 @@ async fn runs_of_before_can_be_shown_when_fetched_is_counted() {
     let counters = found.unwrap().data[0].counters;
     assert_eq!((counters.fetched, counters.created), (45, 3));
 }
+
+#[tokio::test]
+async fn what_a_session_has_prepared_outlives_a_migration_that_adds_columns() {
+    let database = Database::new().await;
+    jobs::migrate(database.pool()).await.unwrap();
+    let options = database.pool().connect_options().as_ref().clone();
+    // One connection, so that the second call meets the statements of the first.
+    let one = sqlx::postgres::PgPoolOptions::new().max_connections(1);
+    let session = one.connect_with(options).await.unwrap();
+    ask_everything(&session).await;
+
+    sqlx::raw_sql(
+        "do $$ declare t record; begin \
+             for t in select tablename from pg_tables where schemaname = 'sync' loop \
+                 execute format('alter table sync.%I add column of_later integer', t.tablename); \
+             end loop; \
+         end $$",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+
+    ask_everything(&session).await;
+}
+
+async fn ask_everything(pool: &sqlx::PgPool) {
+    use jobs::creatio::{conflict, journal, record};
+    use jobs::{company, held, packages, product, quarantine, run};
+
+    run::list(pool, &run::Filter::default(), 9).await.unwrap();
+    quarantine::list(pool, &quarantine::Filter::default(), 9)
+        .await
+        .unwrap();
+    product::list(pool, &product::Filter::default(), 9)
+        .await
+        .unwrap();
+    company::list(pool, &company::Filter::default(), 9)
+        .await
+        .unwrap();
+    held::list(pool, true, None, 9).await.unwrap();
+    conflict::list(pool, &conflict::Filter::default(), 9)
+        .await
+        .unwrap();
+    journal::list(pool, &journal::Filter::default(), 9)
+        .await
+        .unwrap();
+    record::list(pool, &record::Filter::default(), 9)
+        .await
+        .unwrap();
+    packages::review::list(pool, (None, None), None, 9)
+        .await
+        .unwrap();
+}

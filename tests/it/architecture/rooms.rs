@@ -56,6 +56,29 @@ pub(super) fn sql_outside_stores(tree: &[File]) -> Vec<String> {
     breaches
 }
 
+/// A star makes what a statement gives depend on the schema: a session that has prepared it gets "cached plan must not
+/// change result type" once a migration adds a column.
+pub(super) fn stars_in_sync_stores(tree: &[File]) -> Vec<String> {
+    const SIGNS: &[&str] = &[
+        "select * from sync.",
+        "select *,",
+        "returning *",
+        ".*,",
+        ".* from",
+    ];
+    let mut breaches = Vec::new();
+    for file in tree.iter().filter(|f| f.is_under("jobs/src/store/")) {
+        let text = match file.is_rust() {
+            true => file.code(true).replace('\\', " "),
+            false => file.text.clone(),
+        };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = SIGNS.iter().filter(|sign| text.contains(**sign));
+        breaches.extend(found.map(|sign| file.breach(format!("has `{sign}`: name the columns"))));
+    }
+    breaches
+}
+
 /// Names inside strings count: one that is left behind breaks in silence when the runtime changes.
 pub(super) fn apalis_named(tree: &[File]) -> Vec<String> {
     const CRATES: &[&str] = &["apalis", "apalis_core", "apalis_postgres", "apalis_sql"];

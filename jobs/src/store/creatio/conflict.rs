@@ -10,6 +10,15 @@ use crate::creatio::conflict::{Conflict, Filter, Status};
 use crate::creatio::{Decision, Sort};
 use crate::store::{instant, instant_or_none, storable};
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "id, link_id, connection, stream, local_id, remote_id, field, base_local, base_remote, ours, theirs, \
+         theirs_local, gone, local_version, local_at, remote_at, policy, status, decision, proposed_by, \
+         proposed_at, decided_by, decided_at, note, applied_at, outcome, detected_at, updated_at"
+    };
+}
+
 /// A conflict as a pass has found it.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
@@ -85,10 +94,12 @@ pub(crate) async fn reopen(conn: &mut PgConnection, id: i64, outcome: &str) -> R
 
 /// Conflicts of these links that are not over.
 pub(crate) async fn live(conn: &mut PgConnection, links: &[i64]) -> Result<Vec<Conflict>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.conflict where link_id = any($1) and status in ('open', 'proposed', 'resolved') \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.conflict where link_id = any($1) and status in ('open', 'proposed', 'resolved') \
          order by id",
-    )
+    ))
     .bind(links)
     .fetch_all(conn)
     .await?;
@@ -96,19 +107,27 @@ pub(crate) async fn live(conn: &mut PgConnection, links: &[i64]) -> Result<Vec<C
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: i64) -> Result<Option<Conflict>, Error> {
-    let row = sqlx::query("select * from sync.conflict where id = $1")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.conflict where id = $1"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// One conflict, locked against others who would decide it.
 pub(crate) async fn lock(conn: &mut PgConnection, id: i64) -> Result<Option<Conflict>, Error> {
-    let row = sqlx::query("select * from sync.conflict where id = $1 for update")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.conflict where id = $1 for update"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -137,11 +156,13 @@ pub(crate) async fn of_field(
     (sort, field): (Sort, &str),
     (after, limit): (i64, i64),
 ) -> Result<Vec<Conflict>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.conflict where connection = $1 and stream = $2 and field = $3 \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.conflict where connection = $1 and stream = $2 and field = $3 \
              and status in ('open', 'proposed') and id > $4 \
          order by id limit $5 for update",
-    )
+    ))
     .bind(connection)
     .bind(sort.stream())
     .bind(field)

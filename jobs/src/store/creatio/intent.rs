@@ -130,7 +130,8 @@ pub(crate) async fn end(conn: &mut PgConnection, ends: &[End]) -> Result<Vec<Los
 /// The intents of these links that are not over.
 pub(crate) async fn open(conn: &mut PgConnection, links: &[i64]) -> Result<Vec<Intent>, Error> {
     let rows = sqlx::query(
-        "select *, coalesce(extract(epoch from now() - sent_at), 0)::float8 as age_s from sync.intent \
+        "select op_id, link_id, remote_id, verb, payload, fields, lost, state, sent_at, \
+             coalesce(extract(epoch from now() - sent_at), 0)::float8 as age_s from sync.intent \
          where link_id = any($1) and state in ('planned', 'sent', 'unknown') order by op_id",
     )
     .bind(links)

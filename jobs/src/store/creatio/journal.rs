@@ -42,16 +42,26 @@ pub(crate) async fn write(
     Ok(())
 }
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "id, link_id, connection, stream, local_id, remote_id, field, event, lost_local, lost_remote, \
+         now_local, conflict_id, actor, job_id, at, undone_at, undone_by"
+    };
+}
+
 pub(crate) async fn list(
     conn: &mut PgConnection,
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.journal where ($1::text is null or connection = $1) and ($2::text is null or stream = $2) \
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.journal where ($1::text is null or connection = $1) and ($2::text is null or stream = $2) \
              and ($3::uuid is null or local_id = $3) and ($4::bigint is null or id < $4) \
          order by id desc limit $5",
-    )
+    ))
     .bind(filter.connection.as_deref())
     .bind(filter.sort.map(Sort::stream))
     .bind(filter.local_id)
@@ -64,10 +74,14 @@ pub(crate) async fn list(
 
 /// One entry, locked against others who would undo it.
 pub(crate) async fn lock(conn: &mut PgConnection, id: i64) -> Result<Option<Entry>, Error> {
-    let row = sqlx::query("select * from sync.journal where id = $1 for update")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.journal where id = $1 for update"
+    ))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 

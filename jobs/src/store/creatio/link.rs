@@ -46,16 +46,13 @@ pub(crate) async fn of(
     sort: Sort,
     (locals, remotes): (&[Uuid], &[Uuid]),
 ) -> Result<Vec<Link>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.link where connection = $1 and stream = $2 and local_id = any($3) \
-         union select * from sync.link where connection = $1 and stream = $2 and remote_id = any($4)",
-    )
-    .bind(connection)
-    .bind(sort.stream())
-    .bind(locals)
-    .bind(remotes)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("link/of.sql"))
+        .bind(connection)
+        .bind(sort.stream())
+        .bind(locals)
+        .bind(remotes)
+        .fetch_all(conn)
+        .await?;
     Ok(rows.iter().map(link).collect::<sqlx::Result<_>>()?)
 }
 
@@ -124,17 +121,13 @@ pub(crate) async fn make(
         return Ok(Vec::new());
     }
     let (locals, remotes): (Vec<Option<Uuid>>, Vec<Option<Uuid>>) = ids.iter().copied().unzip();
-    let rows = sqlx::query(
-        "insert into sync.link (connection, stream, local_id, remote_id) \
-         select $1, $2, x.local_id, x.remote_id from unnest($3::uuid[], $4::uuid[]) as x (local_id, remote_id) \
-         on conflict do nothing returning *",
-    )
-    .bind(connection)
-    .bind(sort.stream())
-    .bind(locals)
-    .bind(remotes)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query(include_str!("link/make.sql"))
+        .bind(connection)
+        .bind(sort.stream())
+        .bind(locals)
+        .bind(remotes)
+        .fetch_all(conn)
+        .await?;
     Ok(rows.iter().map(link).collect::<sqlx::Result<_>>()?)
 }
 
@@ -143,7 +136,7 @@ pub(crate) async fn lock(
     conn: &mut PgConnection,
     id: i64,
 ) -> Result<Option<(String, Sort, Link, Status)>, Error> {
-    let row = sqlx::query("select * from sync.link where id = $1 for update")
+    let row = sqlx::query(include_str!("link/lock.sql"))
         .bind(id)
         .fetch_optional(conn)
         .await?;

@@ -77,7 +77,8 @@ macro_rules! statements {
             matching: concat!(
                 "select k.key, m.id, m.match_keys from unnest($2::text[]) as k (key) cross join lateral ( \
                      select t.id, t.match_keys \
-                     from (select * from sync.", $table, " where match_keys @> array[k.key] offset 0) t \
+                     from (select id, connection, match_keys, deleted_at from sync.", $table, " \
+                           where match_keys @> array[k.key] offset 0) t \
                      left join sync.link l on l.connection = t.connection and l.stream = $3 and l.local_id = t.id \
                      where t.connection = $1 and t.deleted_at is null \
                          and (l.id is null or l.state = 'new' and l.remote_id is null and not l.is_separate) \

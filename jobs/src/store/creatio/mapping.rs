@@ -7,6 +7,13 @@ use crate::Error;
 use crate::creatio::mapping::Version;
 use crate::store::instant;
 
+/// Not `*`: a column that a migration adds would fail what sessions have prepared.
+macro_rules! columns {
+    () => {
+        "id, connection, hash, text, enabled_by, enabled_at, is_current"
+    };
+}
+
 /// Until the transaction ends, nobody else changes what is in force for the connection. A statement of its own: the
 /// next one then sees what the one before us committed.
 pub(crate) async fn lock(conn: &mut PgConnection, connection: &str) -> Result<(), Error> {
@@ -21,10 +28,14 @@ pub(crate) async fn current(
     conn: &mut PgConnection,
     connection: &str,
 ) -> Result<Option<Version>, Error> {
-    let row = sqlx::query("select * from sync.mapping where connection = $1 and is_current")
-        .bind(connection)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.mapping where connection = $1 and is_current"
+    ))
+    .bind(connection)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
@@ -39,9 +50,10 @@ pub(crate) async fn enable(
         .bind(connection)
         .execute(&mut *conn)
         .await?;
-    let row = sqlx::query(
-        "insert into sync.mapping (connection, hash, text, enabled_by) values ($1, $2, $3, $4) returning *",
-    )
+    let row = sqlx::query(concat!(
+        "insert into sync.mapping (connection, hash, text, enabled_by) values ($1, $2, $3, $4) returning ",
+        columns!(),
+    ))
     .bind(connection)
     .bind(hash)
     .bind(text)
@@ -57,9 +69,11 @@ pub(crate) async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Version>, Error> {
-    let rows = sqlx::query(
-        "select * from sync.mapping where connection = $1 and ($2::bigint is null or id < $2) order by id desc limit $3",
-    )
+    let rows = sqlx::query(concat!(
+        "select ",
+        columns!(),
+        " from sync.mapping where connection = $1 and ($2::bigint is null or id < $2) order by id desc limit $3",
+    ))
     .bind(connection)
     .bind(before)
     .bind(limit)

@@ -81,7 +81,8 @@ pub(crate) async fn load(
     ids: &[Uuid],
 ) -> Result<Vec<Observed>, Error> {
     let rows = sqlx::query(
-        "select * from sync.observed where connection = $1 and stream = $2 and remote_id = any($3)",
+        "select remote_id, fields, keys, modified_at, modified_by, gone_at from sync.observed \
+         where connection = $1 and stream = $2 and remote_id = any($3)",
     )
     .bind(connection)
     .bind(sort.stream())
@@ -142,7 +143,9 @@ pub(crate) async fn matching(
     let mut tx = probing(conn).await?;
     let rows = sqlx::query_as(
         "select k.key, m.remote_id, m.keys from unnest($3::text[]) as k (key) cross join lateral ( \
-             select o.remote_id, o.keys from (select * from sync.observed where keys @> array[k.key] offset 0) o \
+             select o.remote_id, o.keys \
+             from (select connection, stream, remote_id, keys, gone_at from sync.observed \
+                   where keys @> array[k.key] offset 0) o \
              left join sync.link l on l.connection = o.connection and l.stream = o.stream and l.remote_id = o.remote_id \
              where o.connection = $1 and o.stream = $2 and o.gone_at is null \
                  and (l.id is null or l.local_id is null and not l.is_separate) \

@@ -52,7 +52,8 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Operation>, Error> {
     let rows = sqlx::query(
-        "select * from sync.operation where link_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3",
+        "select id, verb, direction, status, code, changes, job_id, began_at, took_ms \
+         from sync.operation where link_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3",
     )
     .bind(link_id)
     .bind(before)

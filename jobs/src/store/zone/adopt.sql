@@ -6,7 +6,9 @@ fresh as (
     delete from sync.zone z
     using pair
     where z.id = pair.fresh_id
-    returning z.*, pair.kept_id
+    returning
+        z.soundtrack_zone_id, z.name, z.status, z.device_name, z.raw, z.hash, z.last_seen_online, z.last_api_sync_at,
+        pair.kept_id
 )
 update sync.zone z
 set

@@ -180,3 +180,27 @@ async fn a_record_of_the_far_future_is_seen_and_moves_no_watermark_past_creatios
     assert_eq!(mended["changed"], 1, "a time that is put right: {mended}");
     assert_eq!((&mended["failed"], house.writes()), (&json!(0), 0));
 }
+
+#[tokio::test]
+async fn a_record_that_the_database_refuses_is_kept_with_its_fields() {
+    let house = House::empty().await;
+    let _worker = house.worker();
+    house
+        .sql(
+            "alter table sync.observed add constraint no_curse \
+             check (fields ->> 'Contact' not like 'Cursed%')",
+        )
+        .await;
+    house.add("Lead", json!({"Contact": "Ann"}));
+    let id = house.add("Lead", json!({"Contact": "Cursed Bob"}));
+
+    let walked = observed(&house, false).await;
+
+    let (key, raw): (String, serde_json::Value) =
+        sqlx::query_as("select key, raw from sync.quarantine")
+            .fetch_one(house.database.pool())
+            .await
+            .unwrap();
+    assert_eq!((&walked["seen"], &walked["failed"]), (&json!(1), &json!(1)));
+    assert_eq!((key, &raw["Contact"]), (id, &json!("Cursed Bob")));
+}

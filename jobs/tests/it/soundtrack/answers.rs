@@ -220,6 +220,20 @@ async fn a_page_of_which_nothing_can_be_read_stops_the_run_and_sets_nothing_asid
 }
 
 #[tokio::test]
+async fn a_whole_page_that_cannot_be_read_is_told_as_that_however_long_it_is() {
+    let script = Script::new().await;
+    let zones: Vec<Value> = (0..21).map(|nth| bad(&format!("bad {nth}"))).collect();
+
+    script.answers(vec![answer(&zones, 21, None)]);
+    let failed = script.house.sync(script.company).await;
+
+    assert_eq!(
+        (failed.state, failed.code.as_deref()),
+        (State::Dead, Some("page_unreadable"))
+    );
+}
+
+#[tokio::test]
 async fn two_bad_records_that_are_a_whole_page_are_two_bad_records() {
     let script = Script::new().await;
 

@@ -26,6 +26,16 @@ impl House {
     }
 }
 
+async fn three_failures(house: &House) {
+    let forbidden = Fault::json(403, serde_json::json!({"code": 0, "message": "x"}));
+    house.vendor().inject(forbidden.on_path("/items"));
+    for _ in 0..3 {
+        house
+            .run(jobs::zoho::sync_of(crate::connection::ZOHO, false, "test"))
+            .await;
+    }
+}
+
 fn alert(rule: &str, subject: &str) -> (String, String) {
     (rule.to_owned(), subject.to_owned())
 }
@@ -133,5 +143,64 @@ async fn three_runs_in_a_row_that_fail_are_an_alert_until_one_does_not() {
         ]
     );
     assert!(message.contains("forbidden"), "{message}");
+    assert_eq!(house.alerts().await, []);
+}
+
+#[tokio::test]
+async fn failures_of_a_week_ago_are_no_alert_any_more() {
+    let house = House::of(5).await;
+    let _worker = house.worker();
+    three_failures(&house).await;
+    let fresh = house.alerts().await;
+
+    house
+        .sql("update sync.run set ended_at = now() - interval '8 days'")
+        .await;
+
+    assert_eq!(fresh, [alert("runs_failing", jobs::zoho::STREAM)]);
+    assert_eq!(house.alerts().await, []);
+}
+
+#[tokio::test]
+async fn a_thousand_runs_over_chosen_items_hide_no_listing_that_fails() {
+    let house = House::of(5).await;
+    let _worker = house.worker();
+    three_failures(&house).await;
+
+    house
+        .sql(
+            "insert into sync.run (stream, connection, job_id, scope, mode, status, ended_at) \
+             select stream, connection, job_id, scope, 'chosen', status, now() \
+             from (select * from sync.run order by id desc limit 1) last, generate_series(1, 1000)",
+        )
+        .await;
+
+    assert_eq!(
+        house.alerts().await,
+        [alert("runs_failing", jobs::zoho::STREAM)]
+    );
+}
+
+#[tokio::test]
+async fn a_bad_record_that_lasts_does_not_make_runs_fail() {
+    let house = House::of(25).await;
+    let _worker = house.worker();
+    house.spoil(&house.ids()[..1]);
+    for _ in 0..3 {
+        house.synced().await;
+    }
+    let run = house.latest_run().await;
+    let of_records = house.alerts().await;
+
+    house.sql("update sync.run set sweep = 'unproven'").await;
+    let of_walks = house.alerts().await;
+    // One without an id is itself why nothing is proven.
+    house
+        .sql("update sync.quarantine set is_named = false")
+        .await;
+
+    assert_eq!((run.status, run.counters.quarantined), (Status::Partial, 1));
+    assert_eq!(of_records, []);
+    assert_eq!(of_walks, [alert("runs_failing", jobs::zoho::STREAM)]);
     assert_eq!(house.alerts().await, []);
 }

@@ -76,20 +76,28 @@ async fn records_that_the_database_refuses_are_set_aside_and_the_rest_of_the_pag
 }
 
 #[tokio::test]
-async fn a_rule_that_refuses_a_whole_page_stops_the_run() {
-    let house = House::of(25).await;
+async fn a_rule_that_refuses_a_whole_page_stops_the_run_and_is_named() {
+    // More than are borne, so that it is not told as too many bad ones.
+    let house = House::with(25, 25).await;
     let _worker = house.worker();
     house
-        .sql("alter table sync.product add constraint none check (false) not valid")
+        .sql("alter table sync.product add constraint nothing_goes check (false) not valid")
         .await;
 
     let job = house.run(sync_of(ZOHO, false, "test")).await;
 
     assert_eq!(
         (job.state, job.code.as_deref()),
-        (State::Dead, Some("page_unreadable"))
+        (State::Dead, Some("page_refused"))
     );
     let run = house.latest_run().await;
+    let error = run.error.clone().unwrap_or_default();
+    assert!(error.contains("refused 25 of them"), "{error}");
+    assert!(
+        error.contains("(nothing_goes)") && error.contains("constraint"),
+        "{error}"
+    );
+    assert!(!error.contains("remote"), "it is not the remote: {error}");
     assert_eq!((run.status, run.pages), (Status::Failed, 0));
     let kept: i64 = sqlx::query_scalar("select count(*) from sync.quarantine")
         .fetch_one(&house.env.pool)

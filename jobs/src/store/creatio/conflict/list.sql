@@ -1,4 +1,7 @@
-select *
+select
+    id, link_id, connection, stream, local_id, remote_id, field, base_local, base_remote, ours, theirs,
+    theirs_local, gone, local_version, local_at, remote_at, policy, status, decision, proposed_by,
+    proposed_at, decided_by, decided_at, note, applied_at, outcome, detected_at, updated_at
 from sync.conflict
 where ($1::text is null or connection = $1)
     and ($2::text is null or stream = $2)

@@ -5,7 +5,7 @@ with taken as (
     where id = any(array(
         select id from sync.dirty_mark where connection = $1 order by id limit 2000 for update skip locked
     ))
-    returning *
+    returning id, connection, stream, side, key, reason, at
 ),
 keyed as (
     select distinct on (stream, side, key) *

@@ -1,5 +1,6 @@
 select
-    l.*,
+    l.id, l.connection, l.stream, l.local_id, l.remote_id, l.state, l.status, l.direction, l.tries, l.code, l.detail,
+    l.created_at, l.decided_at, l.synced_at,
     md5(l.base_local::text) as hash_local,
     md5(l.base_remote::text) as hash_remote,
     exists (
