@@ -123,13 +123,15 @@ impl House {
 
     async fn is_halted(&self) -> bool {
         let halted = "select count(*) from pg_locks \
-             where locktype = 'advisory' and objid = 9 and not granted";
+             where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database())";
         self.count(halted).await > 0
     }
 
     /// The process that stood still is dead: what it had begun is over, and its lease has run out.
     async fn bury(&self, mut tx: sqlx::Transaction<'static, sqlx::Postgres>) {
-        sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
+        sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database())")
             .execute(&mut *tx)
             .await
             .unwrap();

@@ -160,7 +160,10 @@ async fn what_a_person_enables_while_the_first_sync_begins_stays_in_force() {
     let job = house.enqueue(reconcile_of(CREATIO, "test")).await;
     until("the sync waits to put the default into force", async || {
         house
-            .count("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+            .count(
+                "select count(*) from pg_locks where locktype = 'advisory' and not granted \
+                 and database = (select oid from pg_database where datname = current_database())",
+            )
             .await
             > 0
     })

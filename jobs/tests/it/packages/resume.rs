@@ -40,7 +40,8 @@ async fn halt_at(house: &House, table: &str, nth: u64) {
 /// Whether somebody stands still.
 async fn stands_still(house: &House) -> bool {
     sqlx::query_scalar(
-        "select exists (select from pg_locks where locktype = 'advisory' and objid = 9 and not granted)",
+        "select exists (select from pg_locks where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database()))",
     )
     .fetch_one(&house.env.pool)
     .await
@@ -70,7 +71,8 @@ async fn killed(house: &House, (table, nth): (&str, u64), job: NewJob) -> (JobVi
     until("it stands still", async || stands_still(house).await).await;
 
     drop(worker);
-    sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
+    sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database())")
         .execute(&mut *halt)
         .await
         .unwrap();

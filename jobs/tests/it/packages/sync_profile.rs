@@ -189,7 +189,8 @@ async fn r14_a_worker_that_dies_between_any_two_statements_leaves_all_packages_o
             .await
             .unwrap();
         until("it stands still", async || {
-            let waiting: i64 = sqlx::query_scalar("select count(*) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
+            let waiting: i64 = sqlx::query_scalar("select count(*) from pg_locks where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database())")
                 .fetch_one(&house.env.pool).await.unwrap();
             waiting > 0
         })
@@ -197,7 +198,8 @@ async fn r14_a_worker_that_dies_between_any_two_statements_leaves_all_packages_o
 
         assert_eq!(house.hours(profile).await, adas(), "{table}");
         drop(worker);
-        sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted")
+        sqlx::query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 9 and not granted \
+             and database = (select oid from pg_database where datname = current_database())")
             .execute(&mut *halt)
             .await
             .unwrap();
