@@ -45,7 +45,7 @@ pub(super) async fn merge<S: Stream>(
     bad.extend(page.bad.iter().cloned());
     // First, since of a whole page that is bad more is to be said than that it is too many.
     if after.mode != Mode::Chosen && is_whole_page(bad.len(), page.fetched) {
-        let ignored = store::quarantine::ignored(tx, S::NAME, &after.partition, &bad).await?;
+        let ignored = store::quarantine::ignored(tx, S::NAME, &after.partition.key(), &bad).await?;
         if ignored.is_empty() {
             return Err(none_good(&bad, refused));
         }

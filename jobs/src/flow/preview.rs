@@ -181,7 +181,7 @@ impl Walk {
         partition: &Partition,
         bad: &[Bad],
     ) -> Result<(), Error> {
-        let ignored = store::quarantine::ignored(conn, S::NAME, partition, bad).await?;
+        let ignored = store::quarantine::ignored(conn, S::NAME, &partition.key(), bad).await?;
         for one in bad {
             let key = one.quarantine_key();
             let is_new = one.key.is_none() || self.met.insert(key.clone());

@@ -87,6 +87,12 @@ async fn write(
     }
 }
 
+/// One bad row is its own fault. Several and no good one are the remote's or ours: `all_bad` of which `bad` are not ignored.
+pub(super) fn is_unreadable(found: &Found<Package>, all_bad: usize, bad: u64) -> bool {
+    let fetched = found.items.len();
+    (bad > 1 && all_bad == fetched) || is_systemic(bad, fetched as u64)
+}
+
 /// What the CRM says of one profile's packages, and the job that asked.
 struct Answer<'a> {
     job_id: Uuid,
@@ -141,11 +147,8 @@ impl Answer<'_> {
         Ok(Applied::Done(changes))
     }
 
-    /// One bad row is its own fault. Several and no good one are the remote's or ours.
     fn is_systemic(&self, bad: u64) -> bool {
-        let fetched = self.found.items.len();
-        let none_is_good = self.bad.len() == fetched;
-        (bad > 1 && none_is_good) || is_systemic(bad, fetched as u64)
+        is_unreadable(self.found, self.bad.len(), bad)
     }
 
     /// Keeps the bad rows as they came; how many of them nobody has said to ignore.

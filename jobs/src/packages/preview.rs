@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::apply::{bad_of, is_another, readable, row};
+use super::apply::{bad_of, is_another, is_unreadable, readable, row};
 use super::fetch::{Fetched, fetch, stored};
 use super::story::{of_absent, of_answer};
-use super::{Link, Package, story};
+use super::{Link, Package, STREAM, story};
+use crate::flow::Bad;
 use crate::store::history::Event;
 use crate::{Env, Error, RecordChange, store};
 
@@ -52,19 +53,37 @@ pub async fn preview(env: &Env, profile_id: Uuid) -> Result<ProfilePreview, Erro
             other => break other?,
         }
     };
-    let rows = store::in_transaction(&env.pool, move |tx| {
-        Box::pin(async move { store::package::list(tx, profile_id, true).await })
+    let bad = match &fetched {
+        Fetched::Packages { found, .. } => bad_of(found),
+        Fetched::Nobody | Fetched::Unsure(..) => Vec::new(),
+    };
+    let (rows, (open, all_bad)) = store::in_transaction(&env.pool, move |tx| {
+        Box::pin(async move {
+            let partition = story::partition(profile_id);
+            let ignored = store::quarantine::ignored(tx, STREAM, &partition, &bad).await?;
+            let all = bad.len();
+            let mut open = bad;
+            open.retain(|one| !ignored.contains(&one.quarantine_key()));
+            let rows = store::package::list(tx, profile_id, true).await?;
+            Ok::<_, Error>((rows, (open, all)))
+        })
     })
     .await?;
-    Ok(told(profile_id, link.as_ref(), &fetched, &rows))
+    Ok(told(
+        (profile_id, link.as_ref()),
+        &fetched,
+        &rows,
+        (&open, all_bad),
+    ))
 }
 
 /// What the answer makes of the rows that stand there.
+/// Of so many bad rows, those are told that nobody has said to ignore.
 fn told(
-    profile_id: Uuid,
-    now: Option<&Link>,
+    (profile_id, now): (Uuid, Option<&Link>),
     fetched: &Fetched,
     rows: &[Package],
+    (open, all_bad): (&[Bad], usize),
 ) -> ProfilePreview {
     let nothing = ProfilePreview {
         profile_id,
@@ -85,6 +104,16 @@ fn told(
         Fetched::Packages {
             link, hash, found, ..
         } => {
+            let quarantined = open.iter().map(story::of_bad);
+            let (bad, fetched) = (open.len() as u64, found.items.len() as u64);
+            if is_unreadable(found, all_bad, bad) {
+                return ProfilePreview {
+                    status: Error::TooManyBad { bad, fetched }.code().to_owned(),
+                    bad: open.len() as i64,
+                    changes: quarantined.map(change).collect(),
+                    ..nothing
+                };
+            }
             let is_new = now.is_none_or(|now| now.customer_id != link.customer_id);
             let good: Vec<_> = found.items.iter().filter_map(readable).collect();
             let answer: Vec<Value> = good.iter().map(|one| row(one)).collect();
@@ -100,13 +129,12 @@ fn told(
                 let left = rows.iter().filter(|row| !named.contains(&row.id.as_str()));
                 changes.extend(left.filter_map(|row| of_missing(row, is_others)));
             }
-            let bad = bad_of(found);
-            changes.extend(bad.iter().map(story::of_bad));
+            changes.extend(quarantined);
             ProfilePreview {
                 status: "synced".to_owned(),
                 link: is_new.then(|| (link.customer_id.clone(), link.confidence)),
                 packages: good.len() as i64,
-                bad: bad.len() as i64,
+                bad: open.len() as i64,
                 changes: changes.into_iter().map(change).collect(),
                 ..nothing
             }

@@ -85,7 +85,7 @@ async fn insert(
 pub(crate) async fn ignored(
     conn: &mut PgConnection,
     stream: &str,
-    partition: &Partition,
+    partition: &str,
     bad: &[Bad],
 ) -> Result<HashSet<String>, Error> {
     if bad.is_empty() {
@@ -97,7 +97,7 @@ pub(crate) async fn ignored(
          where q.status = 'ignored' and q.raw = x.raw::jsonb",
     )
     .bind(stream)
-    .bind(partition.key())
+    .bind(partition)
     .bind(bad.iter().map(Bad::quarantine_key).collect::<Vec<_>>())
     .bind(bad.iter().map(|one| storable(&one.raw)).collect::<Vec<_>>())
     .fetch_all(conn)

@@ -191,6 +191,7 @@ async fn r1_when_no_package_can_be_read_the_profile_fails_and_nothing_of_it_is_t
     let before = house.written().await;
     let _worker = house.worker();
 
+    let planned = preview(&house.env, profile).await.unwrap();
     let alone = house.end_of(house.sync_now(profile)).await;
     let totals = house.bulk().await;
 
@@ -200,6 +201,10 @@ async fn r1_when_no_package_can_be_read_the_profile_fails_and_nothing_of_it_is_t
     );
     assert_eq!(house.written().await, before);
     assert_eq!(
+        (planned.status.as_str(), planned.bad, planned.link),
+        ("too_many_bad_records", 2, None)
+    );
+    assert_eq!(
         totals.errors,
         [format!("Profile {profile}: too_many_bad_records")]
     );
@@ -207,7 +212,10 @@ async fn r1_when_no_package_can_be_read_the_profile_fails_and_nothing_of_it_is_t
     for one in house.bad(Status::Open).await {
         house.ignore(one.id).await;
     }
+    let planned = preview(&house.env, profile).await.unwrap();
     let changes = house.synced(profile).await.changes;
+    assert_eq!((planned.status.as_str(), planned.bad), ("synced", 0));
+    assert!(planned.changes.is_empty(), "{:?}", planned.changes);
     assert_eq!((changes.bad, changes.ignored), (0, 2));
     assert_eq!(house.hours(profile).await, adas());
 }
