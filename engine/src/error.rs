@@ -136,7 +136,7 @@ impl Error {
         }
     }
 
-    /// True when the database could not be reached or is going away, so that trying again can help.
+    /// True when the database could not be reached, is going away or took too long, so that trying again can help.
     pub fn is_unavailable(&self) -> bool {
         let Error::Database(error) = self else {
             return false;
@@ -148,9 +148,9 @@ impl Error {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Protocol(_) => true,
-            // 08 connection, 53 resources, 57P shutdown, 40 serialization and deadlock.
+            // 08 connection, 53 resources, 57 shutdown and time limits, 40 serialization and deadlock.
             sqlx::Error::Database(db) => db.code().is_some_and(|code| {
-                ["08", "53", "57P", "40"]
+                ["08", "53", "57", "40"]
                     .iter()
                     .any(|class| code.starts_with(class))
             }),

@@ -25,11 +25,12 @@ impl From<engine::Error> for Problem {
                 Problem::new(IDEMPOTENCY_MISMATCH, detail).related(*twin)
             }
             E::LeaseLost { .. } => Problem::new(CONFLICT, detail),
-            _ if error.is_unavailable() => {
-                Problem::new(UNAVAILABLE, "the database cannot be reached")
-                    .because(causes(&error))
-                    .retry_after(5)
-            }
+            _ if error.is_unavailable() => Problem::new(
+                UNAVAILABLE,
+                "the database cannot be reached, or takes too long",
+            )
+            .because(causes(&error))
+            .retry_after(5),
             E::Database(_) if is_bad_value(&error) => {
                 Problem::new(INVALID, "a value cannot be stored").because(causes(&error))
             }

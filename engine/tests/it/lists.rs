@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::testing::Database;
-use engine::{Client, Error, Failure, Filter, JobQuery, NewJob, Outcome, State, When};
+use engine::{Actor, Client, Error, Failure, Filter, JobQuery, NewJob, Outcome, State, When};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -253,4 +253,29 @@ async fn a_list_that_takes_too_long_says_what_would_help() {
     assert_eq!(seconds, 3);
     assert!(help.starts_with("narrow the filter by"), "{help}");
     holder.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_for_a_job_waits_on_while_its_table_is_locked() {
+    let db = Database::new().await;
+    let job = NewJob::new("test.act", &json!({}));
+    let id = db.client().enqueue(job).await.unwrap().id;
+    let mut holder = db.pool().begin().await.unwrap();
+    sqlx::raw_sql("lock table engine.job, engine.ended in access exclusive mode")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+
+    let client = db.client().clone();
+    let waiting = tokio::spawn(async move { client.wait(id, LONG).await });
+    // Each is given up after three seconds, and so is the look of the one who waits.
+    for _ in 0..2 {
+        let shown = db.client().job(id).await;
+        assert!(shown.is_err_and(|error| error.is_unavailable()));
+    }
+    holder.rollback().await.unwrap();
+    let actor = Actor::new("nok", "test");
+    db.client().cancel(id, &actor, "over").await.unwrap();
+
+    assert_eq!(waiting.await.unwrap().unwrap(), State::Cancelled);
 }
