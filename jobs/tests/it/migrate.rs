@@ -24,23 +24,34 @@ async fn migrating_twice_is_migrating_once_and_leaves_the_engines_ledger_alone()
     );
 }
 
+/// The first migrations, which are frozen.
+const FIRST: [&str; 6] = [
+    include_str!("../../../migrations/sync/0001_create_company_and_zone.sql"),
+    include_str!("../../../migrations/sync/0002_create_run_tables.sql"),
+    include_str!("../../../migrations/sync/0003_drop_fan_out.sql"),
+    include_str!("../../../migrations/sync/0004_create_connections.sql"),
+    include_str!("../../../migrations/sync/0005_create_credentials.sql"),
+    include_str!("../../../migrations/sync/0006_widen_runs_and_keep_products.sql"),
+];
+
+async fn run(database: &Database, sql: &'static str) {
+    sqlx::raw_sql(sql).execute(database.pool()).await.unwrap();
+}
+
+/// As a version of before left it.
+async fn migrated_to(database: &Database, last: usize) {
+    run(database, "create schema sync").await;
+    for sql in &FIRST[..last] {
+        run(database, sql).await;
+    }
+}
+
 #[tokio::test]
 async fn runs_and_quarantine_of_companies_get_their_partition() {
     let database = Database::new().await;
-    let run = async |sql: &'static str| {
-        sqlx::raw_sql(sql).execute(database.pool()).await.unwrap();
-    };
-    run("create schema sync").await;
-    for sql in [
-        include_str!("../../../migrations/sync/0001_create_company_and_zone.sql"),
-        include_str!("../../../migrations/sync/0002_create_run_tables.sql"),
-        include_str!("../../../migrations/sync/0003_drop_fan_out.sql"),
-        include_str!("../../../migrations/sync/0004_create_connections.sql"),
-        include_str!("../../../migrations/sync/0005_create_credentials.sql"),
-    ] {
-        run(sql).await;
-    }
+    migrated_to(&database, 5).await;
     run(
+        &database,
         "insert into sync.company (name) values ('Inn'); \
          insert into sync.run (stream, company_id, job_id, scope) \
          values ('soundtrack.zones', 1, gen_random_uuid(), 'account'); \
@@ -51,10 +62,7 @@ async fn runs_and_quarantine_of_companies_get_their_partition() {
     )
     .await;
 
-    run(include_str!(
-        "../../../migrations/sync/0006_widen_runs_and_keep_products.sql"
-    ))
-    .await;
+    run(&database, FIRST[5]).await;
 
     let partitions: Vec<String> = sqlx::query_scalar(
         "select partition from sync.run union all select partition from sync.stream \
@@ -69,29 +77,18 @@ async fn runs_and_quarantine_of_companies_get_their_partition() {
 #[tokio::test]
 async fn runs_of_before_can_be_shown_when_fetched_is_counted() {
     let database = Database::new().await;
-    let run = async |sql: &'static str| {
-        sqlx::raw_sql(sql).execute(database.pool()).await.unwrap();
-    };
-    run("create schema sync").await;
-    for sql in [
-        include_str!("../../../migrations/sync/0001_create_company_and_zone.sql"),
-        include_str!("../../../migrations/sync/0002_create_run_tables.sql"),
-        include_str!("../../../migrations/sync/0003_drop_fan_out.sql"),
-        include_str!("../../../migrations/sync/0004_create_connections.sql"),
-        include_str!("../../../migrations/sync/0005_create_credentials.sql"),
-        include_str!("../../../migrations/sync/0006_widen_runs_and_keep_products.sql"),
-    ] {
-        run(sql).await;
-    }
+    migrated_to(&database, 6).await;
     run(
+        &database,
         "insert into sync.run (stream, connection, job_id, scope, created, unchanged, quarantined) \
          values ('zoho.products', 'zoho/1', gen_random_uuid(), 'zoho/1', 3, 40, 2)",
     )
     .await;
 
-    run(include_str!(
-        "../../../migrations/sync/0012_count_fetched_and_stale.sql"
-    ))
+    run(
+        &database,
+        include_str!("../../../migrations/sync/0012_count_fetched_and_stale.sql"),
+    )
     .await;
 
     let found = jobs::run::list(database.pool(), &jobs::run::Filter::default(), 10).await;

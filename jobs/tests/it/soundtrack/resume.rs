@@ -3,31 +3,37 @@
 use std::time::Duration;
 
 use engine::{Actor, State};
+use futures::StreamExt as _;
 use jobs::run::{Partition, Status};
 use sim::soundtrack::{Fault, FaultKind};
 
 use crate::support::House;
 
 impl House {
-    /// Holds the third page of the account back, once, for longer than any test.
-    fn hold_third_page(&self, account: &str) {
+    /// Holds that page of the account back, once, for longer than any test.
+    fn hold_page(&self, account: &str, nth: u32) {
         let slow = Fault::new(FaultKind::Slow { delay_ms: 600_000 });
         self.remote
-            .inject(slow.on_account(account).after(2).times(1));
+            .inject(slow.on_account(account).after(nth - 1).times(1));
     }
 }
 
 #[tokio::test]
 async fn r8_a_killed_workers_successor_resumes_at_the_page() {
+    futures::stream::iter(1..=5)
+        .for_each_concurrent(3, killed_at_page)
+        .await;
+}
+
+async fn killed_at_page(nth: u32) {
     let house = House::with_pages_of(10).await;
     let (company, account) = house.company_with(50).await;
-    house.hold_third_page(&account);
+    house.hold_page(&account, nth);
     let first = house.worker();
     let enqueued = house.enqueue(company).await;
-    house.pages_applied(company, 2).await;
     house
-        .until("the third page is asked for", async || {
-            house.remote.stats().calls == 3
+        .until("the page is asked for", async || {
+            house.remote.stats().calls == u64::from(nth)
         })
         .await;
 
@@ -36,8 +42,8 @@ async fn r8_a_killed_workers_successor_resumes_at_the_page() {
     let job = house.end_of(enqueued).await;
 
     assert_eq!(job.state, State::Completed, "{:?}", job.error);
-    // Pages 1 and 2, page 3 that was never answered, and pages 3 to 5: nothing was walked again.
-    assert_eq!(house.remote.stats().calls, 6);
+    // Five pages, and the one that was never answered: nothing was walked again.
+    assert_eq!(house.remote.stats().calls, 6, "page {nth}");
     let run = house.latest_run(company).await;
     assert_eq!(
         (run.status, run.pages, run.walks),
@@ -70,7 +76,7 @@ async fn r8_a_failed_page_is_tried_again_and_not_the_walk() {
 async fn r8_a_worker_that_leaves_in_good_order_leaves_the_walk_at_its_page() {
     let house = House::with_pages_of(10).await;
     let (company, account) = house.company_with(50).await;
-    house.hold_third_page(&account);
+    house.hold_page(&account, 3);
     let mut options = crate::support::options(4);
     options.shutdown = Duration::from_millis(100);
     let first = engine::testing::run_worker(house.engine(), house.registry(), options);
@@ -101,7 +107,7 @@ async fn r8_a_worker_that_leaves_in_good_order_leaves_the_walk_at_its_page() {
 async fn r11_no_run_of_a_crashed_worker_stays_in_progress() {
     let house = House::with_pages_of(10).await;
     let (company, account) = house.company_with(50).await;
-    house.hold_third_page(&account);
+    house.hold_page(&account, 3);
     let first = house.worker();
     let crashed = house.enqueue(company).await;
     house.pages_applied(company, 2).await;
@@ -149,7 +155,7 @@ async fn r11_no_run_of_a_crashed_worker_stays_in_progress() {
 async fn a_walk_that_is_too_old_begins_again_in_the_same_run() {
     let house = House::with_pages_of(10).await;
     let (company, account) = house.company_with(50).await;
-    house.hold_third_page(&account);
+    house.hold_page(&account, 3);
     let first = house.worker();
     let enqueued = house.enqueue(company).await;
     house.pages_applied(company, 2).await;
