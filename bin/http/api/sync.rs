@@ -84,7 +84,7 @@ fn refused(status: StatusCode, error: impl Into<String>) -> Response {
     post, path = "/zones/sync-all/", tag = "companies", operation_id = "sync_soundtrack_all",
     params(Wish, ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
     security(("token" = ["sync:run"])),
-    responses((status = 200, body = Synced), (status = 202, body = GoesOn))
+    responses((status = 200, description = "What was done; in a dry run `{\"data\": […]}`, each walk's counts and changes", body = Synced), (status = 202, body = GoesOn))
 )]
 pub(super) async fn all(
     State(front): State<FrontState>,
@@ -117,7 +117,7 @@ pub(super) async fn all(
     params(("zone_id" = i64, Path), Wish, ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
     security(("token" = ["sync:run"])),
     responses(
-        (status = 200, body = Synced), (status = 202, body = GoesOn),
+        (status = 200, description = "What was done; in a dry run `{\"data\": […]}`, each walk's counts and changes", body = Synced), (status = 202, body = GoesOn),
         (status = 400, description = "The company has no account", body = Refused), (status = 404, description = "No such zone", body = Refused),
     )
 )]
@@ -173,11 +173,20 @@ async fn plan(front: &FrontState, companies: &[i64]) -> Result<Response, Problem
         }
         Ok::<_, jobs::Error>(plans)
     };
+    told_in_time(front, walks, "lockstep sync soundtrack --dry-run").await
+}
+
+/// The answer of a dry run. It is bounded as a wait is: what takes longer is for the command line.
+pub(super) async fn told_in_time<T: Serialize>(
+    front: &FrontState,
+    walks: impl Future<Output = Result<Vec<T>, jobs::Error>>,
+    elsewhere: &str,
+) -> Result<Response, Problem> {
     match tokio::time::timeout(front.options.sync_wait, walks).await {
         Ok(plans) => Ok(Json(All { data: plans? }).into_response()),
         Err(_) => Err(Problem::new(
             TIMED_OUT,
-            "too much for a dry run over HTTP: lockstep sync soundtrack --dry-run",
+            format!("it takes too long for a dry run over HTTP: {elsewhere}"),
         )),
     }
 }

@@ -20,12 +20,12 @@ use uuid::Uuid;
 
 use super::DryRun;
 use super::run::SyncRun;
-use super::sync::held;
+use super::sync::{held, told_in_time};
 use crate::audited::{self, Told};
 use crate::http::extract::{MaybeBody, Params};
 use crate::http::headers::Prefer;
 use crate::http::page::All;
-use crate::http::problem::{Flaw, Problem, TIMED_OUT};
+use crate::http::problem::{Flaw, Problem};
 use crate::http::token::Caller;
 use crate::http::{BASE, FrontState};
 
@@ -95,7 +95,7 @@ pub(super) struct ZohoStatus {
     post, path = "/products/sync", tag = "syncs", operation_id = "sync_zoho", request_body = Option<Wanted>,
     params(DryRun, ("Prefer" = Option<String>, Header, description = "respond-async, or wait=<seconds>")),
     security(("token" = ["sync:run"])),
-    responses((status = 200, body = Synced), (status = 202, body = GoesOn))
+    responses((status = 200, description = "What was done; in a dry run `{\"data\": […]}`, each walk's counts and changes", body = Synced), (status = 202, body = GoesOn))
 )]
 pub(super) async fn sync(
     State(front): State<FrontState>,
@@ -207,7 +207,6 @@ async fn enqueue(
     Ok(stood.into_iter().next().ok_or(engine::Error::NoJob(id))?)
 }
 
-/// Bounded as a wait is: a listing that is longer is for the command line.
 async fn plan(front: &FrontState, wanted: &Wanted, names: &[String]) -> Result<Response, Problem> {
     let walks = async {
         let mut plans = Vec::new();
@@ -221,13 +220,7 @@ async fn plan(front: &FrontState, wanted: &Wanted, names: &[String]) -> Result<R
         }
         Ok::<_, jobs::Error>(plans)
     };
-    match tokio::time::timeout(front.options.sync_wait, walks).await {
-        Ok(plans) => Ok(Json(All { data: plans? }).into_response()),
-        Err(_) => Err(Problem::new(
-            TIMED_OUT,
-            "the listing is too long for a dry run over HTTP: lockstep sync zoho --dry-run",
-        )),
-    }
+    told_in_time(front, walks, "lockstep sync zoho --dry-run").await
 }
 
 /// A job that died or was cancelled is one error.
