@@ -28,43 +28,52 @@ turn as materialized (
         offset 0
     ) u
 ),
-part as (
-    select least(
-        (
-            select partition_key from engine.pending
-            where shard = $1 and queue = $2 and due and not limited and partition_key > $8
-            order by partition_key limit 1
-        ),
-        (
-            select partition_key from engine.pending
-            where shard = $1 and queue = $2 and due and limited and partition_key > $8 and cardinality($9::text[]) > 0
-            order by partition_key limit 1
-        )
+-- The keys in their order, of jobs without and with limits; each walk sees one more than it may take, to tell whether
+-- there are more.
+free_key as (
+    select (
+        select partition_key from engine.pending
+        where shard = $1 and queue = $2 and due and not limited and partition_key > $8
+        order by partition_key limit 1
     ) as key, 1 as nth
     union all
-    select least(
-        (
-            select partition_key from engine.pending p
-            where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key > part.key
-            order by partition_key limit 1
-        ),
-        (
-            select partition_key from engine.pending p
-            where
-                p.shard = $1 and p.queue = $2 and p.due and p.limited and p.partition_key > part.key
-                and cardinality($9::text[]) > 0
-            order by partition_key limit 1
-        )
-    ), nth + 1
-    from part
-    where part.key is not null and nth < (select keys from turn)
+    select (
+        select partition_key from engine.pending p
+        where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key > f.key
+        order by partition_key limit 1
+    ), f.nth + 1
+    from free_key f
+    where f.key is not null and f.nth <= (select keys from turn)
+),
+limited_key as (
+    select k.*, 1 as nth
+    from (
+        select partition_key as key, kind from engine.pending
+        where shard = $1 and queue = $2 and due and limited and partition_key > $8 and cardinality($9::text[]) > 0
+        order by partition_key, kind limit 1
+    ) k
+    union all
+    select k.*, l.nth + (k.key <> l.key)::integer
+    from limited_key l
+    cross join lateral (
+        select p.partition_key as key, p.kind from engine.pending p
+        where
+            p.shard = $1 and p.queue = $2 and p.due and p.limited
+            and (p.partition_key, p.kind) > (l.key, l.kind)
+        order by p.partition_key, p.kind limit 1
+    ) k
+    where l.nth <= (select keys from turn)
 ),
 parts as materialized (
     select
-        count(key) as keys,
-        max(key) as last,
-        coalesce(array_agg(key) filter (where key is not null and nth <= (select keys from turn)), '{}') as each
-    from part
+        count(*) as seen, least(count(*), (select keys from turn)) as keys,
+        max(key) filter (where nth <= (select keys from turn)) as last
+    from (
+        select key, row_number() over (order by key) as nth
+        from (select key from free_key where key is not null union select key from limited_key) k
+        order by key
+        limit (select keys + 1 from turn)
+    ) k
 ),
 candidate as (
     select p.address, p.rank_at, p.id, row_number() over () as place
@@ -79,26 +88,40 @@ candidate as (
         for update skip locked
     ) p
     union all
-    select p.address, p.rank_at, p.id, row_number() over (partition by part.key order by p.rank_at, p.id)
-    from part
+    select p.address, p.rank_at, p.id, row_number() over (partition by f.key order by p.rank_at, p.id)
+    from free_key f
     cross join lateral (
         select ctid as address, rank_at, id
         from engine.pending
         where
-            shard = $1 and queue = $2 and due and partition_key = part.key and not limited
+            shard = $1 and queue = $2 and due and partition_key = f.key and not limited
             and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit 1 + $4 / (select keys from parts)
         for update skip locked
     ) p
-    where part.key is not null and part.nth <= (select keys from turn)
+    where f.key <= (select last from parts)
     union all
     select a.address, a.rank_at, a.id, a.place
-    from unnest($9::text[], $10::integer[], $11::integer[], $12::boolean[]) k (kind, most, running, ordered)
-    cross join lateral engine.admit($1, $2, k.kind, k.most, k.running, k.ordered, (select each from parts), $4) a
-    where
-        k.kind not in (select name from engine.pause where scope = 'kind')
-        and not exists (select from engine.pause where scope = 'queue' and name = $2)
+    from (
+        select
+            array_agg(kind) as kinds, array_agg(most) as most, array_agg(running) as running,
+            array_agg(ordered) as ordered
+        from unnest($9::text[], $10::integer[], $11::integer[], $12::boolean[]) k (kind, most, running, ordered)
+        where
+            kind not in (select name from engine.pause where scope = 'kind')
+            and not exists (select from engine.pause where scope = 'queue' and name = $2)
+        having count(*) > 0
+    ) k
+    cross join (
+        select array_agg(key) as keys, array_agg(kind) as kinds, array_agg(nth) as nths
+        from limited_key
+        where key <= (select last from parts)
+    ) l
+    cross join lateral engine.admit(
+        $1, $2, k.kinds, k.most, k.running, k.ordered, l.keys, l.kinds, l.nths,
+        $4, 1 + $4 / greatest((select keys from parts), 1)
+    ) a
 ),
 taken as (
     -- By address: `= any(array(...))` keeps it a probe whatever the planner thinks of the limit.
@@ -131,11 +154,8 @@ passed as materialized (
 -- One row of arrays: to send and read hundreds of rows costs as much as to find their jobs.
 select
     -- Where the next claim goes on; null when there are no more keys.
-    (
-        select case when parts.keys >= greatest(turn.keys, 1) then case when turn.keys = 0 then $8 else parts.last end end
-        from parts, turn
-    ) as last_key,
-    (select keys > 0 from parts) or (select limited from turn) as saw_fair,
+    (select case when seen > keys then coalesce(last, $8) end from parts) as last_key,
+    (select seen > 0 from parts) or (select limited from turn) as saw_fair,
     (select count(key) from passed) as passed,
     (select max(rank_at) from taken) as last_rank_at, now() as asked_at,
     array_agg(t.id) as ids, array_agg(t.kind) as kinds, array_agg(t.attempt + 1) as attempts,

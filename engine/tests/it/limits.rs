@@ -23,27 +23,29 @@ fn limited(registry: Registry, limits: Limits) -> Registry {
 
 /// How many handlers of one key ran at once, at the most.
 #[derive(Clone, Default)]
-struct Crowd(Arc<Mutex<HashMap<String, (u64, u64)>>>);
+pub(crate) struct Crowd(Arc<Mutex<HashMap<String, (u64, u64)>>>);
 
 impl Crowd {
-    fn enter(&self, key: &str) {
+    /// How many there are, with the one that enters.
+    pub(crate) fn enter(&self, key: &str) -> u64 {
         let mut all = self.0.lock().unwrap();
         let (now, most) = all.entry(key.to_owned()).or_default();
         *now += 1;
         *most = (*most).max(*now);
+        *now
     }
 
-    fn leave(&self, key: &str) {
+    pub(crate) fn leave(&self, key: &str) {
         self.0.lock().unwrap().get_mut(key).unwrap().0 -= 1;
     }
 
-    fn most(&self, key: &str) -> u64 {
+    pub(crate) fn most(&self, key: &str) -> u64 {
         self.0.lock().unwrap().get(key).map_or(0, |(_, most)| *most)
     }
 }
 
 /// Handlers that stay a moment in the crowd of their name's first word.
-fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
+pub(crate) fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
     let crowd = crowd.clone();
     playing(move |name, _| {
         let crowd = crowd.clone();
@@ -58,7 +60,7 @@ fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
 }
 
 /// Three worker processes of twenty slots.
-async fn fleet(db: &Database, registry: &Registry) -> Vec<WorkerGuard> {
+pub(crate) async fn fleet(db: &Database, registry: &Registry) -> Vec<WorkerGuard> {
     let mut workers = Vec::new();
     for _ in 0..3 {
         workers.push(elsewhere(db, registry.clone(), slots(20)).await);
@@ -66,7 +68,7 @@ async fn fleet(db: &Database, registry: &Registry) -> Vec<WorkerGuard> {
     workers
 }
 
-async fn all_end(db: &Database, jobs: i64) {
+pub(crate) async fn all_end(db: &Database, jobs: i64) {
     until_count(
         db,
         "all have ended",

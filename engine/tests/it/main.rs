@@ -38,6 +38,7 @@ mod put_off;
 mod rollups;
 mod safe_claims;
 mod schedules;
+mod shared_keys;
 mod step_pages;
 mod support;
 mod unique;

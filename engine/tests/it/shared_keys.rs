@@ -1,0 +1,128 @@
+//! A partition key that jobs of several kinds have: what runs of it counts for the limit of each.
+
+use std::time::Duration;
+
+use engine::testing::Database;
+use engine::{Job as _, Limits, NewJob, Outcome, PartitionOrder, Policy, Registry, State, When};
+
+use crate::limits::{Crowd, all_end, crowding, fleet};
+use crate::support::*;
+
+fn limited(mut registry: Registry, kind: &str, limits: Limits) -> Registry {
+    let policy = Policy {
+        limits,
+        ..registry.policy(kind)
+    };
+    assert!(registry.set_policy(kind, policy));
+    registry
+}
+
+fn per_partition(most: u32) -> Limits {
+    Limits {
+        per_partition: Some(most),
+        ..Limits::default()
+    }
+}
+
+fn extra(name: &str) -> NewJob {
+    NewJob::of(&Extra {
+        name: name.to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn kinds_that_share_a_key_share_its_limit() {
+    let db = Database::new().await;
+    let crowd = Crowd::default();
+    let registry = crowding(&crowd, Duration::from_millis(20));
+    let registry = limited(registry, Act::KIND, per_partition(2));
+    let registry = limited(registry, Extra::KIND, per_partition(2));
+    let jobs: Vec<NewJob> = (0..120)
+        .map(|n| {
+            let key = ["a", "b", "c"][n % 3];
+            let of = [act, extra][n % 2];
+            of(&format!("{key} {n}")).partition_key(key)
+        })
+        .collect();
+    let workers = fleet(&db, &registry).await;
+
+    db.client().enqueue_all(&jobs).await.unwrap();
+    all_end(&db, 120).await;
+    drop(workers);
+
+    for key in ["a", "b", "c"] {
+        assert_eq!(crowd.most(key), 2, "{key}: at once, and as many as may");
+    }
+}
+
+#[tokio::test]
+async fn a_kind_of_a_smaller_limit_is_not_overtaken_by_the_others_of_its_key() {
+    let db = Database::new().await;
+    let noted = Notes::default();
+    let notes = noted.clone();
+    let crowd = Crowd::default();
+    let seen = crowd.clone();
+    let registry = playing(move |name, _| {
+        let (notes, crowd) = (notes.clone(), seen.clone());
+        async move {
+            let beside = crowd.enter("inn");
+            notes.add(format!("{name} beside {}", beside - 1));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            crowd.leave("inn");
+            Ok(Outcome::done())
+        }
+    });
+    let ordered = Limits {
+        order: Some(PartitionOrder::Block),
+        ..Limits::default()
+    };
+    let registry = limited(registry, Act::KIND, ordered);
+    let registry = limited(registry, Extra::KIND, per_partition(3));
+    let many = |n: usize| extra(&n.to_string()).partition_key("inn");
+    for jobs in [
+        (0..20).map(many).collect::<Vec<_>>(),
+        vec![act("alone").partition_key("inn")],
+        (21..120).map(many).collect(),
+    ] {
+        db.client().enqueue_all(&jobs).await.unwrap();
+    }
+    let workers = fleet(&db, &registry).await;
+
+    all_end(&db, 120).await;
+    drop(workers);
+
+    let begun = noted.all();
+    let place = begun.iter().position(|name| name == "alone beside 0");
+    assert_eq!(place, Some(20), "{begun:?}");
+    assert_eq!(crowd.most("inn"), 3);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_next_attempt_holds_up_no_other_kind_of_its_key() {
+    let db = Database::new().await;
+    let ordered = Limits {
+        order: Some(PartitionOrder::Block),
+        ..Limits::default()
+    };
+    let registry = limited(done(), Act::KIND, ordered);
+    let registry = limited(registry, Extra::KIND, per_partition(1));
+    let late = act("later").when(When::After(Duration::from_secs(3_600)));
+    let late = db
+        .client()
+        .enqueue(late.partition_key("inn"))
+        .await
+        .unwrap();
+    let next = act("next").partition_key("inn");
+    let next = db.client().enqueue(next).await.unwrap();
+    let other = extra("other").partition_key("inn");
+    let other = db.client().enqueue(other).await.unwrap();
+
+    let worker = elsewhere(&db, registry, slots(5)).await;
+    let other = ended(db.client(), other.id).await;
+    drop(worker);
+
+    assert_eq!(other.state, State::Completed);
+    for waits in [late.id, next.id] {
+        assert_eq!(job(db.client(), waits).await.attempt, 0);
+    }
+}
