@@ -1,6 +1,7 @@
 //! Jobs of kinds with limits stand apart: neither they nor others are stepped over, and they stay where
 //! their kind says when its limits come and go.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
@@ -11,8 +12,10 @@ use crate::support::*;
 
 /// Twenty jobs of a kind of which two of a key may run.
 const CLAIM_LIMITED: Hot = Hot {
-    args: "0, 'default', '{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', \
+    args: Cow::Borrowed(
+        "0, 'default', '{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', \
            '{test.limited}', '{null}', '{2}', '{false}', true",
+    ),
     ..CLAIM
 };
 

@@ -1,6 +1,8 @@
 //! The plans of the hot statements, on tables large enough to matter, with statistics that mislead: what
 //! they touch must follow from what they are asked for, and not from how full the tables are.
 
+use std::borrow::Cow;
+
 use engine::testing::{Database, hot_settings};
 use sqlx::postgres::PgConnection;
 
@@ -88,55 +90,65 @@ pub(crate) struct Hot {
     pub(crate) sql: &'static str,
     pub(crate) types: &'static str,
     /// `IDS` stands for two hundred that run.
-    pub(crate) args: &'static str,
+    pub(crate) args: Cow<'static, str>,
 }
 
 /// Twenty jobs.
 pub(crate) const CLAIM: Hot = Hot {
     sql: include_str!("../../src/store/claim.sql"),
     types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[], boolean",
-    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true",
+    args: Cow::Borrowed(
+        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true",
+    ),
 };
 
 /// Twenty jobs that have no key, after those that were claimed before.
 pub(crate) const CLAIM_PLAIN: Hot = Hot {
     sql: include_str!("../../src/store/claim_plain.sql"),
     types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean",
-    args: "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
+    args: Cow::Borrowed(
+        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
            now() - interval '1 hour', '00000000-0000-0000-0000-000000000000', true",
+    ),
 };
 
 /// Two hundred attempts that are done.
 const COMPLETE: Hot = Hot {
     sql: include_str!("../../src/store/complete.sql"),
     types: "smallint, uuid[], integer[], bigint[], text[]",
-    args: "0, IDS, \
+    args: Cow::Borrowed(
+        "0, IDS, \
            array_fill(1, array[200]), array_fill(7::bigint, array[200]), array_fill(null::text, array[200])",
+    ),
 };
 
 /// Two hundred attempts that are tried again.
 const SETTLE: Hot = Hot {
     sql: include_str!("../../src/store/settle.sql"),
     types: "smallint, uuid[], integer[], bigint[], text[], text[], bigint[], text[], text[], text[], text[]",
-    args: "0, IDS, \
+    args: Cow::Borrowed(
+        "0, IDS, \
            array_fill(1, array[200]), array_fill(7::bigint, array[200]), array_fill('available'::text, array[200]), \
            array_fill('retry'::text, array[200]), array_fill(1000::bigint, array[200]), array_fill('x'::text, array[200]), \
            array_fill('x'::text, array[200]), array_fill(null::text, array[200]), array_fill(null::text, array[200])",
+    ),
 };
 
 /// Two hundred leases.
 const HEARTBEAT: Hot = Hot {
     sql: include_str!("../../src/store/heartbeat.sql"),
     types: "smallint, uuid[], integer[], bigint[], bigint",
-    args: "0, IDS, \
+    args: Cow::Borrowed(
+        "0, IDS, \
            array_fill(1, array[200]), array_fill(7::bigint, array[200]), 15000",
+    ),
 };
 
 /// Whatever has come due: nothing.
 const PROMOTE: Hot = Hot {
     sql: include_str!("../../src/store/promote.sql"),
     types: "smallint, bigint",
-    args: "0, 5000",
+    args: Cow::Borrowed("0, 5000"),
 };
 
 /// What a statement did when it was run.
