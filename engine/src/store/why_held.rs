@@ -20,7 +20,7 @@ pub(super) async fn wait(conn: &mut PgConnection, job: &JobView) -> Result<Optio
         .strip_prefix("batch:")
         .and_then(|id| id.parse().ok())
     {
-        return Ok(batch::get(conn, id)
+        return Ok(batch::counts(conn, id)
             .await?
             .map(|batch| Why::Members { batch }));
     }

@@ -24,6 +24,7 @@ mod eras_more;
 mod fence;
 mod flows;
 mod groups;
+mod large_batches;
 mod limited;
 mod limits;
 mod lists;
