@@ -10,6 +10,7 @@ mod apalis_defects;
 mod apalis_defects_more;
 mod batch_twins;
 mod batches;
+mod blocks;
 mod breakers;
 mod budgets;
 mod bulk;
