@@ -1,5 +1,6 @@
--- Who stands for the parts of a batch is kept with it: a step's record held no more than some 6,700 ids. New columns are
--- null and take no rewrite, only a moment's lock.
+-- What a kind limited per connection needs, who stands for the parts of a batch, retention that leaves what blocks a
+-- partition, and an engine.enqueue that says as much as the other ways. Why one file: the functions are small. New columns
+-- take no rewrite: engine.batch and engine.kind are locked for a moment.
 
 -- Jobs of others that stand for members, in the order in which those were asked for. Null when there are none, or when
 -- the step that made the batch keeps them.
@@ -68,4 +69,158 @@ begin
         swept := swept + deleted;
     end loop;
     return swept;
+end $$;
+
+-- Who may call engine.enqueue, which is made anew below.
+create temp table enqueue_callers on commit drop as
+select (aclexplode(proacl)).* from pg_proc where pronamespace = 'engine'::regnamespace and proname = 'enqueue' and proacl is not null;
+
+-- Refuses a word that Rust and HTTP would.
+create function engine.check_word(p_what text, p_word text, p_longest integer) returns void language plpgsql immutable as $$
+begin
+    if octet_length(p_word) not between 1 and p_longest or p_word ~ '[[:cntrl:]]' then
+        raise exception '%: expected 1 to % bytes without control characters', p_what, p_longest using errcode = '22023';
+    end if;
+end $$;
+
+-- Refuses a backoff that no worker could read: a claim of such a job would fail, and with it those it is claimed with.
+create function engine.check_backoff(p_backoff jsonb) returns void language plpgsql immutable as $$
+begin
+    if
+        (
+            jsonb_typeof(p_backoff) = 'object'
+            and p_backoff - '{base_ms,factor,max_ms}'::text[] = '{}'
+            -- Whole numbers as they are written, up to a year.
+            and p_backoff ->> 'base_ms' ~ '^[1-9][0-9]{0,10}$' and (p_backoff ->> 'base_ms')::bigint <= 31536000000
+            and p_backoff ->> 'max_ms' ~ '^[1-9][0-9]{0,10}$' and (p_backoff ->> 'max_ms')::bigint <= 31536000000
+            and jsonb_typeof(p_backoff -> 'base_ms') = 'number' and jsonb_typeof(p_backoff -> 'max_ms') = 'number'
+            and jsonb_typeof(p_backoff -> 'factor') = 'number' and (p_backoff ->> 'factor')::numeric between 1 and 100
+        ) is not true
+    then
+        raise exception 'backoff: expected {"base_ms": 10000, "factor": 2, "max_ms": 3600000}, spans of 1 ms to a year and a factor of 1 to 100'
+            using errcode = '22023';
+    end if;
+end $$;
+
+-- The front door for SQL: enqueues one job in the caller's transaction.
+--   select * from engine.enqueue('soundtrack.sync_zones', '{"company_id": 42}', rate_keys => '{soundtrack/default}');
+drop function engine.enqueue(
+    text, jsonb, text, integer, timestamptz, interval, integer, text[], text, text, interval, text, text, text
+);
+create function engine.enqueue(
+    kind text,
+    args jsonb default '{}',
+    queue text default null,
+    priority integer default null,
+    run_at timestamptz default null,
+    delay interval default null,
+    max_attempts integer default null,
+    tags text[] default null,
+    unique_key text default null,
+    unique_scope text default 'queued_or_running',
+    unique_period interval default null,
+    twin text default 'keep',
+    idempotency_key text default null,
+    partition_key text default null,
+    -- The connection first: budgets and breakers hold jobs by these, and no others.
+    rate_keys text[] default null,
+    timeout interval default null,
+    -- {"base_ms": 10000, "factor": 2, "max_ms": 3600000}
+    backoff jsonb default null,
+    -- The W3C traceparent of whoever asks.
+    trace_context text default null,
+    out id uuid,
+    out answer text
+) language plpgsql as $$
+declare
+    rest jsonb;
+    word text;
+begin
+    -- Callers bind nulls for what they do not say.
+    args := coalesce(args, '{}');
+    unique_scope := coalesce(unique_scope, 'queued_or_running');
+    -- Counted from 0: an array or object at level 64 is the 65th.
+    if jsonb_path_exists(args, 'strict $.**{64} ? (@.type() == "array" || @.type() == "object")') then
+        raise exception 'args: nested deeper than 64' using errcode = '22023';
+    end if;
+    if octet_length(args::text) > 262144 then
+        raise exception 'args: more than 262144 bytes of JSON; keep large data in a table and pass its key' using errcode = '22023';
+    end if;
+    -- Later than that, a time with its priority counted in is none that Postgres or a reader can hold.
+    if delay > interval '1000 years' then
+        raise exception 'delay: % is too long; expected at most 1000 years', delay using errcode = '22023';
+    end if;
+    if run_at < '1970-01-01Z' or run_at >= '9999-01-01Z' then
+        raise exception 'run_at: % is out of range; expected from 1970-01-01 to before 9999-01-01', run_at using errcode = '22023';
+    end if;
+    if unique_scope not in ('queued', 'queued_or_running', 'period') then
+        raise exception 'unique_scope: expected queued, queued_or_running or period, not %', unique_scope using errcode = '22023';
+    end if;
+    if twin not in ('keep', 'replace_args', 'run_after') then
+        raise exception 'twin: expected keep, replace_args or run_after, not %', twin using errcode = '22023';
+    end if;
+    if unique_scope = 'period' and unique_key is not null and unique_period is null then
+        raise exception 'unique_period: needed when unique_scope is period' using errcode = '22023';
+    end if;
+    if unique_key is not null and idempotency_key is not null then
+        raise exception 'a job has a unique key or an idempotency key, not both' using errcode = '22023';
+    end if;
+    perform engine.check_word('partition_key', partition_key, 200);
+    if array_position(rate_keys, null) is not null then
+        raise exception 'rate_keys: one of them is null' using errcode = '22023';
+    end if;
+    foreach word in array coalesce(rate_keys, '{}') loop
+        perform engine.check_word('rate_keys', word, 200);
+    end loop;
+    if timeout <= interval '0' or timeout > interval '7 days' then
+        raise exception 'timeout: expected more than nothing and at most 7 days, not %', timeout using errcode = '22023';
+    end if;
+    if backoff is not null then
+        perform engine.check_backoff(backoff);
+    end if;
+    if trace_context !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
+        raise exception 'trace_context: expected a W3C traceparent, as 00-<32 hex digits>-<16 hex digits>-01' using errcode = '22023';
+    end if;
+    rest := jsonb_strip_nulls(jsonb_build_object(
+        'tags', to_jsonb(tags),
+        'unique_key', unique_key,
+        'unique_scope', case when unique_key is not null then unique_scope end,
+        'twin', twin,
+        'idempotency_key', idempotency_key,
+        'keep_ms', (extract(epoch from coalesce(unique_period, '1 day')) * 1000)::bigint,
+        'partition_key', partition_key,
+        'rate_keys', to_jsonb(nullif(rate_keys, '{}')),
+        'timeout_ms', ceil(extract(epoch from timeout) * 1000)::bigint,
+        'backoff', backoff,
+        'trace_context', trace_context,
+        'asked_by', 'sql:' || session_user
+    ));
+    select e.id, e.answer into enqueue.id, enqueue.answer
+    from engine.enqueue_keyed(
+        0::smallint, engine.uuid_v7(), kind, args, queue, priority::smallint, max_attempts::smallint,
+        coalesce(run_at, now() + delay, now()), rest
+    ) e;
+    if enqueue.answer = 'mismatch' then
+        raise exception 'idempotency key % was used for job % with another request', idempotency_key, enqueue.id using errcode = '23505';
+    end if;
+    -- Only a hint, and once a transaction whatever the number of jobs.
+    perform pg_notify('engine_wake', coalesce((select p.queue from engine.pending p where p.shard = 0 and p.id = enqueue.id and p.due), '!'));
+end $$;
+
+do $$
+declare
+    callers text := 'engine.enqueue(text, jsonb, text, integer, timestamptz, interval, integer, text[], text, text, interval, text, text, '
+        'text, text[], interval, jsonb, text)';
+    one record;
+begin
+    if exists (select from enqueue_callers) then
+        execute format('revoke all on function %s from public', callers);
+    end if;
+    for one in select * from enqueue_callers where privilege_type = 'EXECUTE' loop
+        execute format(
+            'grant execute on function %s to %s %s', callers,
+            case when one.grantee = 0 then 'public' else one.grantee::regrole::text end,
+            case when one.is_grantable then 'with grant option' else '' end
+        );
+    end loop;
 end $$;
