@@ -71,6 +71,72 @@ begin
     return swept;
 end $$;
 
+-- A kind that is limited per connection: the partition key of its jobs is their first rate key, and partition_running the
+-- limit. When limits last changed, so that jobs are looked through only then.
+alter table engine.kind
+    add column by_connection boolean not null default false,
+    add column limits_changed_at timestamptz;
+update engine.kind set limits_changed_at = now() where limited;
+
+-- The partition key of a job of a kind that is limited per connection. Raises what its enqueue should say instead.
+create function engine.connection_of(p_kind text, p_rest jsonb) returns text language plpgsql stable as $$
+declare
+    connection text := p_rest -> 'rate_keys' ->> 0;
+begin
+    if connection is null then
+        raise exception 'kind % is limited per connection: give the job a rate key, its connection first', p_kind
+            using errcode = '22023';
+    end if;
+    if p_rest ->> 'partition_key' <> connection and not p_rest ? 'partition_yields' then
+        raise exception 'kind % is limited per connection, so its jobs have no partition key of their own: leave it out, the first rate key stands for it', p_kind
+            using errcode = '22023';
+    end if;
+    return connection;
+end $$;
+
+-- Writes the two rows of one new job; a follower waits for its twin to end, an owner for its batch.
+create or replace function engine.insert_job(
+    p_shard smallint, p_id uuid, p_kind text, p_args jsonb, p_queue text, p_priority smallint,
+    p_max_attempts smallint, p_run_at timestamptz, p_rest jsonb, p_follows boolean default false
+) returns void language plpgsql as $$
+declare
+    policy engine.kind;
+    j engine.job;
+    held_key text := case when p_rest ->> 'unique_scope' in ('queued', 'queued_or_running') then p_rest ->> 'unique_key' end;
+    waits_for text := case when p_follows then 'twin' else 'batch:' || (p_rest ->> 'waits_for') end;
+begin
+    select * into policy from engine.kind where name = p_kind;
+    insert into engine.job (
+        shard, id, kind, args, queue, priority, run_at, max_attempts, timeout_ms, backoff, tags,
+        unique_key, unique_scope, idempotency_key, partition_key, rate_keys, parent_id, batch_id,
+        replayed_from, trace_context, asked_by
+    ) values (
+        p_shard, p_id, p_kind, p_args, coalesce(p_queue, policy.queue, 'default'),
+        coalesce(p_priority, policy.priority, 0), p_run_at,
+        coalesce(p_max_attempts, policy.max_attempts, 8),
+        (p_rest ->> 'timeout_ms')::bigint, p_rest -> 'backoff',
+        case when p_rest ? 'tags' then array(select jsonb_array_elements_text(p_rest -> 'tags')) end,
+        p_rest ->> 'unique_key', p_rest ->> 'unique_scope', p_rest ->> 'idempotency_key',
+        case when policy.by_connection then engine.connection_of(p_kind, p_rest) else p_rest ->> 'partition_key' end,
+        case when p_rest ? 'rate_keys' then array(select jsonb_array_elements_text(p_rest -> 'rate_keys')) end,
+        (p_rest ->> 'parent_id')::uuid, (p_rest ->> 'batch_id')::uuid,
+        (p_rest ->> 'replayed_from')::uuid, p_rest ->> 'trace_context', p_rest ->> 'asked_by'
+    )
+    returning * into j;
+    insert into engine.pending (
+        shard, id, kind, queue, state, due, priority, run_at, max_attempts, unique_key,
+        unique_until_claim, partition_key, waiting_for, batch_id, rank_at, ordered, limited
+    ) values (
+        j.shard, j.id, j.kind, j.queue,
+        case when waits_for is not null then 'waiting' else 'available' end::engine.job_state,
+        waits_for is null and j.run_at <= now(), j.priority,
+        case when waits_for is not null then 'infinity' else j.run_at end, j.max_attempts, held_key,
+        coalesce(p_rest ->> 'unique_scope' = 'queued', false), j.partition_key, waits_for, j.batch_id,
+        j.run_at + j.priority * interval '1 minute', j.partition_key is not null and policy.partition_order is not null,
+        coalesce(policy.limited, false)
+    );
+end $$;
+
 -- Who may call engine.enqueue, which is made anew below.
 create temp table enqueue_callers on commit drop as
 select (aclexplode(proacl)).* from pg_proc where pronamespace = 'engine'::regnamespace and proname = 'enqueue' and proacl is not null;

@@ -23,7 +23,7 @@ fn limited(registry: Registry, limits: Limits) -> Registry {
 
 /// How many handlers of one key ran at once, at the most.
 #[derive(Clone, Default)]
-struct Crowd(Arc<Mutex<HashMap<String, (u64, u64)>>>);
+pub(crate) struct Crowd(Arc<Mutex<HashMap<String, (u64, u64)>>>);
 
 impl Crowd {
     fn enter(&self, key: &str) {
@@ -37,13 +37,13 @@ impl Crowd {
         self.0.lock().unwrap().get_mut(key).unwrap().0 -= 1;
     }
 
-    fn most(&self, key: &str) -> u64 {
+    pub(crate) fn most(&self, key: &str) -> u64 {
         self.0.lock().unwrap().get(key).map_or(0, |(_, most)| *most)
     }
 }
 
 /// Handlers that stay a moment in the crowd of their name's first word.
-fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
+pub(crate) fn crowding(crowd: &Crowd, stay: Duration) -> Registry {
     let crowd = crowd.clone();
     playing(move |name, _| {
         let crowd = crowd.clone();

@@ -16,6 +16,7 @@ mod budgets;
 mod bulk;
 mod bulk_canary;
 mod bulk_more;
+mod connections;
 mod crash;
 mod enqueue;
 mod enqueue_sql;
