@@ -46,5 +46,6 @@ mod support;
 mod unique;
 mod unique_more;
 mod upgrade;
+mod waiting;
 mod why;
 mod why_shut;
