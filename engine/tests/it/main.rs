@@ -46,6 +46,7 @@ mod support;
 mod unique;
 mod unique_more;
 mod upgrade;
+mod upgrade_flows;
 mod waiting;
 mod why;
 mod why_shut;
