@@ -72,6 +72,15 @@ pub(crate) struct KindLimits {
     pub(crate) running: Option<u32>,
     /// For the jobs of one partition key.
     pub(crate) partition: PartitionLimits,
+    /// For the jobs of one connection.
+    pub(crate) connection: ConnectionLimits,
+}
+
+/// What the jobs of one connection, their first rate key, may not exceed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConnectionLimits {
+    /// Jobs that run at a time, of all kinds that are limited so.
+    pub(crate) running: Option<u32>,
 }
 
 /// What the jobs of one partition key may not exceed.
@@ -228,6 +237,9 @@ impl From<Limits> for KindLimits {
             partition: PartitionLimits {
                 running: limits.per_partition,
                 order: limits.order.map(engine::PartitionOrder::as_str),
+            },
+            connection: ConnectionLimits {
+                running: limits.per_connection,
             },
         }
     }

@@ -24,6 +24,7 @@ use crate::output::{Exit, Fault};
 #[command(before_help = "Examples:
   lockstep enqueue soundtrack.sync_zones --args '{\"company_id\": 42}' --wait
   lockstep enqueue soundtrack.sync_all --delay 10m --unique-key nightly
+  lockstep enqueue zoho.sync_products --args '{\"connection\": \"zoho/1\"}' --rate-key zoho/1
   echo '{\"company_id\": 42}' | lockstep enqueue soundtrack.sync_zones --args -")]
 pub(crate) struct Enqueue {
     /// Which kind of job
@@ -61,6 +62,9 @@ pub(crate) struct Enqueue {
     /// A word to find it by; may be said often
     #[arg(long)]
     tag: Vec<String>,
+    /// A rate budget it draws on, its connection first; may be said often
+    #[arg(long, value_name = "KEY")]
+    rate_key: Vec<String>,
     /// Even if no program runs such jobs yet
     #[arg(long)]
     unknown_kind: bool,
@@ -184,7 +188,8 @@ fn job_of(app: &App, enqueue: &Enqueue, args: &Value) -> NewJob {
     if let Some(key) = &enqueue.idempotency_key {
         job = job.idempotency_key(key, DAY);
     }
-    enqueue.tag.iter().fold(job, NewJob::tag)
+    let job = enqueue.tag.iter().fold(job, NewJob::tag);
+    enqueue.rate_key.iter().fold(job, NewJob::rate_key)
 }
 
 async fn wait(app: &App, session: &Session, id: Uuid, timeout: Duration) -> anyhow::Result<Exit> {

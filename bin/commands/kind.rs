@@ -131,6 +131,10 @@ fn limits(limits: &kinds::KindLimits) -> String {
         limits.running.map(|n| format!("{n} running")),
         partition.running.map(|n| format!("{n} of a partition")),
         partition.order.map(|order| format!("in order ({order})")),
+        limits
+            .connection
+            .running
+            .map(|n| format!("{n} of a connection")),
     ];
     let said: Vec<String> = said.into_iter().flatten().collect();
     match said.is_empty() {

@@ -98,7 +98,8 @@ pub(super) fn document(
     config.policies = policy::kinds(&root, registry, &config.worker.queues);
     policy::warn_of_idle_queues(&root, &config);
     complete_queues(&mut config);
-    config.schedules = schedules::schedules(&root, registry, &config.worker.queues);
+    let registry = config.apply_to(registry.clone());
+    config.schedules = schedules::schedules(&root, &registry, &config.worker.queues);
     root.finish(&[
         (
             "schedules",

@@ -173,6 +173,17 @@ fn limits(kind: &Section<'_>, usual: Limits) -> Limits {
         running: running.or(usual.running),
         ..usual
     };
+    if let Some(field) = kind.get("connection") {
+        limits.per_connection = per_connection(&field, count).or(limits.per_connection);
+        if kind.get("partition").is_some() || limits.contradiction().is_some() {
+            let help = "per connection, a job's connection is its partition: leave `partition` out, or `connection`";
+            field.refuse(
+                "a kind is limited per connection or per partition, not both".into(),
+                "contradicts `partition`",
+                Some(help.into()),
+            );
+        }
+    }
     let Some(section) = kind.section("partition") else {
         return limits;
     };
@@ -198,6 +209,23 @@ fn limits(kind: &Section<'_>, usual: Limits) -> Limits {
         );
     }
     limits
+}
+
+/// Jobs of one connection that run at a time.
+fn per_connection<'d>(field: &Field<'d>, count: impl Fn(Field<'d>) -> Option<u32>) -> Option<u32> {
+    let section = field.section()?;
+    let running = section.get("running").and_then(count);
+    section.finish(&[
+        (
+            "concurrency",
+            "a limit over the whole fleet is `running = 2`",
+        ),
+        (
+            "order",
+            "order is a partition's: `partition = { order = \"block\" }`",
+        ),
+    ]);
+    running
 }
 
 fn backoff(field: &Field<'_>, usual: Backoff) -> Backoff {

@@ -122,6 +122,13 @@ fn known_kind(field: &Field<'_>, registry: &Registry) -> Option<String> {
     let kind = field.text()?;
     let known = registry.kinds();
     if known.iter().any(|name| name == kind) {
+        if registry.policy(kind).limits.per_connection.is_some() {
+            field.refuse(
+                format!("jobs of `{kind}` are limited per connection"),
+                "and a schedule's job has none",
+                Some("schedule a kind that enqueues them, one for each connection".into()),
+            );
+        }
         return Some(kind.to_owned());
     }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();

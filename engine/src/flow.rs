@@ -33,6 +33,10 @@ pub const MAX_STEP_BYTES: usize = 256 * 1024;
 /// Progress that is not the last is written at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
+/// What a step of parts keeps: its batch. Who stands for parts is kept with that, as there may be more than a
+/// step holds. Earlier versions kept them here, and are not to take none for no twins.
+type Made = (Uuid, Option<Vec<Uuid>>);
+
 /// What a job waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -173,24 +177,26 @@ impl<E> Cx<E> {
         X: From<Error> + Send + 'static,
     {
         let (client, owner, batch_name) = (self.client().clone(), self.job_id(), name.to_owned());
-        let (id, twins): (Uuid, Vec<Uuid>) = self
+        let (id, early): Made = self
             .step_in(name, move |tx| {
                 Box::pin(async move {
                     let parts = jobs(tx).await?;
-                    let made = client
+                    let (id, stood_for) = client
                         .enqueue_members(tx, owner, &batch_name, parts)
                         .await?;
-                    Ok::<_, X>(made)
+                    Ok::<_, X>((id, (!stood_for).then(Vec::new)))
                 })
             })
             .await?;
         let mut conn = self.client().pool().acquire().await.map_err(Error::from)?;
-        let found = batch::get(&mut conn, id).await?;
-        match found {
-            Some(batch) if batch.pending == 0 => Ok(Batch { twins, ..batch }),
-            Some(_) => Err(Error::Waiting(Wait::Batch(id)).into()),
-            None => Err(Error::Invalid(format!("batch {id} is gone")).into()),
+        let gone = || Error::Invalid(format!("batch {id} is gone"));
+        let counts = batch::counts(&mut conn, id).await?.ok_or_else(gone)?;
+        if counts.pending > 0 {
+            return Err(Error::Waiting(Wait::Batch(id)).into());
         }
+        let mut batch = batch::get(&mut conn, id).await?.ok_or_else(gone)?;
+        batch.twins.extend(early.unwrap_or_default());
+        Ok(batch)
     }
 
     /// Says how far the job is, for whoever looks. Written at most four times a second; what ends it

@@ -117,6 +117,8 @@ pub struct NewJob {
     pub(crate) unique: Option<Unique>,
     pub(crate) idempotency: Option<(String, Duration)>,
     pub(crate) partition_key: Option<String>,
+    /// To its connection, where its kind is limited per connection.
+    pub(crate) partition_yields: bool,
     pub(crate) rate_keys: Vec<String>,
     pub(crate) parent_id: Option<Uuid>,
     pub(crate) batch_id: Option<Uuid>,
@@ -156,6 +158,7 @@ impl NewJob {
             unique: None,
             idempotency: None,
             partition_key: None,
+            partition_yields: false,
             rate_keys: Vec::new(),
             parent_id: None,
             batch_id: None,
@@ -242,13 +245,23 @@ impl NewJob {
         self
     }
 
-    /// What the job belongs to, for limits, order, fairness and the shard.
+    /// What the job belongs to, for limits, order, fairness and the shard. Refused for a kind that is limited
+    /// per connection ([`crate::Limits::per_connection`]), whose jobs have their connection for it.
     pub fn partition_key(mut self, key: impl Into<String>) -> NewJob {
         self.partition_key = Some(key.into());
+        self.partition_yields = false;
         self
     }
 
-    /// The rate budgets it draws on.
+    /// [`NewJob::partition_key`] for callers that do not know how the kind is limited: per connection, the job's
+    /// connection stands in its place.
+    pub fn usual_partition_key(mut self, key: impl Into<String>) -> NewJob {
+        self.partition_key = Some(key.into());
+        self.partition_yields = true;
+        self
+    }
+
+    /// The rate budgets it draws on, its connection first.
     pub fn rate_key(mut self, key: impl Into<String>) -> NewJob {
         self.rate_keys.push(key.into());
         self

@@ -94,7 +94,7 @@ struct Inner {
     options: Mutex<LogOptions>,
     /// 0 is off, 5 is trace.
     level: AtomicU8,
-    /// Attempts that have said something that is not written yet.
+    /// Attempts that have said something that is not written yet. Locked before `on_trial`.
     unwritten: Mutex<HashMap<Key, Arc<Buffer>>>,
     /// Attempts of which something is written though it may turn out not to be wanted.
     on_trial: Mutex<HashSet<Key>>,
@@ -147,16 +147,19 @@ impl Logs {
     /// An attempt has ended: what it said is written soon, or not wanted.
     pub(crate) fn ended(&self, key: Key, failed: bool) {
         let is_wanted = failed || self.options().of == LogsOf::All;
+        // Both at once: between them it would be in neither while it is taken to be written.
+        let mut unwritten = lock(&self.0.unwritten);
         let was_written = lock(&self.0.on_trial).remove(&key);
         if is_wanted {
-            if lock(&self.0.unwritten).contains_key(&key) {
+            if unwritten.contains_key(&key) {
                 self.0.ended.notify_one();
             }
             return;
         }
-        if let Some(buffer) = lock(&self.0.unwritten).remove(&key) {
+        if let Some(buffer) = unwritten.remove(&key) {
             buffer.discard();
         }
+        drop(unwritten);
         if was_written {
             lock(&self.0.unwanted).push(key);
             self.0.ended.notify_one();
@@ -177,10 +180,10 @@ impl Logs {
             .iter()
             .filter_map(|key| unwritten.remove(key))
             .collect();
-        drop(unwritten);
         if self.options().of == LogsOf::Failed {
             lock(&self.0.on_trial).extend(keys);
         }
+        drop(unwritten);
         (taken, std::mem::take(&mut *lock(&self.0.unwanted)))
     }
 
@@ -207,4 +210,49 @@ fn rank(level: Level) -> u8 {
 /// Nothing under these locks can stop half way.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_an_attempt_that_ends_well_while_it_is_taken_to_be_written() {
+        let logs = Logs::new();
+        let options = LogOptions {
+            of: LogsOf::Failed,
+            ..LogOptions::default()
+        };
+        logs.start(options);
+        let all_ended = AtomicBool::new(false);
+
+        let kept = std::thread::scope(|threads| {
+            let scribe = threads.spawn(|| {
+                let mut kept = HashSet::new();
+                loop {
+                    let is_last = all_ended.load(Relaxed);
+                    let (buffers, unwanted) = logs.take(100);
+                    kept.extend(buffers.iter().map(|buffer| buffer.key));
+                    for key in &unwanted {
+                        kept.remove(key);
+                    }
+                    if is_last && buffers.is_empty() && unwanted.is_empty() {
+                        return kept;
+                    }
+                }
+            });
+            for n in 0..200_000 {
+                let buffer = Arc::new(Buffer::new((Uuid::from_u128(n), 1)));
+                assert!(buffer.push("INFO", "t", "x", &options));
+                logs.is_unwritten(&buffer);
+                logs.ended(buffer.key, false);
+            }
+            all_ended.store(true, Relaxed);
+            scribe.join().unwrap()
+        });
+
+        assert_eq!(kept.len(), 0, "of 200,000 attempts");
+    }
 }

@@ -77,6 +77,9 @@ pub struct Limits {
     pub per_partition: Option<u32>,
     /// Jobs of a partition key run one after the other, in the order of their enqueue.
     pub order: Option<PartitionOrder>,
+    /// Jobs that run at a time for each connection, which is their first rate key, and then their partition
+    /// too: all kinds that are limited so are counted together. Not beside the two above.
+    pub per_connection: Option<u32>,
 }
 
 /// What a dead job does to those behind it in its ordered partition.
@@ -92,6 +95,25 @@ impl Limits {
     /// True when there is anything to hold to.
     pub fn any(&self) -> bool {
         *self != Limits::default()
+    }
+
+    /// Why these cannot be held together, if they cannot.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let (per_partition, order) = (self.per_partition, self.order);
+        if self.per_connection.is_some() && (per_partition.is_some() || order.is_some()) {
+            return Some(
+                "a kind is limited per connection or per partition, not both: per connection, a job's connection is its partition",
+            );
+        }
+        None
+    }
+
+    /// Jobs of one partition key that run at a time.
+    pub(crate) fn of_partition(&self) -> Option<u32> {
+        match self.order {
+            Some(_) => Some(1),
+            None => self.per_partition.or(self.per_connection),
+        }
     }
 }
 

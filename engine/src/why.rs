@@ -210,6 +210,15 @@ pub enum Why {
         /// Those that do.
         jobs: Vec<Uuid>,
     },
+    /// As many of its connection's run as may, of the kinds that are limited so.
+    ConnectionFull {
+        /// The connection: its first rate key.
+        key: String,
+        /// How many may run over the whole fleet.
+        most: i64,
+        /// Those that do.
+        jobs: Vec<Uuid>,
+    },
     /// Its partition is ordered, and a dead job holds it up.
     PartitionBlocked {
         /// The partition key.

@@ -13,6 +13,7 @@ use crate::store::again::{self, Edit};
 use crate::store::breaker::Force;
 use crate::store::wake::CANCEL_CHANNEL;
 use crate::store::{audit, cancel, delete, pause, read, retry, wake};
+use crate::worker::wake::ALL;
 use crate::{Error, Result, State};
 
 impl Client {
@@ -120,38 +121,55 @@ impl Client {
         stored.enqueued.into_iter().next().ok_or(Error::NoJob(id))
     }
 
-    /// Forgets an ended job altogether.
+    /// Forgets an ended job altogether. If it holds up an ordered partition, that goes on, as
+    /// [`Client::skip_dead`] lets it.
     ///
     /// # Errors
     /// [`Error::NoJob`]; [`Error::WrongState`] when it has not ended: cancel it first.
     pub async fn delete(&self, id: Uuid, actor: &Actor) -> Result<()> {
         let actor = actor.clone();
-        self.in_transaction(move |conn| {
-            Box::pin(async move {
-                if !delete::delete(conn, id).await? {
-                    return Err(ended(conn, id, "delete").await?);
-                }
-                audit::record(conn, &actor, "job.delete", &id.to_string(), None).await
+        let gone = self
+            .in_transaction(move |conn| {
+                Box::pin(async move {
+                    let gone = delete::delete(conn, id, &actor).await?;
+                    if gone.jobs == 0 {
+                        return Err(ended(conn, id, "delete").await?);
+                    }
+                    audit::record(conn, &actor, "job.delete", &id.to_string(), None).await?;
+                    Ok(gone)
+                })
             })
-        })
-        .await
+            .await?;
+        if gone.opened > 0 {
+            self.wake(ALL);
+        }
+        Ok(())
     }
 
-    /// Forgets all ended jobs of a kind, in chunks; returns how many.
+    /// Forgets all ended jobs of a kind, in chunks; returns how many. Ordered partitions that they hold up
+    /// go on.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub async fn delete_ended(&self, kind: &str, actor: &Actor) -> Result<u64> {
         const CHUNK: i64 = 10_000;
-        let mut conn = self.inner.pool.acquire().await?;
         let mut gone = 0;
         loop {
-            let chunk = delete::delete_kind(&mut conn, kind, CHUNK).await?;
-            gone += chunk;
-            if chunk == 0 {
+            let (kind, who) = (kind.to_owned(), actor.clone());
+            let chunk = self
+                .in_transaction(move |conn| {
+                    Box::pin(async move { delete::delete_kind(conn, &kind, CHUNK, &who).await })
+                })
+                .await?;
+            gone += chunk.jobs;
+            if chunk.opened > 0 {
+                self.wake(ALL);
+            }
+            if chunk.jobs == 0 {
                 break;
             }
         }
+        let mut conn = self.inner.pool.acquire().await?;
         audit::record(
             &mut conn,
             actor,

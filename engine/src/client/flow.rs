@@ -1,5 +1,6 @@
 //! Flow: batches with a finaliser, chains, and how far jobs are.
 
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -15,6 +16,8 @@ use crate::{Error, Result};
 
 /// Jobs a statement writes, so that none is long.
 const CHUNK: usize = 5_000;
+/// Results that are read at a time, and their bytes as they are stored.
+const RESULTS: (i64, i64) = (500, 4 << 20);
 /// Members a transaction cancels.
 const CANCELS: i64 = 500;
 /// The most jobs of a chain. When it breaks, each end is written inside the one before, by functions for
@@ -62,7 +65,7 @@ impl Client {
                 .ok_or(Error::NoJob(owner));
         }
         let parts = jobs.into_iter().map(|job| job.parent(owner)).collect();
-        let twins = self.fill(tx, id, parts).await?;
+        self.fill(tx, id, parts).await?;
         let finaliser = self.enqueue_in(tx, &[finaliser]).await?;
         if finaliser
             .first()
@@ -74,8 +77,7 @@ impl Client {
         }
         // What stood for members may all have ended: then nobody else wakes the finaliser.
         batch::look(tx, id).await?;
-        let batch = batch::get(tx, id).await?.ok_or(Error::NoJob(id))?;
-        Ok(Batch { twins, ..batch })
+        batch::get(tx, id).await?.ok_or(Error::NoJob(id))
     }
 
     /// Enqueues jobs that run one after the other, each only if the one before it completed. When one
@@ -139,7 +141,7 @@ impl Client {
         Ok(enqueued)
     }
 
-    /// The batches a job waits or waited for, oldest first.
+    /// The batches a job waits or waited for, oldest first, without their `twins`.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -155,12 +157,20 @@ impl Client {
         batch::get(&mut *self.inner.pool.acquire().await?, id).await
     }
 
-    /// The results of the members that completed, in the order of their ids.
+    /// The results of the members that completed, in the order of their ids; read in pages as they are
+    /// taken, so that a batch of any size needs little memory.
     ///
     /// # Errors
-    /// [`Error::Database`].
-    pub async fn batch_results(&self, id: Uuid) -> Result<Vec<Value>> {
-        batch::results(&mut *self.inner.pool.acquire().await?, id).await
+    /// [`Error::Database`], which ends it.
+    pub fn batch_results(&self, id: Uuid) -> BoxStream<'_, Result<Value>> {
+        let pages = stream::try_unfold(Uuid::nil(), move |after| async move {
+            let mut conn = self.inner.pool.acquire().await?;
+            let page = batch::results(&mut conn, id, after, RESULTS).await?;
+            let last = page.last().map(|(job_id, _)| *job_id);
+            let values = page.into_iter().map(|(_, value)| Ok(value));
+            Ok::<_, Error>(last.map(|last| (stream::iter(values), last)))
+        });
+        pages.try_flatten().boxed()
     }
 
     /// How far a job last said it was.
@@ -186,15 +196,15 @@ impl Client {
         }))
     }
 
-    /// Makes a batch that `owner` waits for, with these members; gives its id and the jobs of others
-    /// that stand for some.
+    /// Makes a batch that `owner` waits for, with these members; gives its id and whether jobs of others
+    /// stand for some.
     pub(crate) async fn enqueue_members(
         &self,
         tx: &mut PgConnection,
         owner: Uuid,
         name: &str,
         parts: Vec<NewJob>,
-    ) -> Result<(Uuid, Vec<Uuid>)> {
+    ) -> Result<(Uuid, bool)> {
         let id = Uuid::now_v7();
         if !batch::insert(tx, id, owner, name, false).await? {
             return Err(Error::Invalid(format!(
@@ -202,25 +212,18 @@ impl Client {
             )));
         }
         let parts = parts.into_iter().map(|part| part.parent(owner)).collect();
-        let twins = self.fill(tx, id, parts).await?;
-        Ok((id, twins))
+        Ok((id, self.fill(tx, id, parts).await?))
     }
 
-    /// Enqueues the members of a batch.
-    async fn fill(
-        &self,
-        tx: &mut PgConnection,
-        id: Uuid,
-        mut parts: Vec<NewJob>,
-    ) -> Result<Vec<Uuid>> {
+    /// Enqueues the members of a batch; true when jobs of others stand for some.
+    async fn fill(&self, tx: &mut PgConnection, id: Uuid, mut parts: Vec<NewJob>) -> Result<bool> {
         for part in &mut parts {
             part.batch_id = Some(id);
         }
-        let mut twins = Vec::new();
+        let mut stood_for = false;
         for chunk in parts.chunks(CHUNK) {
             let enqueued = self.enqueue_in(tx, chunk).await?;
             let mut added = Added::default();
-            let mut standing = Vec::new();
             for (stands, part) in enqueued.iter().zip(chunk) {
                 if stands.id == part.id {
                     // One that was there before counts in no batch, or in another.
@@ -233,17 +236,18 @@ impl Client {
                     added.pending += 1;
                     continue;
                 }
-                twins.push(stands.id);
-                standing.push(stands.id);
+                added.twins.push(stands.id);
             }
             // In the order in which those lock them who end them.
+            let mut standing = added.twins.clone();
             standing.sort_unstable();
-            for job_id in standing {
-                batch::stand_for(tx, id, job_id, &mut added).await?;
+            if !standing.is_empty() {
+                batch::stand_for(tx, id, &standing, &mut added).await?;
             }
+            stood_for |= !added.twins.is_empty();
             batch::add(tx, id, added).await?;
         }
-        Ok(twins)
+        Ok(stood_for)
     }
 
     /// Cancels the members of batches whose owners were cancelled, until there are none left; gives how

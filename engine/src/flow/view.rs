@@ -26,7 +26,7 @@ pub struct Batch {
     /// Given up.
     pub dead: i32,
     /// Jobs that stand for members, because they had their unique or idempotency keys: asked for by
-    /// somebody else.
+    /// somebody else. Told of one batch, and in lists left out.
     pub twins: Vec<Uuid>,
 }
 

@@ -10,6 +10,7 @@ use super::Service;
 use crate::client::schedule::job_of;
 use crate::job::{Answer, Twin, UniqueScope};
 use crate::schedule::{Overlap, Schedule};
+use crate::store::kind;
 use crate::store::schedule::{self as store, Decision, Due};
 use crate::{NewJob, Result};
 
@@ -94,6 +95,15 @@ async fn fire(conn: &mut PgConnection, due: &Due, tick_at: jiff::Timestamp) -> R
             "skipped a tick: the job of an earlier one has not ended"
         );
         store::decide(conn, skipped(name, tick_at, "skipped_overlap")).await?;
+        return Ok(());
+    }
+    if kind::is_by_connection(conn, &due.schedule.kind).await? {
+        tracing::error!(
+            schedule = name,
+            "skipped a tick: jobs of kind {} are limited per connection, and a schedule's job has none",
+            due.schedule.kind
+        );
+        store::decide(conn, skipped(name, tick_at, "skipped_missed")).await?;
         return Ok(());
     }
     let job = tick_job(&due.schedule);

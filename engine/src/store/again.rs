@@ -43,6 +43,7 @@ pub(crate) async fn like(
         .asked_by(asked_by);
     job.tags = old.tags;
     job.partition_key = old.partition_key;
+    job.partition_yields = true;
     job.replayed_from = Some(id);
     job.rate_keys = breaker::rate_keys(conn, id).await?;
     Ok(Some(job))

@@ -9,7 +9,17 @@ use super::SHARD;
 use crate::Result;
 use crate::flow::Batch;
 
-type Row = (Uuid, Uuid, String, i32, i32, i32, i32, i32);
+type Row = (
+    Uuid,
+    Uuid,
+    String,
+    i32,
+    i32,
+    i32,
+    i32,
+    i32,
+    Option<Vec<Uuid>>,
+);
 
 /// Makes a batch without members; false when the owner has one of that name.
 pub(crate) async fn insert(
@@ -34,12 +44,14 @@ pub(crate) async fn insert(
 }
 
 /// Members as they are added.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Added {
     pub(crate) pending: i32,
     pub(crate) completed: i32,
     pub(crate) cancelled: i32,
     pub(crate) dead: i32,
+    /// Jobs of others that stand for some of them.
+    pub(crate) twins: Vec<Uuid>,
 }
 
 /// Adds members, before any can end, and some that have.
@@ -47,7 +59,7 @@ pub(crate) async fn add(conn: &mut PgConnection, id: Uuid, added: Added) -> Resu
     sqlx::query(
         "update engine.batch set \
              total = total + $3 + $4 + $5 + $6, pending = pending + $3, completed = completed + $4, \
-             cancelled = cancelled + $5, dead = dead + $6 \
+             cancelled = cancelled + $5, dead = dead + $6, twins = nullif(coalesce(twins, '{}') || $7::uuid[], '{}') \
          where shard = $1 and id = $2",
     )
     .bind(SHARD)
@@ -56,29 +68,36 @@ pub(crate) async fn add(conn: &mut PgConnection, id: Uuid, added: Added) -> Resu
     .bind(added.completed)
     .bind(added.cancelled)
     .bind(added.dead)
+    .bind(added.twins)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Lets a job stand for a member and counts it: as pending if it is live, or else as it has ended.
+/// Lets jobs stand for members and counts them: those that are live as pending, or else as they have ended. They are
+/// locked in the order given.
 pub(crate) async fn stand_for(
     conn: &mut PgConnection,
     id: Uuid,
-    job_id: Uuid,
+    jobs: &[Uuid],
     added: &mut Added,
 ) -> Result<()> {
-    let word: String = sqlx::query_scalar("select engine.stand_for($1, $2, $3)")
-        .bind(SHARD)
-        .bind(id)
-        .bind(job_id)
-        .fetch_one(conn)
-        .await?;
-    match word.as_str() {
-        "watched" => added.pending += 1,
-        "cancelled" => added.cancelled += 1,
-        "dead" => added.dead += 1,
-        _ => added.completed += 1,
+    let counts: Vec<(String, i32)> = sqlx::query_as(
+        "select word, count(*)::integer \
+         from (select engine.stand_for($1, $2, job_id) as word from unnest($3::uuid[]) job_id) stood group by word",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .bind(jobs)
+    .fetch_all(conn)
+    .await?;
+    for (word, jobs) in counts {
+        match word.as_str() {
+            "watched" => added.pending += jobs,
+            "cancelled" => added.cancelled += jobs,
+            "dead" => added.dead += jobs,
+            _ => added.completed += jobs,
+        }
     }
     Ok(())
 }
@@ -93,10 +112,23 @@ pub(crate) async fn look(conn: &mut PgConnection, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// How it stands.
+/// How it stands, and who stands for members.
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Batch>> {
     let row: Option<Row> = sqlx::query_as(
-        "select id, owner_id, name, total, pending, completed, cancelled, dead \
+        "select id, owner_id, name, total, pending, completed, cancelled, dead, twins \
+         from engine.batch where shard = $1 and id = $2",
+    )
+    .bind(SHARD)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(read))
+}
+
+/// How it stands, without those who stand for members.
+pub(crate) async fn counts(conn: &mut PgConnection, id: Uuid) -> Result<Option<Batch>> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, owner_id, name, total, pending, completed, cancelled, dead, null::uuid[] \
          from engine.batch where shard = $1 and id = $2",
     )
     .bind(SHARD)
@@ -112,14 +144,22 @@ pub(crate) async fn named(
     owner_id: Uuid,
     name: &str,
 ) -> Result<Option<Batch>> {
-    let owned = owned(conn, owner_id).await?;
-    Ok(owned.into_iter().find(|batch| batch.name == name))
+    let row: Option<Row> = sqlx::query_as(
+        "select id, owner_id, name, total, pending, completed, cancelled, dead, twins \
+         from engine.batch where shard = $1 and owner_id = $2 and name = $3",
+    )
+    .bind(SHARD)
+    .bind(owner_id)
+    .bind(name)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(read))
 }
 
-/// The batches a job waits or waited for, oldest first.
+/// The batches a job waits or waited for, oldest first, without those who stand for members.
 pub(crate) async fn owned(conn: &mut PgConnection, owner_id: Uuid) -> Result<Vec<Batch>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, owner_id, name, total, pending, completed, cancelled, dead \
+        "select id, owner_id, name, total, pending, completed, cancelled, dead, null::uuid[] \
          from engine.batch where shard = $1 and owner_id = $2 order by id",
     )
     .bind(SHARD)
@@ -129,17 +169,33 @@ pub(crate) async fn owned(conn: &mut PgConnection, owner_id: Uuid) -> Result<Vec
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// The results of the members that completed, in the order of their ids.
-pub(crate) async fn results(conn: &mut PgConnection, id: Uuid) -> Result<Vec<Value>> {
-    let rows: Vec<Json<Value>> = sqlx::query_scalar(
-        "select e.result from engine.job j join engine.ended e on e.shard = j.shard and e.id = j.id \
-         where j.shard = $1 and j.batch_id = $2 and e.state = 'completed' and e.result is not null order by j.id",
+/// The results of members that completed and are behind `after`, in the order of their ids: at most `limit`, and no
+/// more than one beyond `bytes` as they are stored. None is the end.
+pub(crate) async fn results(
+    conn: &mut PgConnection,
+    id: Uuid,
+    after: Uuid,
+    (limit, bytes): (i64, i64),
+) -> Result<Vec<(Uuid, Value)>> {
+    let rows: Vec<(Uuid, Json<Value>)> = sqlx::query_as(
+        "select id, result from ( \
+             select id, result, sum(pg_column_size(result)) over (order by id) - pg_column_size(result) as ahead from ( \
+                 select j.id, e.result \
+                 from engine.job j join engine.ended e on e.shard = j.shard and e.id = j.id \
+                 where j.shard = $1 and j.batch_id = $2 and j.id > $3 and e.state = 'completed' and e.result is not null \
+                 order by j.id limit $4 \
+             ) page \
+         ) counted where ahead < $5 order by id",
     )
     .bind(SHARD)
     .bind(id)
+    .bind(after)
+    .bind(limit)
+    .bind(bytes)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|Json(value)| value).collect())
+    let results = rows.into_iter().map(|(id, Json(value))| (id, value));
+    Ok(results.collect())
 }
 
 /// A batch whose owner was cancelled while members are live.
@@ -182,7 +238,7 @@ pub(crate) async fn settle_abandoned(conn: &mut PgConnection, id: Uuid) -> Resul
 }
 
 fn read(row: Row) -> Batch {
-    let (id, owner_id, name, total, pending, completed, cancelled, dead) = row;
+    let (id, owner_id, name, total, pending, completed, cancelled, dead, twins) = row;
     Batch {
         id,
         owner_id,
@@ -192,6 +248,6 @@ fn read(row: Row) -> Batch {
         completed,
         cancelled,
         dead,
-        twins: Vec::new(),
+        twins: twins.unwrap_or_default(),
     }
 }

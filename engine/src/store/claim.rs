@@ -76,10 +76,7 @@ impl Kinds {
             }
             kinds.limited.push(kind.clone());
             kinds.most.push(limits.running.map(to_i32));
-            kinds.per_partition.push(match limits.order {
-                Some(_) => Some(1),
-                None => limits.per_partition.map(to_i32),
-            });
+            kinds.per_partition.push(limits.of_partition().map(to_i32));
             kinds.ordered.push(limits.order.is_some());
         }
         kinds

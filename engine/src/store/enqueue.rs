@@ -93,7 +93,8 @@ async fn insert_plain(
     let rows = columns
         .bind(sqlx::query(statement), hint)
         .fetch_all(conn)
-        .await?;
+        .await
+        .map_err(refused)?;
     let mut new = HashSet::with_capacity(jobs.len());
     for row in rows {
         new.extend(row.try_get::<Vec<Uuid>, _>("ids")?);
@@ -116,7 +117,8 @@ async fn insert_keyed(
     let rows = columns
         .bind(sqlx::query(include_str!("enqueue_keyed.sql")), hint)
         .fetch_all(conn)
-        .await?;
+        .await
+        .map_err(refused)?;
     for row in rows {
         let ordinal: i64 = row.try_get("place")?;
         let (place, job) = jobs[usize::try_from(ordinal - 1).unwrap_or(0)];
@@ -141,6 +143,16 @@ async fn insert_keyed(
         }
     }
     Ok(())
+}
+
+/// What a kind asks of its jobs is known there: 22023 is raised with what to say instead.
+fn refused(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(db) if db.code().as_deref() == Some("22023") => {
+            Error::Invalid(db.message().to_owned())
+        }
+        _ => error.into(),
+    }
 }
 
 /// The jobs as columns, for `unnest`.
@@ -215,6 +227,10 @@ fn rest_of(job: &NewJob) -> Option<Value> {
     put(
         "partition_key",
         job.partition_key.as_ref().map(|key| json!(key)),
+    );
+    put(
+        "partition_yields",
+        job.partition_yields.then_some(Value::Bool(true)),
     );
     put(
         "rate_keys",

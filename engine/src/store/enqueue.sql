@@ -25,7 +25,8 @@ asked as (
         (x.rest ->> 'timeout_ms')::bigint,
         x.rest -> 'backoff',
         case when x.rest ? 'tags' then array(select jsonb_array_elements_text(x.rest -> 'tags')) end,
-        x.rest ->> 'partition_key',
+        -- Raises what is to be said instead.
+        case when k.by_connection then engine.connection_of(x.kind, x.rest) else x.rest ->> 'partition_key' end,
         case when x.rest ? 'rate_keys' then array(select jsonb_array_elements_text(x.rest -> 'rate_keys')) end,
         (x.rest ->> 'parent_id')::uuid,
         (x.rest ->> 'batch_id')::uuid,

@@ -6,18 +6,25 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{millis, partition};
-use crate::Result;
 use crate::retention::{Keep, KindRetention};
 use crate::retry::{Backoff, Limits, PartitionOrder, Policy};
+use crate::{Error, Result};
 
 /// Rows that a statement locks at most.
 const PUT_AT_ONCE: i64 = 10_000;
 
 /// Writes the policies; rows that are already so are not rewritten. Jobs in the queue are put under limits that
 /// have changed, which reads all of them; true when there were such. An enqueue that goes on meanwhile may miss it.
+///
+/// # Errors
+/// [`Error::Invalid`] for limits that cannot be held together; [`Error::Database`].
 pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]) -> Result<bool> {
     let mut changed = false;
     for (name, policy) in kinds {
+        if let Some(problem) = policy.limits.contradiction() {
+            return Err(Error::Invalid(format!("kind {name}: {problem}")));
+        }
+        let per_partition = policy.limits.per_partition.or(policy.limits.per_connection);
         let limits_changed: Option<bool> = sqlx::query_scalar(include_str!("register_kind.sql"))
             .bind(name)
             .bind(&policy.queue)
@@ -28,11 +35,12 @@ pub(crate) async fn register(conn: &mut PgConnection, kinds: &[(String, Policy)]
             .bind(policy.backoff.factor)
             .bind(i64::try_from(policy.backoff.max_ms).unwrap_or(i64::MAX))
             .bind(policy.limits.running.map(to_i32))
-            .bind(policy.limits.per_partition.map(to_i32))
+            .bind(per_partition.map(to_i32))
             .bind(policy.limits.order.map(PartitionOrder::as_str))
             .bind(policy.retention.completed.map(kept_ms))
             .bind(policy.retention.cancelled.map(kept_ms))
             .bind(policy.retention.dead.map(kept_ms))
+            .bind(policy.limits.per_connection.is_some())
             .fetch_optional(&mut *conn)
             .await?;
         changed |= limits_changed.unwrap_or(false);
@@ -48,6 +56,16 @@ pub(crate) async fn connect(conn: &mut PgConnection, kind: &str) -> Result<()> {
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// True when the kind is limited per connection, and no job of it can do without one.
+pub(crate) async fn is_by_connection(conn: &mut PgConnection, kind: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "select exists (select from engine.kind where name = $1 and by_connection)",
+    )
+    .bind(kind)
+    .fetch_one(conn)
+    .await?)
 }
 
 /// All kinds with their policies.
@@ -83,10 +101,17 @@ fn limits(row: &PgRow) -> Result<Limits> {
             .map(|n: Option<i32>| n.map(i32::unsigned_abs))
     };
     let order: Option<&str> = row.try_get("partition_order")?;
+    let by_connection: bool = row.try_get("by_connection")?;
+    let (of_partition, none) = (count("partition_running")?, None);
+    let (per_partition, per_connection) = match by_connection {
+        true => (none, of_partition),
+        false => (of_partition, none),
+    };
     Ok(Limits {
         running: count("most_running")?,
-        per_partition: count("partition_running")?,
+        per_partition,
         order: order.and_then(PartitionOrder::parse),
+        per_connection,
     })
 }
 

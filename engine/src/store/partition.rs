@@ -32,25 +32,28 @@ pub(crate) async fn skip(conn: &mut PgConnection, key: &str) -> Result<Option<Uu
 
 /// Puts jobs under the limits and the order that their kind did not have when they were enqueued, or had not
 /// told the enqueue in time, and sets those free whose kind has none any more; true when there may be
-/// more. Without it no claim would ever find them: each looks where such jobs stand. Reads all that is pending.
+/// more. Without it no claim would ever find them: each looks where such jobs stand. Reads all that is pending if a
+/// kind's limits have changed within a day, and else nothing.
 pub(crate) async fn put_in_place(conn: &mut PgConnection, limit: i64) -> Result<bool> {
-    let put = sqlx::query(
-        "with astray as materialized ( \
-             select p.ctid as row, k.limited, p.partition_key is not null and k.partition_order is not null as ordered \
-             from engine.pending p join engine.kind k on k.name = p.kind \
-             where p.shard = $1 \
-                 and (p.limited <> k.limited or p.ordered <> (p.partition_key is not null and k.partition_order is not null)) \
-                 and (exists (select from engine.kind where limited) or exists (select from engine.pending where limited)) \
-             order by p.id limit $2 for update of p skip locked \
-         ) \
-         update engine.pending p set limited = a.limited, ordered = a.ordered \
-         from astray a where p.ctid = a.row and p.shard = $1",
-    )
-    .bind(SHARD)
-    .bind(limit)
-    .execute(conn)
-    .await?;
-    Ok(put.rows_affected() >= limit.unsigned_abs())
+    let changed: Vec<String> = sqlx::query_scalar(include_str!("limits_changed.sql"))
+        .fetch_all(&mut *conn)
+        .await?;
+    if changed.is_empty() {
+        return Ok(false);
+    }
+    let running: i64 = sqlx::query_scalar(include_str!("count_by_connection.sql"))
+        .bind(SHARD)
+        .bind(&changed)
+        .bind(limit)
+        .fetch_one(&mut *conn)
+        .await?;
+    let pending: i64 = sqlx::query_scalar(include_str!("put_in_place.sql"))
+        .bind(SHARD)
+        .bind(&changed)
+        .bind(limit)
+        .fetch_one(conn)
+        .await?;
+    Ok(running.max(pending) >= limit)
 }
 
 /// Partitions that are held up, the longest first, with how many jobs wait in each; at most `limit`.

@@ -78,7 +78,8 @@ pub(crate) async fn prune(conn: &mut PgConnection, rule: &Rule, within: Within<'
 pub(crate) async fn count(conn: &mut PgConnection, rule: &Rule, within: Within<'_>) -> Result<u64> {
     let sql = "select count(*) from (select from engine.{table} where shard = $1 \
          and state = $2::engine.job_state and ended_at < now() - $3 * interval '1 millisecond' \
-         and (kind = any($4)) = $5 limit $6) expired"
+         and (kind = any($4)) = $5 \
+         and id not in (select b.job_id from engine.partition_block b where b.shard = $1) limit $6) expired"
         .replace("{table}", &within.table());
     let (kinds, meant) = rule.kinds.named();
     let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))

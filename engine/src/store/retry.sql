@@ -23,7 +23,11 @@ select
     greatest(r.max_attempts, r.failed + 1),
     case when j.unique_scope in ('queued', 'queued_or_running') then j.unique_key end,
     coalesce(j.unique_scope = 'queued', false),
-    j.partition_key,
+    coalesce(
+        -- It may have been limited so since.
+        case when exists (select from engine.kind k where k.name = r.kind and k.by_connection) then j.rate_keys[1] end,
+        j.partition_key
+    ),
     j.batch_id,
     now() + r.priority * interval '1 minute',
     j.partition_key is not null and exists (select from engine.kind k where k.name = r.kind and k.partition_order is not null),

@@ -20,7 +20,7 @@ pub(super) async fn wait(conn: &mut PgConnection, job: &JobView) -> Result<Optio
         .strip_prefix("batch:")
         .and_then(|id| id.parse().ok())
     {
-        return Ok(batch::get(conn, id)
+        return Ok(batch::counts(conn, id)
             .await?
             .map(|batch| Why::Members { batch }));
     }
@@ -44,7 +44,7 @@ pub(super) async fn wait(conn: &mut PgConnection, job: &JobView) -> Result<Optio
 /// The limits that are reached now.
 pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>> {
     let row = sqlx::query(
-        "select most_running, partition_running, partition_order is not null as ordered \
+        "select most_running, partition_running, partition_order is not null as ordered, by_connection \
          from engine.kind where name = $1",
     )
     .bind(&job.kind)
@@ -76,10 +76,10 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
     if let Some(most) = most.map(i64::from) {
         let jobs = running(conn, "partition_key", key).await?;
         if i64::try_from(jobs.len()).unwrap_or(NAMED) >= most.min(NAMED) {
-            reached.push(Why::PartitionFull {
-                key: key.clone(),
-                most,
-                jobs,
+            let key = key.clone();
+            reached.push(match row.try_get("by_connection")? {
+                true => Why::ConnectionFull { key, most, jobs },
+                false => Why::PartitionFull { key, most, jobs },
             });
         }
     }

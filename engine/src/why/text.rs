@@ -120,14 +120,9 @@ impl Why {
                 until.map(|at| format!(", until {at}")).unwrap_or_default()
             ),
             Why::Sleeps { until } => format!("it sleeps until {until}"),
-            Why::KindFull { kind, most, jobs } => format!(
-                "{most} jobs of kind {kind} may run at a time and do: {}",
-                listed(jobs)
-            ),
-            Why::PartitionFull { key, most, jobs } => format!(
-                "{most} jobs of partition {key} may run at a time and do: {}",
-                listed(jobs)
-            ),
+            Why::KindFull { kind, most, jobs } => full(("kind", kind), *most, jobs),
+            Why::PartitionFull { key, most, jobs } => full(("partition", key), *most, jobs),
+            Why::ConnectionFull { key, most, jobs } => full(("connection", key), *most, jobs),
             Why::PartitionBlocked { key, job_id, since } => format!(
                 "its partition {key} runs in order, and the dead job {job_id} holds it up since {since}"
             ),
@@ -266,7 +261,7 @@ impl Why {
                 format!("it goes on when somebody tells it: lockstep job signal {id} {name}")
             }
             Why::Sleeps { .. } => "it goes on then".to_owned(),
-            Why::KindFull { .. } | Why::PartitionFull { .. } => {
+            Why::KindFull { .. } | Why::PartitionFull { .. } | Why::ConnectionFull { .. } => {
                 "it moves up when one of them ends".to_owned()
             }
             Why::PartitionBlocked { key, job_id, .. } => format!(
@@ -332,6 +327,11 @@ impl Why {
 }
 
 /// The first few.
+fn full((what, name): (&str, &str), most: i64, jobs: &[Uuid]) -> String {
+    let jobs = listed(jobs);
+    format!("{most} jobs of {what} {name} may run at a time and do: {jobs}")
+}
+
 fn listed(jobs: &[Uuid]) -> String {
     let named: Vec<String> = jobs.iter().take(5).map(Uuid::to_string).collect();
     let more = if jobs.len() > 5 { ", ..." } else { "" };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
 use engine::{Batch, Client, Cx, Failure, NewJob, Outcome, Registry, State, Twin, UniqueScope};
+use futures::TryStreamExt;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -35,6 +36,10 @@ async fn gather(cx: &Cx<Stage>, parts: Vec<NewJob>) -> Result<Outcome, Failure> 
         })
         .await?;
     Ok(Outcome::Done(Some(json!(batch))))
+}
+
+async fn results(client: &Client, batch: Uuid) -> Vec<serde_json::Value> {
+    client.batch_results(batch).try_collect().await.unwrap()
 }
 
 async fn only_batch(client: &Client, owner: Uuid) -> Batch {
@@ -69,10 +74,7 @@ async fn a_parent_goes_on_once_all_its_parts_have_ended_and_sees_their_totals_an
         (batch.total, batch.pending, batch.completed, batch.dead),
         (4, 0, 2, 2)
     );
-    assert_eq!(
-        client.batch_results(batch.id).await.unwrap(),
-        [json!("a"), json!("b")]
-    );
+    assert_eq!(results(client, batch.id).await, [json!("a"), json!("b")]);
     assert_eq!(number(&db, "select count(*) from engine.job").await, 5);
 }
 

@@ -74,6 +74,40 @@ async fn letters_of_one_cause_are_one_group() {
     );
 }
 
+/// When the letters of the groups ended, the first and the last.
+async fn ended_at(db: &Database) -> (jiff::Timestamp, jiff::Timestamp) {
+    let (first, last): (jiff_sqlx::Timestamp, jiff_sqlx::Timestamp) = sqlx::query_as(
+        "select min(ended_at), max(ended_at) from engine.ended where state = 'dead'",
+    )
+    .fetch_one(db.pool())
+    .await
+    .unwrap();
+    (first.to_jiff(), last.to_jiff())
+}
+
+#[tokio::test]
+async fn a_group_is_first_seen_with_its_first_letter_and_last_with_its_last() {
+    let db = Database::new().await;
+    let ids = died(&db, &["http zone 1"]).await;
+    let (first, _) = ended_at(&db).await;
+    let alone = groups(db.client()).await.remove(0);
+
+    died(&db, &["http zone 2"]).await;
+    let (_, last) = ended_at(&db).await;
+    let both = groups(db.client()).await.remove(0);
+    db.client().delete(ids[0], &somebody()).await.unwrap();
+    let later = groups(db.client()).await.remove(0);
+
+    assert_eq!((alone.first_seen_at, alone.last_seen_at), (first, first));
+    assert_eq!((both.first_seen_at, both.last_seen_at), (first, last));
+    assert!(last > first);
+    assert_eq!(
+        (later.first_seen_at, later.last_seen_at),
+        (first, last),
+        "it was seen then, whatever became of its letters"
+    );
+}
+
 #[tokio::test]
 async fn a_letter_leaves_its_group_by_retry_and_delete_and_comes_back_when_it_dies_again() {
     let db = Database::new().await;

@@ -86,6 +86,7 @@ async fn analyze(db: &Database) {
 }
 
 /// A statement as workers send it, with what they ask for.
+#[derive(Clone, Copy)]
 pub(crate) struct Hot {
     pub(crate) sql: &'static str,
     pub(crate) types: &'static str,
@@ -145,7 +146,7 @@ const HEARTBEAT: Hot = Hot {
 };
 
 /// Whatever has come due: nothing.
-const PROMOTE: Hot = Hot {
+pub(crate) const PROMOTE: Hot = Hot {
     sql: include_str!("../../src/store/promote.sql"),
     types: "smallint, bigint",
     args: Cow::Borrowed("0, 5000"),

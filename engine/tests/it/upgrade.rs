@@ -23,7 +23,7 @@ async fn of_the_release_before() -> (Database, Client) {
     of_the_release(BEFORE).await
 }
 
-async fn of_the_release(last: i64) -> (Database, Client) {
+pub(crate) async fn of_the_release(last: i64) -> (Database, Client) {
     let db = Database::new().await;
     meddle(&db, "drop schema engine cascade").await;
     let known = MIGRATIONS.iter().filter(|m| m.version <= last).cloned();

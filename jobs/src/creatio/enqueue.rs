@@ -83,7 +83,7 @@ fn observe(connection: &str, sort: Sort, changed: bool) -> NewJob {
     );
     NewJob::of(&job)
         .unique(key, UniqueScope::QueuedOrRunning, Twin::Keep)
-        .partition_key(format!("{connection}:{}", sort.as_str()))
+        .usual_partition_key(format!("{connection}:{}", sort.as_str()))
         .rate_key(connection)
 }
 
@@ -93,6 +93,6 @@ fn reconcile(connection: &str) -> NewJob {
     };
     NewJob::of(&job)
         .unique(connection, UniqueScope::Queued, Twin::Keep)
-        .partition_key(connection)
+        .usual_partition_key(connection)
         .rate_key(connection)
 }

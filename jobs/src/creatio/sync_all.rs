@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use connectors::reach::Service;
 use engine::{Batch, Cx, Filter, Job, JobQuery, NewJob, Outcome, Policy, State};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -120,8 +121,9 @@ impl SyncAll {
     }
 }
 
+/// As many as there are sorts or connections.
 async fn results(cx: &Cx<Env>, batch: &Batch) -> Result<Vec<Value>, Error> {
-    let mut results = cx.client().batch_results(batch.id).await?;
+    let mut results: Vec<Value> = cx.client().batch_results(batch.id).try_collect().await?;
     for job_id in &batch.twins {
         if let Some(job) = cx.client().job(*job_id).await? {
             results.extend(job.result);

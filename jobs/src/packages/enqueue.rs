@@ -84,7 +84,7 @@ pub(super) fn look_again(connection: &str, profile_id: Uuid) -> NewJob {
 
 fn sync(connection: &str, profile_id: Uuid) -> NewJob {
     NewJob::of(&SyncProfile { profile_id })
-        .partition_key(key(profile_id))
+        .usual_partition_key(key(profile_id))
         .rate_key(connection)
 }
 

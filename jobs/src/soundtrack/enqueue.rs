@@ -53,6 +53,6 @@ fn sync(company_id: i64) -> NewJob {
     let key = format!("company:{company_id}");
     NewJob::of(&SyncZones { company_id })
         .unique(key.as_str(), UniqueScope::QueuedOrRunning, Twin::Keep)
-        .partition_key(key)
+        .usual_partition_key(key)
         .rate_key(CONNECTION)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::{Batch, Cx, Filter, Job, JobQuery, JobView, NewJob, Outcome, Policy, State};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -111,7 +112,8 @@ async fn parts(tx: &mut PgConnection, parent: Uuid) -> Result<Vec<NewJob>, Error
 }
 
 async fn add_parts(cx: &Cx<Env>, batch: &Batch, totals: &mut Totals) -> Result<(), Error> {
-    for result in cx.client().batch_results(batch.id).await? {
+    let mut results = cx.client().batch_results(batch.id);
+    while let Some(result) = results.try_next().await? {
         if let Ok(summary) = serde_json::from_value(result) {
             totals.add(&summary);
         }

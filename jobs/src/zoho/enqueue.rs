@@ -53,6 +53,6 @@ fn sync(connection: &str, changed: bool) -> NewJob {
 /// One at a time of an organisation: one writer for each record, and few calls in process at once.
 fn of(job: &SyncProducts) -> NewJob {
     NewJob::of(job)
-        .partition_key(job.connection.as_str())
+        .usual_partition_key(job.connection.as_str())
         .rate_key(job.connection.as_str())
 }

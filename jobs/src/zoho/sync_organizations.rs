@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use connectors::reach::Service;
 use engine::{Batch, Cx, Filter, Job, JobQuery, NewJob, Outcome, Policy, State};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::enqueue::part;
 use super::sync_products::Summary;
@@ -57,15 +59,13 @@ impl Job for SyncOrganizations {
 
 async fn totals(cx: &Cx<Env>, batch: &Batch) -> Result<Summary, Error> {
     let mut totals = Summary::default();
-    let mut results = cx.client().batch_results(batch.id).await?;
-    for job_id in &batch.twins {
-        if let Some(job) = cx.client().job(*job_id).await? {
-            results.extend(job.result);
-        }
+    let mut results = cx.client().batch_results(batch.id);
+    while let Some(result) = results.try_next().await? {
+        totals.add(result);
     }
-    for result in results {
-        if let Ok(summary) = serde_json::from_value::<Summary>(result) {
-            totals.add(summary);
+    for job_id in &batch.twins {
+        if let Some(result) = cx.client().job(*job_id).await?.and_then(|job| job.result) {
+            totals.add(result);
         }
     }
     for state in [State::Dead, State::Cancelled] {
@@ -84,7 +84,10 @@ async fn totals(cx: &Cx<Env>, batch: &Batch) -> Result<Summary, Error> {
 }
 
 impl Summary {
-    fn add(&mut self, part: Summary) {
+    fn add(&mut self, result: Value) {
+        let Ok(part) = serde_json::from_value::<Summary>(result) else {
+            return;
+        };
         self.total += part.total;
         self.created += part.created;
         self.updated += part.updated;

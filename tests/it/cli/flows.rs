@@ -54,6 +54,7 @@ impl Job for Doomed {
         let limits = Limits {
             running: Some(5),
             per_partition: None,
+            per_connection: None,
             order: Some(PartitionOrder::Block),
         };
         Policy {
@@ -236,10 +237,57 @@ async fn a_kind_is_listed_with_its_limits() {
     let (_, kinds) = json(lockstep(&database, &["kind", "list", "-o", "json"])).await;
     let (_, table, _) = ended(lockstep(&database, &["kind", "list"])).await;
 
-    let limits = json!({"running": 5, "partition": {"running": null, "order": "block"}});
+    let limits = json!({
+        "running": 5, "partition": {"running": null, "order": "block"}, "connection": {"running": null},
+    });
     assert_eq!(
         (&kinds[0]["name"], &kinds[0]["policy"]["limits"]),
         (&json!("demo.doomed"), &limits)
     );
     assert!(table.contains("5 running, in order (block)"), "{table}");
+}
+
+#[tokio::test]
+async fn a_kind_that_is_limited_per_connection_is_enqueued_with_its_connection() {
+    let database = database().await;
+    sqlx::query(
+        "insert into engine.kind (name, partition_running, by_connection) values ('demo.greet', 2, true)",
+    )
+    .execute(database.pool())
+    .await
+    .expect("a kind");
+
+    let without = ended(lockstep(&database, &["enqueue", "demo.greet"])).await;
+    let dry = ended(lockstep(&database, &["enqueue", "demo.greet", "--dry-run"])).await;
+    let words = [
+        "enqueue",
+        "demo.greet",
+        "--rate-key",
+        "zoho/1",
+        "--rate-key",
+        "calls",
+        "-o",
+        "json",
+    ];
+    let (code, made) = json(lockstep(&database, &words)).await;
+    let (_, table, _) = ended(lockstep(&database, &["kind", "list"])).await;
+
+    for (code, out, err) in [without, dry] {
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(
+            err.contains("kind demo.greet is limited per connection: give the job a rate key"),
+            "{err}"
+        );
+    }
+    assert_eq!(code, 0, "{made}");
+    let keys: (String, Vec<String>) =
+        sqlx::query_as("select partition_key, rate_keys from engine.job")
+            .fetch_one(database.pool())
+            .await
+            .expect("the job");
+    assert_eq!(
+        keys,
+        ("zoho/1".into(), vec!["zoho/1".into(), "calls".into()])
+    );
+    assert!(table.contains("2 of a connection"), "{table}");
 }

@@ -232,3 +232,55 @@ async fn raw(front: &Front, bytes: &str) -> String {
         .expect("in time");
     String::from_utf8_lossy(&answer[..read.unwrap_or(0)]).into_owned()
 }
+
+#[tokio::test]
+async fn an_order_without_its_connection_is_told_what_its_kind_wants() {
+    let front = Front::start().await;
+    limit_per_connection(&front.database).await;
+    let order = |more: serde_json::Value| {
+        let mut order = json!({"kind": "demo.greet"});
+        let fields = order.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        order
+    };
+    let own = json!({"rate_keys": ["zoho/1"], "partition_key": "p"});
+
+    let (none, why_none) = front.post("/jobs", order(json!({}))).await;
+    let (dry, _) = front.post("/jobs?dry_run=true", order(json!({}))).await;
+    let (two, why_two) = front.post("/jobs", order(own)).await;
+    let (good, job) = front
+        .post("/jobs", order(json!({"rate_keys": ["zoho/1"]})))
+        .await;
+
+    assert_eq!((none, dry, two, good), (422, 422, 422, 201), "{why_none}");
+    for (problem, words) in [
+        (why_none, "give the job a rate key"),
+        (why_two, "leave it out"),
+    ] {
+        let said = problem["detail"].as_str().expect("a detail");
+        assert!(
+            said.contains(words) && said.contains("demo.greet"),
+            "{problem}"
+        );
+    }
+    let (_, job) = front
+        .get(&format!("/jobs/{}", job["id"].as_str().expect("an id")))
+        .await;
+    assert_eq!(job["partition_key"], "zoho/1");
+    let kinds = front.get("/kinds").await.1;
+    let mut rows = kinds["data"].as_array().expect("rows").iter();
+    let kind = rows.find(|kind| kind["name"] == "demo.greet");
+    let limits = &kind.expect("the kind")["policy"]["limits"];
+    assert_eq!(limits["connection"], json!({"running": 2}), "{kinds}");
+    assert_eq!(limits["partition"]["running"], json!(null));
+}
+
+/// As a worker would have registered it.
+async fn limit_per_connection(database: &engine::testing::Database) {
+    sqlx::query(
+        "update engine.kind set partition_running = 2, by_connection = true where name = 'demo.greet'",
+    )
+    .execute(database.pool())
+    .await
+    .expect("a kind");
+}

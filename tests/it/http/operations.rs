@@ -81,7 +81,7 @@ async fn every_registered_kind_is_listed_with_its_policy_and_its_pause() {
     let policy = json!({
         "queue": "default", "priority": 0, "max_attempts": 8, "timeout_ms": 300_000,
         "backoff": {"base_ms": 10_000, "factor": 2.0, "max_ms": 3_600_000},
-        "limits": {"running": null, "partition": {"running": null, "order": null}},
+        "limits": {"running": null, "partition": {"running": null, "order": null}, "connection": {"running": null}},
         "retention": {"completed": null, "cancelled": null, "dead": null},
     });
     assert_eq!((&all["policy"], &all["paused_at"]), (&policy, &json!(null)));

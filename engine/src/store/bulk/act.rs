@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::bulk::{BulkAct, BulkView};
+use crate::control::Actor;
 use crate::store::again::{self, Edit};
 use crate::store::{cancel, delete, enqueue, retry};
+use crate::worker::wake::ALL;
 
 /// What jobs that were run again by an act on many are tagged with, before its id.
 const TAG: &str = "bulk:";
@@ -45,7 +47,15 @@ pub(super) async fn act(
                 stop: done.requested,
                 runs: None,
             }),
-        BulkAct::Delete => delete::delete(conn, id).await?.then(Acted::default),
+        BulkAct::Delete => {
+            let actor =
+                Actor::new(&bulk.requested_by, &bulk.requested_via).because(Some(&said(bulk)));
+            let gone = delete::delete(conn, id, &actor).await?;
+            (gone.jobs > 0).then(|| Acted {
+                wake: (0..gone.opened).map(|_| ALL.to_owned()).collect(),
+                ..Acted::default()
+            })
+        }
     })
 }
 
