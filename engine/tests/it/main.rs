@@ -42,6 +42,7 @@ mod step_pages;
 mod support;
 mod unique;
 mod unique_more;
+mod unique_put_off;
 mod upgrade;
 mod why;
 mod why_shut;
