@@ -33,6 +33,7 @@ mod outcomes;
 mod outcomes_more;
 mod pauses;
 mod plans;
+mod probes;
 mod proxy;
 mod put_off;
 mod rollups;
