@@ -12,6 +12,7 @@ mod batch_twins;
 mod batches;
 mod breakers;
 mod budgets;
+mod budgets_more;
 mod bulk;
 mod bulk_canary;
 mod bulk_more;
