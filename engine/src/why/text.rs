@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::Why;
-use crate::breaker::BreakerState;
 use crate::control::PauseScope;
 
 impl Why {
@@ -67,49 +66,7 @@ impl Why {
         }
     }
 
-    fn said_of_shut(&self) -> String {
-        match self {
-            Why::PutOff {
-                key, times, since, ..
-            } => format!(
-                "it was put off{}, {} since {since}",
-                key.as_ref()
-                    .map(|key| format!(" because {key} was shut"))
-                    .unwrap_or_default(),
-                match times {
-                    1 => "once".to_owned(),
-                    times => format!("{times} times in a row"),
-                }
-            ),
-            Why::BudgetShut { key, until } => {
-                format!("the budget of {key} is shut until {until}: the remote refused a call")
-            }
-            Why::BreakerShut {
-                connection,
-                state,
-                since,
-                opens,
-                forced_by,
-                reason,
-                ..
-            } => {
-                let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
-                let why = match (forced_by, reason) {
-                    (Some(by), Some(reason)) => format!(", opened by {by}: {reason}"),
-                    (Some(by), None) => format!(", opened by {by}"),
-                    (None, _) => format!(", for the {opens}. time in a row: its calls failed"),
-                };
-                let state = match state {
-                    BreakerState::HalfOpen => "half-open",
-                    other => other.as_str(),
-                };
-                format!("the breaker of {connection} is {state}{since}{why}")
-            }
-            other => other.said_of_wait(),
-        }
-    }
-
-    fn said_of_wait(&self) -> String {
+    pub(super) fn said_of_wait(&self) -> String {
         match self {
             Why::Members { batch } => format!(
                 "it waits for the {} of {} jobs of batch {} that have not ended",
@@ -122,11 +79,11 @@ impl Why {
             Why::Sleeps { until } => format!("it sleeps until {until}"),
             Why::KindFull { kind, most, jobs } => format!(
                 "{most} jobs of kind {kind} may run at a time and do: {}",
-                listed(jobs)
+                listed(jobs, *most)
             ),
             Why::PartitionFull { key, most, jobs } => format!(
                 "{most} jobs of partition {key} may run at a time and do: {}",
-                listed(jobs)
+                listed(jobs, *most)
             ),
             Why::PartitionBlocked { key, job_id, since } => format!(
                 "its partition {key} runs in order, and the dead job {job_id} holds it up since {since}"
@@ -238,16 +195,11 @@ impl Why {
                 let scope = scope.as_str();
                 format!("it goes on when somebody resumes it: lockstep {scope} resume {name}")
             }
-            Why::PutOff { key, again_at, .. } => match key {
-                Some(key) => format!("it comes as soon as {key} is open, and asks at {again_at}"),
-                None => format!("it comes at {again_at}"),
-            },
-            Why::BudgetShut { key, until } => {
-                format!(
-                    "its jobs come at {until}; open it now: lockstep budget set {key} --unblock"
-                )
-            }
-            Why::BreakerShut { .. } => self.next_of_breaker(),
+            Why::PutOff { .. }
+            | Why::Snoozed { .. }
+            | Why::BudgetShut { .. }
+            | Why::BucketEmpty { .. }
+            | Why::BreakerShut { .. } => self.next_of_shut(id),
             Why::NoWorkerForQueue { queue } => {
                 format!("it runs when a worker with [queues.{queue}] starts: lockstep work")
             }
@@ -303,42 +255,14 @@ impl Why {
     }
 }
 
-impl Why {
-    fn next_of_breaker(&self) -> String {
-        let Why::BreakerShut {
-            connection,
-            state,
-            next_probe_at,
-            probe_job,
-            ..
-        } = self
-        else {
-            return String::new();
-        };
-        let close = format!("if it works, close it: lockstep breaker close {connection}");
-        match (state, probe_job, next_probe_at) {
-            (BreakerState::HalfOpen, Some(job), Some(at)) => {
-                format!("job {job} finds out now whether it works, another one at {at}; {close}")
-            }
-            (BreakerState::HalfOpen, _, _) => {
-                format!("the next of its jobs finds out whether it works; {close}")
-            }
-            (_, _, Some(at)) => format!("one job finds out at {at} whether it works; {close}"),
-            (_, _, None) => {
-                format!("it goes on when somebody closes it: lockstep breaker close {connection}")
-            }
-        }
-    }
-}
-
-/// The first few.
-fn listed(jobs: &[Uuid]) -> String {
+/// The first of them; there are `of`, and more than are named may be.
+fn listed(jobs: &[Uuid], of: i64) -> String {
     let named: Vec<String> = jobs.iter().take(5).map(Uuid::to_string).collect();
-    let more = if jobs.len() > 5 { ", ..." } else { "" };
+    let more = if of > 5 { ", ..." } else { "" };
     format!("{}{more}", named.join(", "))
 }
 
-fn because(code: Option<&str>, error: Option<&str>) -> String {
+pub(super) fn because(code: Option<&str>, error: Option<&str>) -> String {
     match (code, error) {
         (Some(code), Some(error)) => format!(" ({code}: {error})"),
         (Some(one), None) | (None, Some(one)) => format!(" ({one})"),
