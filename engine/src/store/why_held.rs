@@ -55,14 +55,14 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
     };
     let mut reached = Vec::new();
     let most: Option<i32> = row.try_get("most_running")?;
-    if let Some(most) = most.map(i64::from) {
-        if let Some(jobs) = full(conn, "kind", &job.kind, most).await? {
-            reached.push(Why::KindFull {
-                kind: job.kind.clone(),
-                most,
-                jobs,
-            });
-        }
+    if let Some(most) = most.map(i64::from)
+        && let Some(jobs) = full(conn, "kind", &job.kind, most).await?
+    {
+        reached.push(Why::KindFull {
+            kind: job.kind.clone(),
+            most,
+            jobs,
+        });
     }
     let Some(key) = &job.partition_key else {
         return Ok(reached);
@@ -72,14 +72,14 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
         return Ok(reached);
     }
     let most: Option<i32> = row.try_get("partition_running")?;
-    if let Some(most) = most.map(i64::from) {
-        if let Some(jobs) = full(conn, "partition_key", key, most).await? {
-            reached.push(Why::PartitionFull {
-                key: key.clone(),
-                most,
-                jobs,
-            });
-        }
+    if let Some(most) = most.map(i64::from)
+        && let Some(jobs) = full(conn, "partition_key", key, most).await?
+    {
+        reached.push(Why::PartitionFull {
+            key: key.clone(),
+            most,
+            jobs,
+        });
     }
     Ok(reached)
 }

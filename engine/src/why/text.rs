@@ -212,7 +212,7 @@ impl Why {
                 "it comes in line within a second, if any worker is alive".to_owned()
             }
             Why::Next => "the next free slot takes it, within a second".to_owned(),
-            Why::Twin { .. } => "it comes in line when the twin ends".to_owned(),
+            Why::Twin { .. } => "it comes in line when the twin lets go of the key".to_owned(),
             Why::Members { .. } => "it goes on when the last of them has ended".to_owned(),
             Why::Signal { name, .. } => {
                 format!("it goes on when somebody tells it: lockstep job signal {id} {name}")
