@@ -14,6 +14,7 @@
 
 mod awaited;
 mod gates;
+mod probes;
 mod view;
 
 use std::time::Duration;
@@ -79,10 +80,12 @@ pub(crate) struct Ramp {
 /// What may move a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Calls ended; `job` made the last of them.
-    Heard { good: i32, bad: i32, job: Uuid },
+    /// Calls ended, the last of them made by a job that was let through as a probe, or by another.
+    Heard { good: i32, bad: i32, is_probe: bool },
     /// A job wants to run.
     Ask { job: Uuid },
+    /// A probe is under way still.
+    Renew { job: Uuid },
     /// A job has ended.
     Ended { job: Uuid },
     /// A person opens it, for this long or until somebody closes it.
@@ -131,11 +134,21 @@ impl Breaker {
     pub(crate) fn step(&self, event: Event, now: i64, rules: &BreakerRules) -> (Breaker, Pass) {
         let mut next = self.clone();
         let pass = match event {
-            Event::Heard { good, bad, job } => {
-                next.hear((good, bad), job, now, rules);
+            Event::Heard {
+                good,
+                bad,
+                is_probe,
+            } => {
+                next.hear((good, bad), is_probe, now, rules);
                 Pass::Go
             }
             Event::Ask { job } => next.ask(job, now, rules),
+            Event::Renew { job } => {
+                if next.probe.is_some_and(|(probe, _)| probe == job) {
+                    next.probe = Some((job, now + millis(rules.probe_lease)));
+                }
+                Pass::Go
+            }
             Event::Ended { job } => {
                 if next.probe.is_some_and(|(probe, _)| probe == job) {
                     // It proved nothing: the next to ask is the probe.
@@ -155,12 +168,14 @@ impl Breaker {
         (next, pass)
     }
 
-    fn hear(&mut self, (good, bad): (i32, i32), job: Uuid, now: i64, rules: &BreakerRules) {
+    fn hear(&mut self, (good, bad): (i32, i32), is_probe: bool, now: i64, rules: &BreakerRules) {
         match self.state {
             // Stragglers from before it opened tell nothing new.
             BreakerState::Open => {}
             BreakerState::HalfOpen => {
-                if self.probe.is_none_or(|(probe, _)| probe != job) {
+                // What a probe found counts even when another was sent after it: a remote may be too slow
+                // to answer any of them in time.
+                if !is_probe {
                     return;
                 }
                 if bad > 0 {

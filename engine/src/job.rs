@@ -58,7 +58,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// How long a unique key keeps twins away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueScope {
-    /// Until its job is first claimed.
+    /// Until its job is claimed, and again while it is queued once more without an attempt that counts:
+    /// put off, snoozing or given back, unless it has finished steps. When a twin was enqueued in
+    /// between, both are queued, and stand for all who come later.
     Queued,
     /// Until its job has ended.
     QueuedOrRunning,

@@ -2,6 +2,7 @@
 //! A job can have several causes at once; all are told, the nearest first. Looking them up is
 //! `store/why`'s business.
 
+mod shut;
 mod text;
 
 use jiff::Timestamp;
@@ -97,6 +98,18 @@ pub enum Why {
         /// When it asks again, if nobody tells it before that it is open.
         again_at: Timestamp,
     },
+    /// Its last attempt ended without a failure that counts: its handler sent it back, or had to. It had no tokens
+    /// (`throttled`), was in another's way, or was begun by a newer build.
+    Snoozed {
+        /// Why, in a word; none when the handler gave none.
+        code: Option<String>,
+        /// Why.
+        error: Option<String>,
+        /// When it was sent back.
+        since: Timestamp,
+        /// When it goes on.
+        again_at: Timestamp,
+    },
     /// Somebody has stopped its queue, its kind or a connection that it needs.
     Paused {
         /// Which of them.
@@ -116,6 +129,19 @@ pub enum Why {
         key: String,
         /// Until when.
         until: Timestamp,
+    },
+    /// The bucket of a rate key has no tokens: calls wait until some have come back.
+    BucketEmpty {
+        /// The bucket.
+        key: String,
+        /// Tokens it holds; below nothing when calls wait for theirs.
+        tokens: f64,
+        /// Tokens it holds at most.
+        capacity: f64,
+        /// Tokens that come back each second, as counted on now.
+        refill_per_s: f64,
+        /// When it has enough: for the job's call if it was sent away for want of it, else for one token.
+        enough_at: Timestamp,
     },
     /// A connection that it needs is thought to be down, or a person says so.
     BreakerShut {

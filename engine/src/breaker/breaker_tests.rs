@@ -12,15 +12,15 @@ const fn heard(good: i32, bad: i32) -> Event {
     Event::Heard {
         good,
         bad,
-        job: job(1),
+        is_probe: false,
     }
 }
 
-const fn of(n: u128, good: i32, bad: i32) -> Event {
+const fn probed(good: i32, bad: i32) -> Event {
     Event::Heard {
         good,
         bad,
-        job: job(n),
+        is_probe: true,
     }
 }
 
@@ -103,6 +103,43 @@ fn every_story_ends_in_its_state() {
             1,
         ),
         (
+            "a slow prober that lives",
+            &[
+                FELL,
+                (15_000, ask(1)),
+                (30_000, Event::Renew { job: job(1) }),
+                (46_000, ask(2)),
+            ],
+            HalfOpen,
+            Pass::At(T + 48_000),
+            1,
+        ),
+        (
+            "a superseded prober that lives",
+            &[
+                FELL,
+                (15_000, ask(1)),
+                (45_000, ask(2)),
+                (46_000, Event::Renew { job: job(1) }),
+                (75_000, ask(3)),
+            ],
+            HalfOpen,
+            Pass::Probe,
+            1,
+        ),
+        (
+            "a superseded probe that failed",
+            &[
+                FELL,
+                (15_000, ask(1)),
+                (45_000, ask(2)),
+                (46_000, probed(0, 1)),
+            ],
+            Open,
+            Pass::Go,
+            2,
+        ),
+        (
             "a probe that proved nothing",
             &[FELL, (15_000, ask(1)), (15_100, ended(1)), (15_200, ask(2))],
             HalfOpen,
@@ -118,14 +155,14 @@ fn every_story_ends_in_its_state() {
         ),
         (
             "a straggler's good news",
-            &[FELL, (15_000, ask(1)), (15_100, of(9, 1, 0))],
+            &[FELL, (15_000, ask(1)), (15_100, heard(1, 0))],
             HalfOpen,
             Pass::Go,
             1,
         ),
         (
             "a straggler's bad news",
-            &[FELL, (15_000, ask(1)), (15_100, of(9, 0, 1))],
+            &[FELL, (15_000, ask(1)), (15_100, heard(0, 1))],
             HalfOpen,
             Pass::Go,
             1,
@@ -142,7 +179,7 @@ fn every_story_ends_in_its_state() {
             &[
                 FELL,
                 (15_000, ask(1)),
-                (15_100, of(1, 0, 1)),
+                (15_100, probed(0, 1)),
                 (15_200, ask(2)),
             ],
             Open,
@@ -151,7 +188,7 @@ fn every_story_ends_in_its_state() {
         ),
         (
             "the probe went well",
-            &[FELL, (15_000, ask(1)), (15_100, of(1, 1, 0))],
+            &[FELL, (15_000, ask(1)), (15_100, probed(1, 0))],
             Closed,
             Pass::Go,
             1,
@@ -161,7 +198,7 @@ fn every_story_ends_in_its_state() {
             &[
                 FELL,
                 (15_000, ask(1)),
-                (15_100, of(1, 1, 0)),
+                (15_100, probed(1, 0)),
                 (15_200, heard(9, 1)),
             ],
             Open,
@@ -173,7 +210,7 @@ fn every_story_ends_in_its_state() {
             &[
                 FELL,
                 (15_000, ask(1)),
-                (15_100, of(1, 1, 0)),
+                (15_100, probed(1, 0)),
                 (21_100, heard(0, 1)),
             ],
             Closed,
@@ -226,7 +263,7 @@ fn after_a_good_probe_jobs_pass_one_two_four_a_second_and_then_all() {
     let (mut breaker, _) = after(&[
         (0, heard(0, 5)),
         (15_000, Event::Ask { job: job(1) }),
-        (15_000, heard(1, 0)),
+        (15_000, probed(1, 0)),
     ]);
 
     let mut passed = Vec::new();
@@ -256,7 +293,7 @@ fn each_opening_in_a_row_is_longer_up_to_the_cap() {
         spans.push((until - now) / 1_000);
         now = until;
         (breaker, _) = breaker.step(Event::Ask { job: job(1) }, now, &rules);
-        (breaker, _) = breaker.step(heard(0, 1), now, &rules);
+        (breaker, _) = breaker.step(probed(0, 1), now, &rules);
     }
 
     assert_eq!(spans, [15, 30, 60, 120, 240, 480, 600, 600]);
@@ -268,7 +305,7 @@ fn failing_for(hours: i64) -> Breaker {
     let (mut breaker, _) = Breaker::closed(T).step(heard(0, 5), T, &rules);
     while let Some(until) = breaker.open_until.filter(|at| *at < T + hours * 3_600_000) {
         (breaker, _) = breaker.step(ask(1), until, &rules);
-        (breaker, _) = breaker.step(heard(0, 1), until, &rules);
+        (breaker, _) = breaker.step(probed(0, 1), until, &rules);
     }
     breaker
 }
@@ -288,7 +325,7 @@ fn only_calls_that_went_well_for_a_whole_ramp_end_a_failure() {
     let down = failing_for(25);
     let at = down.open_until.unwrap();
     let (probing, _) = down.step(ask(1), at, &rules);
-    let (ramp, _) = probing.step(heard(1, 0), at, &rules);
+    let (ramp, _) = probing.step(probed(1, 0), at, &rules);
 
     let (again, _) = ramp.step(heard(0, 1), at + 1_000, &rules);
     let (well, _) = ramp.step(heard(1, 0), at + 6_000, &rules);

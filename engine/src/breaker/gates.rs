@@ -3,7 +3,7 @@
 //! keys was claimed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::awaited::Awaited;
+use super::probes::Probes;
 use super::{ASK_AGAIN_MS, Alarm, Breaker, BreakerRules, BreakerState, Event, Health, Pass};
 use crate::control::{Actor, PauseScope};
 use crate::store::breaker::{self, Force, Loaded, Shut, ShutBy};
@@ -33,7 +34,7 @@ pub(crate) struct Gates {
     rules: RwLock<BreakerRules>,
     look: tokio::sync::Mutex<Option<(Instant, Arc<Vec<Shut>>)>>,
     heard: Mutex<HashMap<String, Tally>>,
-    probes: Mutex<HashMap<Uuid, String>>,
+    probes: Probes,
     awaited: Awaited,
     /// Kinds that are on record as having rate keys.
     connected: Mutex<HashSet<String>>,
@@ -60,7 +61,7 @@ impl Gates {
             rules: RwLock::new(rules),
             look: tokio::sync::Mutex::default(),
             heard: Mutex::default(),
-            probes: Mutex::default(),
+            probes: Probes::default(),
             awaited: Awaited::default(),
             connected: Mutex::default(),
         }
@@ -84,7 +85,7 @@ impl Gates {
                 Pass::Go => {}
                 Pass::Probe => {
                     tracing::info!(job.id = %job, connection = key, "job {job} is the probe of {key}");
-                    self.probes().insert(job, key.clone());
+                    self.probes.add(job, key);
                 }
                 Pass::At(at) => {
                     self.ended(job).await?;
@@ -111,7 +112,7 @@ impl Gates {
 
     /// A call of a job told something of its connection.
     pub(crate) async fn hear(&self, connection: &str, job: Uuid, health: Health) -> Result<()> {
-        let is_probe = self.probes().get(&job).is_some_and(|key| key == connection);
+        let is_probe = self.probes.has(job, connection);
         let bad = match health {
             Health::Neutral => return Ok(()),
             Health::Good => 0,
@@ -130,20 +131,36 @@ impl Gates {
             tally.told_at = Instant::now();
             std::mem::take(&mut tally.good)
         };
-        self.moved(connection, Event::Heard { good, bad, job })
-            .await?;
+        let heard = Event::Heard {
+            good,
+            bad,
+            is_probe,
+        };
+        self.moved(connection, heard).await?;
         if is_probe {
-            self.probes().remove(&job);
+            self.probes.remove(job, connection);
         }
         Ok(())
     }
 
     /// A job has ended. A probe that told nothing makes room for the next.
     pub(crate) async fn ended(&self, job: Uuid) -> Result<()> {
-        let probed = self.probes().remove(&job);
-        if let Some(connection) = probed {
+        for connection in self.probes.take(job) {
             // Apart: every job's task would carry its 20 KiB, and few ever probe.
             Box::pin(self.moved(&connection, Event::Ended { job })).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends once a job of this process is a probe.
+    pub(crate) async fn probing(&self) {
+        self.probes.some().await;
+    }
+
+    /// Probes that run still are waited for.
+    pub(crate) async fn renew_probes(&self) -> Result<()> {
+        for (job, connection) in self.probes.live() {
+            self.moved(&connection, Event::Renew { job }).await?;
         }
         Ok(())
     }
@@ -289,10 +306,6 @@ impl Gates {
 
     pub(crate) fn set_rules(&self, rules: BreakerRules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
-    }
-
-    fn probes(&self) -> MutexGuard<'_, HashMap<Uuid, String>> {
-        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

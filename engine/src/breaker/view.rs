@@ -61,7 +61,8 @@ pub struct BreakerRules {
     pub first_open: Duration,
     /// But never longer.
     pub longest_open: Duration,
-    /// How long a probe may take before another is sent.
+    /// How long a probe is waited for after the last sign of its process. While it runs it is the only
+    /// one, for five minutes at most unless it tells something.
     pub probe_lease: Duration,
     /// Failing for so long, over all openings in a row, a person is told; none is never.
     pub warn_after: Option<Duration>,

@@ -1,12 +1,13 @@
 //! What any process does for the fleet: promote what is due, rescue what was lost, fire schedules,
 //! cancel the parts of what was cancelled, group what died, fold what was tallied, wake what was put off,
-//! act on many, put in its place what missed new limits, prune what is old. Safe with any number of
+//! renew probes, act on many, put in its place what missed new limits, prune what is old. Safe with any number of
 //! processes at once; none of them leads.
 
 mod bulk;
 mod cascade;
 mod group;
 mod place;
+mod probe;
 mod promote;
 mod prune;
 mod put_off;
@@ -39,6 +40,7 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service, limits_changed: 
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
     tasks.spawn(put_off::run(service.clone()));
+    tasks.spawn(probe::run(service.clone()));
     tasks.spawn(bulk::run(service.clone()));
     tasks.spawn(rollup::run(service.clone()));
     if limits_changed {

@@ -1,6 +1,6 @@
 -- Puts jobs back that were claimed while what they need is shut: no failure, and one row of history for all
--- put-offs in a row. Returns whose it was; attempts that no longer own their job, and those that a person
--- has cancelled, are left to settle.sql.
+-- put-offs in a row. They hold the keys again that they hold while queued. Returns whose it was; attempts that no
+-- longer own their job, and those that a person has cancelled, are left to settle.sql.
 with input as materialized (
     select *
     from unnest(
@@ -39,6 +39,7 @@ put_back as (
         partition_key is not null and exists (select from engine.kind k where k.name = kind and k.partition_order is not null),
         kind = any(array(select name from engine.kind where limited))
     from moved
+    returning shard, id, kind, unique_key
 ),
 streak as materialized (
     select m.id, a.row, a.attempt
@@ -77,4 +78,10 @@ marked as (
     select shard, id, key from moved
     on conflict (shard, job_id) do update set key = excluded.key, put_off_at = now()
 )
-select id from moved
+select id, case when key is not null then engine.retake_key(shard, kind, key, id)::text end as held
+from (
+    select *, case when unique_key is null then engine.queued_key(shard, id) end as key
+    from put_back
+    -- Keys are locked in the order in which a bulk enqueue locks them.
+    order by kind, key
+) keyed

@@ -62,6 +62,17 @@ put_back as (
     where state in ('available', 'waiting')
     returning shard, id, waiting_for
 ),
+keyed as materialized (
+    select
+        r.id, r.attempt, r.nonce, r.shard, r.kind, r.state,
+        -- A try that counts has had its turn; without one a job is queued as before.
+        case
+            when b.id is null then r.unique_key
+            when r.unique_key is null and r.outcome in ('snooze', 'give_back') then engine.queued_key(r.shard, r.id)
+        end as key
+    from removed r
+    left join put_back b on b.id = r.id
+),
 tried as (
     insert into engine.attempt (
         shard, job_id, attempt, worker_id, started_at, outcome, code, error, next_run_at
@@ -86,14 +97,15 @@ select x.id, x.attempt, x.nonce, null as passed, null as woken
 from input x
 where (x.id, x.attempt, x.nonce) not in (select id, attempt, nonce from removed)
 union all
-select id, attempt, nonce, engine.pass_key(shard, kind, unique_key, id, state)::text, null
-from (
-    select *
-    from removed
-    where unique_key is not null and state in ('completed', 'cancelled', 'dead')
-    -- Keys are locked in the order in which a bulk enqueue locks them.
-    order by kind, unique_key
-) keyed
+select
+    id, attempt, nonce,
+    case
+        when state = 'available' then engine.retake_key(shard, kind, key, id)::text
+        else engine.pass_key(shard, kind, key, id, state)::text
+    end,
+    null
+-- Keys are locked in the order in which a bulk enqueue locks them.
+from (select * from keyed where key is not null order by kind, key) held
 union all
 select id, attempt, nonce, coalesce(engine.abandon(shard, id)::text, ''), null
 from removed

@@ -48,6 +48,17 @@ from engine.pending p
 join engine.signal s on s.shard = p.shard and s.job_id = p.id and p.waiting_for = 'signal:' || s.name
 where p.state = 'waiting'
 union all
+select 'wait_never_ends', p.id::text, 'it waits for its twin, and nobody will tell it'
+from engine.pending p
+where
+    p.state = 'waiting' and p.waiting_for = 'twin'
+    and not exists (
+        select from engine.key k
+        where
+            k.shard = p.shard and k.kind = p.kind and k.key = 'unique:' || p.unique_key
+            and (k.follower_id = p.id or p.id = any(k.line))
+    )
+union all
 select 'batch_miscounted', b.id::text, format('%s are pending by its counts, %s by its members', b.pending, m.live)
 from engine.batch b
 cross join lateral (

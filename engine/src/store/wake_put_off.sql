@@ -20,7 +20,7 @@ placed as materialized (
     cross join lateral (
         select ctid as row, id
         from engine.pending
-        where shard = $1 and id = c.job_id and state = 'available' and not due
+        where shard = $1 and id = c.job_id and (state = 'available' or waiting_for = 'twin') and not due
         for update skip locked
     ) p
 ),
@@ -35,8 +35,9 @@ timed as materialized (
 woken as (
     update engine.pending p
     set
-        due = t.delay_ms = 0,
-        run_at = now() + t.delay_ms * interval '1 millisecond',
+        -- One that waits in line for its key keeps its time in its rank.
+        due = t.delay_ms = 0 and p.state = 'available',
+        run_at = case when p.state = 'available' then now() + t.delay_ms * interval '1 millisecond' else p.run_at end,
         rank_at = least(p.rank_at, now() + t.delay_ms * interval '1 millisecond' + p.priority * interval '1 minute')
     from timed t
     where

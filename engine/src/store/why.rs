@@ -41,19 +41,19 @@ async fn of_available(conn: &mut PgConnection, job: &JobView) -> Result<Vec<Why>
     let now = read::instant_of_database(conn).await?;
     let mut causes = Vec::new();
     let is_due = job.run_at <= now;
-    let put_off = match is_due {
+    let sent_back = match is_due {
         true => None,
-        false => why_shut::put_off(conn, job).await?,
+        false => why_shut::sent_back(conn, job).await?,
     };
-    if let Some(put_off) = put_off {
-        causes.push(put_off);
+    if let Some(why) = &sent_back {
+        causes.push(why.clone());
     } else if job.failed > 0 {
         causes.push(of_retrying(conn, job).await?);
     } else if !is_due {
         causes.push(Why::Scheduled { run_at: job.run_at });
     }
     causes.extend(pauses(conn, job).await?);
-    causes.extend(why_shut::shut(conn, job.id).await?);
+    causes.extend(why_shut::shut(conn, job.id, sent_back.as_ref()).await?);
     let workers = workers(conn, job).await?;
     let able: Vec<&Live> = workers.iter().filter(|worker| worker.knows_kind).collect();
     if workers.is_empty() {

@@ -55,15 +55,14 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
     };
     let mut reached = Vec::new();
     let most: Option<i32> = row.try_get("most_running")?;
-    if let Some(most) = most.map(i64::from) {
-        let jobs = running(conn, "kind", &job.kind).await?;
-        if i64::try_from(jobs.len()).unwrap_or(NAMED) >= most.min(NAMED) {
-            reached.push(Why::KindFull {
-                kind: job.kind.clone(),
-                most,
-                jobs,
-            });
-        }
+    if let Some(most) = most.map(i64::from)
+        && let Some(jobs) = full(conn, "kind", &job.kind, most).await?
+    {
+        reached.push(Why::KindFull {
+            kind: job.kind.clone(),
+            most,
+            jobs,
+        });
     }
     let Some(key) = &job.partition_key else {
         return Ok(reached);
@@ -73,15 +72,14 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
         return Ok(reached);
     }
     let most: Option<i32> = row.try_get("partition_running")?;
-    if let Some(most) = most.map(i64::from) {
-        let jobs = running(conn, "partition_key", key).await?;
-        if i64::try_from(jobs.len()).unwrap_or(NAMED) >= most.min(NAMED) {
-            let key = key.clone();
-            reached.push(match row.try_get("by_connection")? {
-                true => Why::ConnectionFull { key, most, jobs },
-                false => Why::PartitionFull { key, most, jobs },
-            });
-        }
+    if let Some(most) = most.map(i64::from)
+        && let Some(jobs) = full(conn, "partition_key", key, most).await?
+    {
+        let key = key.clone();
+        reached.push(match row.try_get("by_connection")? {
+            true => Why::ConnectionFull { key, most, jobs },
+            false => Why::PartitionFull { key, most, jobs },
+        });
     }
     Ok(reached)
 }
@@ -104,12 +102,11 @@ async fn turn(conn: &mut PgConnection, job: &JobView, key: &str) -> Result<Optio
             since: instant(&row, "blocked_at")?,
         }));
     }
-    let running = running(conn, "partition_key", key).await?;
-    if !running.is_empty() {
+    if let Some(jobs) = full(conn, "partition_key", key, 1).await? {
         return Ok(Some(Why::PartitionFull {
             key: key.to_owned(),
             most: 1,
-            jobs: running,
+            jobs,
         }));
     }
     let head: Option<Uuid> = sqlx::query_scalar(
@@ -127,7 +124,13 @@ async fn turn(conn: &mut PgConnection, job: &JobView, key: &str) -> Result<Optio
         }))
 }
 
-async fn running(conn: &mut PgConnection, column: &'static str, value: &str) -> Result<Vec<Uuid>> {
+/// The first of those that run, if `most` or more do.
+async fn full(
+    conn: &mut PgConnection,
+    column: &'static str,
+    value: &str,
+    most: i64,
+) -> Result<Option<Vec<Uuid>>> {
     let statement = match column {
         "kind" => {
             "select id from engine.running where shard = $1 and kind = $2 order by started_at, id limit $3"
@@ -136,10 +139,13 @@ async fn running(conn: &mut PgConnection, column: &'static str, value: &str) -> 
             "select id from engine.running where shard = $1 and partition_key = $2 order by started_at, id limit $3"
         }
     };
-    Ok(sqlx::query_scalar(statement)
+    let mut jobs: Vec<Uuid> = sqlx::query_scalar(statement)
         .bind(SHARD)
         .bind(value)
-        .bind(NAMED)
+        .bind(most.max(NAMED))
         .fetch_all(conn)
-        .await?)
+        .await?;
+    let running = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
+    jobs.truncate(usize::try_from(NAMED).unwrap_or(0));
+    Ok((running >= most).then_some(jobs))
 }

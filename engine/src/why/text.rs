@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::Why;
-use crate::breaker::BreakerState;
 use crate::control::PauseScope;
 
 impl Why {
@@ -67,49 +66,7 @@ impl Why {
         }
     }
 
-    fn said_of_shut(&self) -> String {
-        match self {
-            Why::PutOff {
-                key, times, since, ..
-            } => format!(
-                "it was put off{}, {} since {since}",
-                key.as_ref()
-                    .map(|key| format!(" because {key} was shut"))
-                    .unwrap_or_default(),
-                match times {
-                    1 => "once".to_owned(),
-                    times => format!("{times} times in a row"),
-                }
-            ),
-            Why::BudgetShut { key, until } => {
-                format!("the budget of {key} is shut until {until}: the remote refused a call")
-            }
-            Why::BreakerShut {
-                connection,
-                state,
-                since,
-                opens,
-                forced_by,
-                reason,
-                ..
-            } => {
-                let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
-                let why = match (forced_by, reason) {
-                    (Some(by), Some(reason)) => format!(", opened by {by}: {reason}"),
-                    (Some(by), None) => format!(", opened by {by}"),
-                    (None, _) => format!(", for the {opens}. time in a row: its calls failed"),
-                };
-                let state = match state {
-                    BreakerState::HalfOpen => "half-open",
-                    other => other.as_str(),
-                };
-                format!("the breaker of {connection} is {state}{since}{why}")
-            }
-            other => other.said_of_wait(),
-        }
-    }
-
-    fn said_of_wait(&self) -> String {
+    pub(super) fn said_of_wait(&self) -> String {
         match self {
             Why::Members { batch } => format!(
                 "it waits for the {} of {} jobs of batch {} that have not ended",
@@ -233,16 +190,11 @@ impl Why {
                 let scope = scope.as_str();
                 format!("it goes on when somebody resumes it: lockstep {scope} resume {name}")
             }
-            Why::PutOff { key, again_at, .. } => match key {
-                Some(key) => format!("it comes as soon as {key} is open, and asks at {again_at}"),
-                None => format!("it comes at {again_at}"),
-            },
-            Why::BudgetShut { key, until } => {
-                format!(
-                    "its jobs come at {until}; open it now: lockstep budget set {key} --unblock"
-                )
-            }
-            Why::BreakerShut { .. } => self.next_of_breaker(),
+            Why::PutOff { .. }
+            | Why::Snoozed { .. }
+            | Why::BudgetShut { .. }
+            | Why::BucketEmpty { .. }
+            | Why::BreakerShut { .. } => self.next_of_shut(id),
             Why::NoWorkerForQueue { queue } => {
                 format!("it runs when a worker with [queues.{queue}] starts: lockstep work")
             }
@@ -255,7 +207,7 @@ impl Why {
                 "it comes in line within a second, if any worker is alive".to_owned()
             }
             Why::Next => "the next free slot takes it, within a second".to_owned(),
-            Why::Twin { .. } => "it comes in line when the twin ends".to_owned(),
+            Why::Twin { .. } => "it comes in line when the twin lets go of the key".to_owned(),
             Why::Members { .. } => "it goes on when the last of them has ended".to_owned(),
             Why::Signal { name, .. } => {
                 format!("it goes on when somebody tells it: lockstep job signal {id} {name}")
@@ -298,47 +250,20 @@ impl Why {
     }
 }
 
-impl Why {
-    fn next_of_breaker(&self) -> String {
-        let Why::BreakerShut {
-            connection,
-            state,
-            next_probe_at,
-            probe_job,
-            ..
-        } = self
-        else {
-            return String::new();
-        };
-        let close = format!("if it works, close it: lockstep breaker close {connection}");
-        match (state, probe_job, next_probe_at) {
-            (BreakerState::HalfOpen, Some(job), Some(at)) => {
-                format!("job {job} finds out now whether it works, another one at {at}; {close}")
-            }
-            (BreakerState::HalfOpen, _, _) => {
-                format!("the next of its jobs finds out whether it works; {close}")
-            }
-            (_, _, Some(at)) => format!("one job finds out at {at} whether it works; {close}"),
-            (_, _, None) => {
-                format!("it goes on when somebody closes it: lockstep breaker close {connection}")
-            }
-        }
-    }
-}
-
-/// The first few.
+/// Of a limit that is reached.
 fn full((what, name): (&str, &str), most: i64, jobs: &[Uuid]) -> String {
-    let jobs = listed(jobs);
+    let jobs = listed(jobs, most);
     format!("{most} jobs of {what} {name} may run at a time and do: {jobs}")
 }
 
-fn listed(jobs: &[Uuid]) -> String {
+/// The first of them; there are `of`, and more than are named may be.
+fn listed(jobs: &[Uuid], of: i64) -> String {
     let named: Vec<String> = jobs.iter().take(5).map(Uuid::to_string).collect();
-    let more = if jobs.len() > 5 { ", ..." } else { "" };
+    let more = if of > 5 { ", ..." } else { "" };
     format!("{}{more}", named.join(", "))
 }
 
-fn because(code: Option<&str>, error: Option<&str>) -> String {
+pub(super) fn because(code: Option<&str>, error: Option<&str>) -> String {
     match (code, error) {
         (Some(code), Some(error)) => format!(" ({code}: {error})"),
         (Some(one), None) | (None, Some(one)) => format!(" ({one})"),

@@ -7,13 +7,13 @@ use engine::{
     Actor, BudgetChange, BudgetRule, Client, Draw, Error, Permit, Reading, Reserved, Start,
 };
 
-const NOW: Duration = Duration::ZERO;
-const SOON: Duration = Duration::from_secs(2);
+pub(crate) const NOW: Duration = Duration::ZERO;
+pub(crate) const SOON: Duration = Duration::from_secs(2);
 
 /// Five tokens an hour: what comes back in a test is nothing.
-const HARDLY: f64 = 5.0 / 3600.0;
+pub(crate) const HARDLY: f64 = 5.0 / 3600.0;
 
-fn rule(key: &str, capacity: f64, refill_per_s: f64, start: Start) -> BudgetRule {
+pub(crate) fn rule(key: &str, capacity: f64, refill_per_s: f64, start: Start) -> BudgetRule {
     BudgetRule {
         key: key.into(),
         capacity,
@@ -23,7 +23,7 @@ fn rule(key: &str, capacity: f64, refill_per_s: f64, start: Start) -> BudgetRule
     }
 }
 
-fn draw(key: &str, cost: f64) -> Draw {
+pub(crate) fn draw(key: &str, cost: f64) -> Draw {
     Draw {
         key: key.into(),
         cost,
@@ -35,7 +35,7 @@ async fn two_processes(db: &Database) -> (Client, Client) {
     (db.client().clone(), other)
 }
 
-async fn go(client: &Client, key: &str, cost: f64) -> Permit {
+pub(crate) async fn go(client: &Client, key: &str, cost: f64) -> Permit {
     match client.reserve(&[draw(key, cost)], SOON).await.unwrap() {
         Reserved::Go(permit) => permit,
         other => panic!("{cost} of {key}: {other:?}"),

@@ -86,7 +86,7 @@ async fn analyze(db: &Database) {
 }
 
 /// A statement as workers send it, with what they ask for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Hot {
     pub(crate) sql: &'static str,
     pub(crate) types: &'static str,

@@ -1,5 +1,7 @@
 //! What a hundred thousand waiting jobs cost those statements that every process runs all the time: nothing.
 
+use std::borrow::Cow;
+
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
@@ -19,20 +21,20 @@ const WAITING: &str = "insert into engine.pending (shard, id, kind, queue, state
 const HEARTBEAT: Hot = Hot {
     sql: include_str!("../../src/store/heartbeat.sql"),
     types: "smallint, uuid[], integer[], bigint[], bigint",
-    args: "0, '{}', '{}', '{}', 15000",
+    args: Cow::Borrowed("0, '{}', '{}', '{}', 15000"),
 };
 
 const RESCUE: Hot = Hot {
     sql: include_str!("../../src/store/rescue.sql"),
     types: "smallint, bigint, integer",
-    args: "0, 500, 3",
+    args: Cow::Borrowed("0, 500, 3"),
 };
 
 /// Whether jobs are to be put under limits.
 const LIMITS: Hot = Hot {
     sql: include_str!("../../src/store/limits_changed.sql"),
     types: "smallint",
-    args: "0",
+    args: Cow::Borrowed("0"),
 };
 
 #[tokio::test]

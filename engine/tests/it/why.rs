@@ -349,3 +349,45 @@ async fn a_job_that_a_limit_keeps_back_is_told_which_and_who_has_taken_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_limit_that_is_not_reached_is_no_cause_and_of_many_that_run_twenty_are_named() {
+    let db = Database::new().await;
+    let id = queued(&db, act("it").partition_key("k")).await;
+    a_worker_of(&db, &["test.act"], 50).await;
+    meddle(
+        &db,
+        "insert into engine.kind (name, most_running, partition_running) values ('test.act', 25, 25) \
+         on conflict (name) do update set most_running = 25, partition_running = 25",
+    )
+    .await;
+    let run = |many: i32| {
+        sqlx::query(
+            "insert into engine.running (shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, \
+                 nonce, worker_id, started_at, lease_until, partition_key) \
+             select 0, gen_random_uuid(), 'test.act', 'default', 0, 1, 0, 0, 8, 1, gen_random_uuid(), now(), \
+                 now() + interval '1 minute', 'k' from generate_series(1, $1)",
+        )
+        .bind(many)
+        .execute(db.pool())
+    };
+
+    run(22).await.unwrap();
+    let some = why(db.client(), id).await;
+    run(3).await.unwrap();
+    let full = why(db.client(), id).await;
+
+    assert_eq!(some, [Why::Next]);
+    let [
+        Why::KindFull { most: 25, jobs, .. },
+        Why::PartitionFull {
+            most: 25,
+            jobs: of_key,
+            ..
+        },
+    ] = &full[..]
+    else {
+        panic!("{full:?}");
+    };
+    assert_eq!((jobs.len(), of_key.len()), (20, 20));
+}

@@ -1,7 +1,11 @@
 //! Why: what is shut of what a job needs, by whom and until when.
 
 use engine::testing::Database;
-use engine::{BreakerState, BudgetRule, Health, NewJob, PauseScope, Start, Why};
+use engine::{
+    Again, BreakerState, BudgetRule, Failure, Health, NewJob, Outcome, PauseScope, Start, State,
+    Why,
+};
+use std::time::Duration;
 
 use crate::support::*;
 use crate::why::{a_worker_of, queued, why};
@@ -169,4 +173,139 @@ async fn a_job_that_was_put_off_is_told_what_for_how_often_and_when_it_asks_agai
         (Some("remote/one"), Some("ada"))
     );
     assert!(again_at > since);
+}
+
+/// A worker that sends each job back as its name says; by then they are queued again.
+async fn sent_back(db: &Database, jobs: Vec<NewJob>) -> Vec<uuid::Uuid> {
+    let hour = Duration::from_secs(3_600);
+    let registry = playing(move |name, _| async move {
+        match name.as_str() {
+            "snoozes" => Ok(Outcome::Snooze(hour)),
+            code => Err(Failure::new(code, "not now").again(Again::Uncounted(hour))),
+        }
+    });
+    let mut ids = Vec::new();
+    for job in jobs {
+        ids.push(queued(db, job).await);
+    }
+    let worker = engine::testing::run_worker(db.client(), registry, quick());
+    for id in &ids {
+        until("it was sent back", || async {
+            let job = job(db.client(), *id).await;
+            (job.state, job.attempt) == (State::Available, 1)
+        })
+        .await;
+    }
+    worker.stop().await;
+    a_worker_of(db, &["test.act"], 5).await;
+    ids
+}
+
+async fn a_bucket(db: &Database, key: &str, tokens: f64) {
+    db.client()
+        .declare_budget(&BudgetRule {
+            key: key.into(),
+            capacity: 600.0,
+            refill_per_s: 0.5,
+            refill_ceiling_per_s: 0.5,
+            start: Start::Full,
+        })
+        .await
+        .unwrap();
+    sqlx::query("update engine.budget set tokens = $2, updated_at = now() where key = $1")
+        .bind(key)
+        .bind(tokens)
+        .execute(db.pool())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_its_attempt_sent_back_is_told_why_and_when_it_goes_on() {
+    let db = Database::new().await;
+    let jobs = ["busy", "steps_unknown", "snoozes"].map(act);
+    let ids = sent_back(&db, jobs.into()).await;
+
+    for (id, code) in ids.iter().zip([Some("busy"), Some("steps_unknown"), None]) {
+        let told = why(db.client(), *id).await;
+        let [
+            Why::Snoozed {
+                code: said,
+                error,
+                since,
+                again_at,
+            },
+        ] = &told[..]
+        else {
+            panic!("{code:?}: {told:?}");
+        };
+        assert_eq!(said.as_deref(), code);
+        assert_eq!(error.is_some(), code.is_some());
+        let wait = again_at.duration_since(*since).as_secs();
+        assert!((3_590..=3_610).contains(&wait), "{wait} s");
+    }
+}
+
+#[tokio::test]
+async fn a_job_without_tokens_is_told_the_bucket_its_level_and_when_there_will_be_enough() {
+    let db = Database::new().await;
+    a_bucket(&db, "remote/one", -1.5).await;
+    a_bucket(&db, "remote/one/day", 500.0).await;
+    a_bucket(&db, "remote/other", 0.0).await;
+    let jobs = vec![calling("throttled"), calling("busy")];
+    let ids = sent_back(&db, jobs).await;
+
+    let throttled = db.client().why(ids[0]).await.unwrap().unwrap();
+    let busy = why(db.client(), ids[1]).await;
+    meddle(
+        &db,
+        "update engine.budget set queued_until = now() + interval '1 minute' where key = 'remote/one/day'",
+    )
+    .await;
+    let of_two = why(db.client(), ids[0]).await;
+
+    let [sent, bucket] = &throttled.causes[..] else {
+        panic!("{throttled:?}");
+    };
+    let (
+        Why::Snoozed { again_at, .. },
+        Why::BucketEmpty {
+            key,
+            tokens,
+            capacity,
+            enough_at,
+            ..
+        },
+    ) = (&sent.why, &bucket.why)
+    else {
+        panic!("{throttled:?}");
+    };
+    assert_eq!((key.as_str(), *capacity), ("remote/one", 600.0));
+    assert!(*tokens < 1.0, "{tokens}");
+    assert_eq!(enough_at, again_at, "its turn, of which it was told");
+    assert!(bucket.next.contains("lockstep budget show remote/one"));
+    assert!(
+        bucket
+            .said
+            .ends_with(" of 600, and 0.5 come back each second"),
+        "{}",
+        bucket.said
+    );
+    let [
+        Why::Snoozed { since, .. },
+        Why::BucketEmpty { enough_at, .. },
+    ] = &busy[..]
+    else {
+        panic!("{busy:?}");
+    };
+    let wait = enough_at.duration_since(*since).as_secs();
+    assert!((-60..60).contains(&wait), "one token comes in {wait} s");
+    let keys: Vec<_> = of_two
+        .iter()
+        .filter_map(|why| match why {
+            Why::BucketEmpty { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, ["remote/one", "remote/one/day"]);
 }

@@ -1,0 +1,320 @@
+//! Unique keys of jobs that go back to the queue without an attempt: they hold them again, and do not pile up.
+
+use std::time::Duration;
+
+use engine::testing::{Database, run_worker};
+use engine::{Answer, Client, NewJob, Outcome, State, Twin, UniqueScope, When};
+use uuid::Uuid;
+
+use crate::support::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn keyed(name: &str) -> NewJob {
+    act(name).unique("k", UniqueScope::Queued, Twin::Keep)
+}
+
+async fn ask(client: &Client, name: &str) -> (Uuid, Answer) {
+    let enqueued = client.enqueue(keyed(name)).await.unwrap();
+    (enqueued.id, enqueued.answer)
+}
+
+/// As a worker claims what is due.
+async fn claim(db: &Database) {
+    meddle(
+        db,
+        "with taken as (delete from engine.pending where due returning *), \
+         begun as ( \
+             insert into engine.running (shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, \
+                 nonce, worker_id, started_at, lease_until, unique_key, partition_key, batch_id) \
+             select shard, id, kind, queue, priority, attempt + 1, failed, crashes, max_attempts, 7, \
+                 gen_random_uuid(), now(), now() + interval '1 minute', \
+                 case when not unique_until_claim then unique_key end, partition_key, batch_id from taken) \
+         select engine.pass_key(shard, kind, unique_key, id)::text from taken where unique_until_claim",
+    )
+    .await;
+}
+
+/// As a worker puts off all that it has claimed.
+async fn put_off(db: &Database) {
+    type Row = (Vec<Uuid>, Vec<i32>);
+    let (ids, attempts): Row = sqlx::query_as(
+        "select coalesce(array_agg(id), '{}'), coalesce(array_agg(attempt), '{}') from engine.running",
+    )
+    .fetch_one(db.pool())
+    .await
+    .unwrap();
+    let many = ids.len();
+    let put_back = sqlx::query(include_str!("../../src/store/put_off.sql"))
+        .bind(0_i16)
+        .bind(&ids)
+        .bind(attempts)
+        .bind(vec![7_i64; many])
+        .bind(vec![60_000_i64; many])
+        .bind(vec!["connection_open"; many])
+        .bind(vec!["it is shut"; many])
+        .bind(vec!["remote/one"; many])
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
+    assert_eq!(put_back.len(), many);
+}
+
+/// Their time has come.
+async fn let_come(db: &Database) {
+    meddle(db, "update engine.pending set rank_at = now()").await;
+    meddle(
+        db,
+        "update engine.pending set due = true, run_at = now() where state = 'available'",
+    )
+    .await;
+}
+
+const QUEUED: &str = "select count(*) from engine.pending";
+const KEYS: &str = "select count(*) from engine.key";
+
+#[tokio::test]
+async fn a_job_that_is_put_off_again_and_again_stands_for_all_who_ask_meanwhile() {
+    let db = Database::new().await;
+    let (first, _) = ask(db.client(), "first").await;
+
+    for _ in 0..5 {
+        claim(&db).await;
+        put_off(&db).await;
+
+        assert_eq!(ask(db.client(), "more").await, (first, Answer::Kept));
+        assert_eq!(number(&db, QUEUED).await, 1);
+        let_come(&db).await;
+    }
+}
+
+#[tokio::test]
+async fn twins_that_come_while_a_job_is_put_off_are_two_and_no_more_and_none_is_lost() {
+    let db = Database::new().await;
+    let mut ids = vec![ask(db.client(), "first").await.0];
+
+    for round in 0..6 {
+        claim(&db).await;
+        let (id, answer) = ask(db.client(), "more").await;
+        if answer == Answer::Inserted {
+            ids.push(id);
+        }
+        put_off(&db).await;
+
+        assert!(number(&db, QUEUED).await <= 2, "round {round}");
+        let_come(&db).await;
+    }
+    assert_eq!(db.client().verify().await.unwrap(), []);
+    let worker = run_worker(db.client(), done(), quick());
+
+    for id in &ids {
+        assert_eq!(ended(db.client(), *id).await.state, State::Completed);
+    }
+    assert_eq!((ids.len(), number(&db, KEYS).await), (2, 0));
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_that_snoozes_holds_its_key_again_or_comes_after_its_twin() {
+    let db = Database::new().await;
+    let (gate, notes) = (Gate::closed(), Notes::default());
+    let (door, book) = (gate.clone(), notes.clone());
+    let registry = playing(move |name, cx| {
+        let (door, book) = (door.clone(), book.clone());
+        async move {
+            book.add(&name);
+            if name == "second" || cx.fence().attempt > 2 {
+                return Ok(Outcome::done());
+            }
+            door.pass().await;
+            Ok(Outcome::Snooze(Duration::from_millis(u64::from(
+                cx.fence().attempt == 2,
+            ))))
+        }
+    });
+    let (first, _) = ask(db.client(), "first").await;
+    let worker = run_worker(db.client(), registry, slots(1));
+
+    notes.reach("first", 1).await;
+    let (second, met_running) = ask(db.client(), "second").await;
+    gate.open(1);
+    ended(db.client(), second).await;
+    notes.reach("first", 2).await;
+    meddle(
+        &db,
+        "insert into engine.pause (scope, name, paused_by) values ('queue', 'default', 'ada')",
+    )
+    .await;
+    gate.open(1);
+    until_count(&db, "it snoozes again", QUEUED, 1).await;
+    let met_snoozing = ask(db.client(), "third").await;
+    meddle(&db, "delete from engine.pause").await;
+    ended(db.client(), first).await;
+
+    assert_eq!(met_running, Answer::Inserted);
+    assert_eq!(met_snoozing, (first, Answer::Kept));
+    assert_eq!(notes.all(), ["first", "second", "first", "first"]);
+    assert_eq!(number(&db, KEYS).await, 0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_that_goes_back_does_not_wait_for_a_twin_that_comes_later() {
+    let db = Database::new().await;
+    let (first, _) = ask(db.client(), "first").await;
+    claim(&db).await;
+    let later = keyed("later").when(When::After(HOUR));
+    let later = db.client().enqueue(later).await.unwrap().id;
+
+    put_off(&db).await;
+    let fresh = ask(db.client(), "more").await;
+    let worker = run_worker(db.client(), done(), quick());
+    db.client().retry(first, &somebody()).await.unwrap();
+    ended(db.client(), first).await;
+
+    assert_eq!(fresh, (first, Answer::Kept));
+    assert_eq!(ask(db.client(), "more").await, (later, Answer::Kept));
+    db.client().retry(later, &somebody()).await.unwrap();
+    ended(db.client(), later).await;
+    assert_eq!(number(&db, KEYS).await, 0);
+    worker.stop().await;
+}
+
+/// The first holds the key, and the others wait in line for it.
+async fn line_of_three(db: &Database) -> [Uuid; 3] {
+    let mut ids = [Uuid::nil(); 3];
+    for (id, name) in ids.iter_mut().zip(["third", "second", "first"]) {
+        // Each is claimed before the next comes.
+        *id = ask(db.client(), name).await.0;
+        if name != "first" {
+            claim(db).await;
+        }
+    }
+    sqlx::query("update engine.running set started_at = now()")
+        .execute(db.pool())
+        .await
+        .unwrap();
+    put_off(db).await;
+    until_count(
+        db,
+        "two wait in line",
+        "select coalesce(max(cardinality(line)), 0)::bigint from engine.key",
+        2,
+    )
+    .await;
+    ids.reverse();
+    ids
+}
+
+#[tokio::test]
+async fn whoever_leaves_a_line_by_a_cancel_makes_room_for_the_next() {
+    let db = Database::new().await;
+    let client = db.client();
+    let line: Vec<Uuid> = {
+        line_of_three(&db).await;
+        sqlx::query_scalar("select job_id || line from engine.key")
+            .fetch_one(db.pool())
+            .await
+            .unwrap()
+    };
+    let [first, second, third] = line[..] else {
+        panic!("{line:?}");
+    };
+
+    client.cancel(second, &somebody(), "no").await.unwrap();
+    client.cancel(first, &somebody(), "no").await.unwrap();
+    let heir = ask(client, "more").await;
+    client.cancel(third, &somebody(), "no").await.unwrap();
+
+    assert_eq!(heir, (third, Answer::Kept));
+    assert_eq!(number(&db, KEYS).await, 0);
+    assert_eq!(client.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_batch_is_told_of_its_member_that_waited_in_line() {
+    let db = Database::new().await;
+    let client = db.client();
+    let last = act("last");
+    let finaliser = last.id();
+    let batch = client.enqueue_batch(vec![keyed("member")], last);
+    batch.await.unwrap();
+    claim(&db).await;
+    let (twin, _) = ask(client, "twin").await;
+
+    put_off(&db).await;
+    let waits = number(
+        &db,
+        "select count(*) from engine.pending where waiting_for = 'twin'",
+    )
+    .await;
+    let_come(&db).await;
+    let worker = run_worker(client, done(), quick());
+
+    assert_eq!(ended(client, twin).await.state, State::Completed);
+    assert_eq!(ended(client, finaliser).await.state, State::Completed);
+    assert_eq!(waits, 1);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_and_goes_loses_no_job_with_a_key_and_locks_nobody_crosswise() {
+    let db = Database::new().await;
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        workers.push(elsewhere(&db, done(), slots(20)).await);
+    }
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..4 {
+        let client = another_client(&db).await;
+        callers.spawn(async move {
+            for call in 0..40 {
+                let twin = [Twin::ReplaceArgs, Twin::RunAfter, Twin::Keep][(caller + call) % 3];
+                let jobs: Vec<NewJob> = (0..10)
+                    .map(|n| (n * (2 * caller + 3) + call) % 20)
+                    .map(|key| act("bulk").unique(format!("{key}"), UniqueScope::Queued, twin))
+                    .map(|job| job.rate_key("remote/one"))
+                    .collect();
+                client.enqueue_all(&jobs).await.unwrap();
+            }
+            client.close().await;
+        });
+    }
+
+    while !callers.is_empty() {
+        let client = db.client();
+        client
+            .open_breaker("remote/one", None, None, &somebody())
+            .await
+            .unwrap();
+        callers.join_next().await.unwrap().unwrap();
+        client
+            .close_breaker("remote/one", None, &somebody())
+            .await
+            .unwrap();
+    }
+    until_count(
+        &db,
+        "everything has run",
+        "select (select count(*) from engine.pending) + (select count(*) from engine.running)",
+        0,
+    )
+    .await;
+    // What a session has counted is told at its end.
+    for worker in workers {
+        worker.stop().await;
+    }
+
+    let put_off = "select count(*) from engine.attempt where outcome = 'put_off'";
+    assert!(number(&db, put_off).await > 20, "nothing was put off");
+    assert_eq!(number(&db, KEYS).await, 0);
+    assert_eq!(db.client().verify().await.unwrap(), []);
+    assert_eq!(
+        number(
+            &db,
+            "select deadlocks from pg_stat_database where datname = current_database()"
+        )
+        .await,
+        0
+    );
+}
