@@ -1,9 +1,11 @@
--- Two things that were let go of too early. A job of which one may be queued lost its unique key with its claim and did
--- not get it back when it was put off, so that in an outage each enqueue added one more. And tokens of a lease that its
--- own holder had let run out were forgotten when it took new ones. A column that is null and takes no rewrite, and
--- function bodies: a moment's lock on engine.key.
+-- Two things that were let go of too early, and one that never was. A job of which one may be queued lost its unique key
+-- with its claim and did not get it back when it was put off, so that in an outage each enqueue added one more. Tokens of
+-- a lease that its own holder had let run out were forgotten when it took new ones. And a job that is unique for a period
+-- held its key for ever when it took that over from one that was being claimed. A column that is null and takes no rewrite,
+-- and function bodies: a moment's lock on engine.key.
 
 -- Jobs that went back to the queue and found their key taken, in the order in which they hold it next.
+set local lock_timeout = '5s';
 alter table engine.key add column line uuid[];
 
 -- Lets go of a held key: the first in line holds it next, or the follower, or nobody does. A job has this key and
@@ -27,7 +29,13 @@ begin
     elsif held.job_id is distinct from p_id then
         return;
     elsif held.line is not null then
-        update engine.key k set job_id = held.line[1], line = nullif(held.line[2:], '{}'), watchers = null
+        -- A follower goes to the end of the line: one that holds its key while queued has none.
+        update engine.key k
+        set
+            job_id = held.line[1],
+            line = nullif(array_remove(held.line[2:] || held.follower_id, null), '{}'),
+            follower_id = null,
+            watchers = null
         where k.shard = p_shard and k.kind = p_kind and k.key = held.key;
         -- At the time at which it was to come, which its rank has kept.
         update engine.pending p
@@ -107,6 +115,90 @@ begin
         run_at = case when waits then 'infinity' else p.run_at end,
         waiting_for = case when waits then 'twin' end
     where p.shard = p_shard and p.id = p_id;
+end $$;
+
+-- Whoever may pass keys on may take them again.
+do $$
+declare
+    one record;
+    made text;
+begin
+    foreach made in array array['engine.queued_key(smallint, uuid)', 'engine.retake_key(smallint, text, text, uuid)'] loop
+        execute format('revoke all on function %s from public', made);
+        for one in
+            select (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc
+            where oid = 'engine.pass_key(smallint, text, text, uuid, engine.job_state)'::regprocedure
+        loop
+            execute format(
+                'grant execute on function %s to %s', made,
+                case when one.grantee = 0 then 'public' else one.grantee::regrole::text end
+            );
+        end loop;
+    end loop;
+end $$;
+
+-- What becomes of one more job for a key that `holder` has: the `twin` rule's business. The key is locked,
+-- and whoever claims or cancels the holder locks its row first and then the key: so that row is never waited
+-- for. A row that somebody is taking away at this moment is as good as gone.
+create or replace function engine.meet_twin(
+    p_shard smallint, p_id uuid, p_kind text, p_args jsonb, p_queue text, p_priority smallint,
+    p_max_attempts smallint, p_run_at timestamptz, p_rest jsonb, holder engine.key, out id uuid, out answer text
+) language plpgsql as $$
+declare
+    rule text := coalesce(p_rest ->> 'twin', 'keep');
+    queued boolean;
+    scope text;
+begin
+    id := holder.job_id;
+    answer := 'kept';
+    if rule = 'keep' then
+        return;
+    end if;
+    -- The lock holds off a claim, and is not in the way of a promotion.
+    perform from engine.pending p where p.shard = p_shard and p.id = holder.job_id for key share skip locked;
+    queued := found;
+    if not queued and holder.expires_at is not null then
+        -- It runs or has ended, and its key has a period: nothing is left to change.
+        return;
+    end if;
+    if not queued then
+        select j.unique_scope into scope from engine.job j where j.shard = p_shard and j.id = holder.job_id;
+    end if;
+    if scope = 'queued' then
+        -- It is leaving the queue, and will find that the key is not its own any more.
+        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest);
+        update engine.key k set job_id = p_id, follower_id = null
+        where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
+        if p_rest ->> 'unique_scope' = 'period' then
+            -- Nobody passes on a key that is held for a period: those in line go on without it.
+            update engine.key k
+            set expires_at = now() + (p_rest ->> 'keep_ms')::bigint * interval '1 millisecond', line = null
+            where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
+            update engine.pending p
+            set
+                state = 'available', due = p.rank_at - p.priority * interval '1 minute' <= now(),
+                run_at = p.rank_at - p.priority * interval '1 minute', waiting_for = null
+            where p.shard = p_shard and p.id = any(holder.line) and p.state = 'waiting' and p.waiting_for = 'twin';
+        end if;
+        id := p_id;
+        answer := 'inserted';
+        return;
+    end if;
+    if not queued and holder.follower_id is null then
+        perform engine.insert_job(p_shard, p_id, p_kind, p_args, p_queue, p_priority, p_max_attempts, p_run_at, p_rest, true);
+        update engine.key k set follower_id = p_id
+        where k.shard = p_shard and k.kind = p_kind and k.key = holder.key;
+        id := p_id;
+        answer := 'follows';
+        return;
+    end if;
+    if not queued then
+        id := holder.follower_id;
+    end if;
+    if rule = 'replace_args' then
+        update engine.job j set args = p_args where j.shard = p_shard and j.id = meet_twin.id;
+        answer := 'replaced';
+    end if;
 end $$;
 
 -- Takes tokens of several budgets, all or nothing; rows are locked in the order of their keys. What is

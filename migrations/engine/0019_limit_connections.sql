@@ -1,10 +1,7 @@
--- What a kind limited per connection needs, who stands for the parts of a batch, retention that leaves what blocks a
--- partition, and an engine.enqueue that says as much as the other ways. Why one file: the functions are small. New columns
--- take no rewrite: engine.batch and engine.kind are locked for a moment.
-
--- Jobs of others that stand for members, in the order in which those were asked for. Null when there are none, or when
--- the step that made the batch keeps them.
-alter table engine.batch add column twins uuid[];
+-- What a kind limited per connection needs, retention that leaves what blocks a partition, and an engine.enqueue that says
+-- as much as the other ways. Why one file: the functions are small. New columns take no rewrite: engine.kind is
+-- locked for a moment.
+set local lock_timeout = '5s';
 
 -- The jobs of an era that must stay: all that have not ended, the ended that have not expired, and the dead that hold
 -- up their partition. At most so many.
@@ -70,6 +67,10 @@ begin
     end loop;
     return swept;
 end $$;
+
+-- What the retention of before left of dead jobs that it took away, and their partitions go on as they did.
+delete from engine.partition_block b
+where not exists (select from engine.job j where j.shard = b.shard and j.id = b.job_id);
 
 -- A kind that is limited per connection: the partition key of its jobs is their first rate key, and partition_running the
 -- limit. When limits last changed, so that jobs are looked through only then.
@@ -139,7 +140,8 @@ end $$;
 
 -- Who may call engine.enqueue, which is made anew below.
 create temp table enqueue_callers on commit drop as
-select (aclexplode(proacl)).* from pg_proc where pronamespace = 'engine'::regnamespace and proname = 'enqueue' and proacl is not null;
+select (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc
+where pronamespace = 'engine'::regnamespace and proname = 'enqueue';
 
 -- Refuses a word that Rust and HTTP would.
 create function engine.check_word(p_what text, p_word text, p_longest integer) returns void language plpgsql immutable as $$
@@ -275,18 +277,21 @@ end $$;
 
 do $$
 declare
-    callers text := 'engine.enqueue(text, jsonb, text, integer, timestamptz, interval, integer, text[], text, text, interval, text, text, '
-        'text, text[], interval, jsonb, text)';
+    made text;
     one record;
 begin
-    if exists (select from enqueue_callers) then
-        execute format('revoke all on function %s from public', callers);
-    end if;
-    for one in select * from enqueue_callers where privilege_type = 'EXECUTE' loop
-        execute format(
-            'grant execute on function %s to %s %s', callers,
-            case when one.grantee = 0 then 'public' else one.grantee::regrole::text end,
-            case when one.is_grantable then 'with grant option' else '' end
-        );
+    foreach made in array array[
+        'engine.enqueue(text, jsonb, text, integer, timestamptz, interval, integer, text[], text, text, interval, text, text, text, '
+        'text[], interval, jsonb, text)',
+        'engine.connection_of(text, jsonb)', 'engine.check_word(text, text, integer)', 'engine.check_backoff(jsonb)'
+    ] loop
+        execute format('revoke all on function %s from public', made);
+        for one in select * from enqueue_callers where privilege_type = 'EXECUTE' loop
+            execute format(
+                'grant execute on function %s to %s %s', made,
+                case when one.grantee = 0 then 'public' else one.grantee::regrole::text end,
+                case when one.is_grantable then 'with grant option' else '' end
+            );
+        end loop;
     end loop;
 end $$;

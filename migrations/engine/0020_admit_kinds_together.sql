@@ -107,8 +107,31 @@ begin
                 ) q
                 window of_key as (partition by w.nth order by q.rank_at, q.id)
             ) k
-            where k.place <= k.free
+            where p_running[k.kind] is null or k.place <= k.free
         ) p
     ) c
     where c.nth <= room[c.kind];
 end $$;
+
+-- Whoever may call the one may call the other.
+do $$
+declare
+    one record;
+    made text := 'engine.admit(smallint, text, text[], integer[], integer[], boolean[], text[], text[], integer[], bigint, bigint)';
+begin
+    execute format('revoke all on function %s from public', made);
+    for one in
+        select (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* from pg_proc
+        where oid = 'engine.admit(smallint, text, text, integer, integer, boolean, text[], bigint)'::regprocedure
+    loop
+        execute format(
+            'grant execute on function %s to %s', made,
+            case when one.grantee = 0 then 'public' else one.grantee::regrole::text end
+        );
+    end loop;
+end $$;
+
+-- Jobs of others that stand for members, in the order in which those were asked for. Null when there are none, or when
+-- the step that made the batch keeps them.
+set local lock_timeout = '5s';
+alter table engine.batch add column twins uuid[];

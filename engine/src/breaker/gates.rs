@@ -158,11 +158,12 @@ impl Gates {
     }
 
     /// Probes that run still are waited for.
-    pub(crate) async fn renew_probes(&self) -> Result<()> {
+    pub(crate) async fn renew_probes(&self) {
         for (job, connection) in self.probes.live() {
-            self.moved(&connection, Event::Renew { job }).await?;
+            if let Err(error) = self.moved(&connection, Event::Renew { job }).await {
+                tracing::warn!(%error, connection, "could not renew the lease of a probe; trying again");
+            }
         }
-        Ok(())
     }
 
     /// The same, for those who can do nothing about a fault: the probe's lease runs out.

@@ -7,7 +7,7 @@ mod bulk;
 mod cascade;
 mod group;
 mod place;
-mod probe;
+pub(crate) mod probe;
 mod promote;
 mod prune;
 mod put_off;
@@ -40,7 +40,6 @@ pub(crate) fn spawn(tasks: &mut JoinSet<()>, service: &Service, limits_changed: 
     tasks.spawn(cascade::run(service.clone()));
     tasks.spawn(group::run(service.clone()));
     tasks.spawn(put_off::run(service.clone()));
-    tasks.spawn(probe::run(service.clone()));
     tasks.spawn(bulk::run(service.clone()));
     tasks.spawn(rollup::run(service.clone()));
     if limits_changed {

@@ -1,9 +1,9 @@
 //! Probes: those of this process stay the only ones of their connections while they run, however slow the
-//! remote is. Idle, it asks nothing.
+//! remote is, and while a worker that stops waits for them. Idle, it asks nothing.
 
 use super::Service;
 
-pub(super) async fn run(service: Service) {
+pub(crate) async fn run(service: Service) {
     let gates = service.client.gates();
     loop {
         tokio::select! {
@@ -14,8 +14,6 @@ pub(super) async fn run(service: Service) {
         if !service.pause(gates.rules().probe_lease / 4).await {
             return;
         }
-        if let Err(error) = gates.renew_probes().await {
-            tracing::warn!(%error, "could not renew the leases of probes; trying again");
-        }
+        gates.renew_probes().await;
     }
 }

@@ -10,7 +10,7 @@ with come as (
             where shard = $1 and not due and run_at < 'infinity' and run_at <= now()
             order by run_at, id
             limit $2
-            for update skip locked
+            for no key update skip locked
         ))
         and shard = $1
         and not due

@@ -23,7 +23,7 @@ with astray as materialized (
         )
     order by p.id
     limit $3
-    for update of p skip locked
+    for no key update of p skip locked
 ),
 told as (
     update engine.job j

@@ -9,7 +9,7 @@ with chunk as (
             where shard = $1 and key = $2
             order by job_id
             limit $3
-            for update skip locked
+            for no key update skip locked
         ))
         and shard = $1
     returning job_id
@@ -21,7 +21,7 @@ placed as materialized (
         select ctid as row, id
         from engine.pending
         where shard = $1 and id = c.job_id and (state = 'available' or waiting_for = 'twin') and not due
-        for update skip locked
+        for no key update skip locked
     ) p
 ),
 timed as materialized (

@@ -102,7 +102,9 @@ impl Why {
         let close = format!("if it works, close it: lockstep breaker close {connection}");
         match (state, probe_job, next_probe_at) {
             (BreakerState::HalfOpen, Some(job), Some(at)) => {
-                format!("job {job} finds out now whether it works, another one at {at}; {close}")
+                format!(
+                    "job {job} finds out now whether it works, or another one from {at} on; {close}"
+                )
             }
             (BreakerState::HalfOpen, _, _) => {
                 format!("the next of its jobs finds out whether it works; {close}")

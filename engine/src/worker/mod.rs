@@ -119,6 +119,7 @@ impl Worker {
             entropy: self.entropy.clone(),
         };
         keepers.spawn(scribe.run(keeping.clone()));
+        keepers.spawn(service::probe::run(self.service(&hot, &keeping)));
         let (renewer, obeyer) = (keeper.clone(), keeper);
         let (until, until_too) = (keeping.clone(), keeping.clone());
         keepers.spawn(async move { renewer.renew(until).await });

@@ -126,3 +126,41 @@ async fn a_job_that_waits_for_its_next_attempt_holds_up_no_other_kind_of_its_key
         assert_eq!(job(db.client(), waits).await.attempt, 0);
     }
 }
+
+#[tokio::test]
+async fn a_kind_without_a_limit_of_the_key_does_not_wait_for_one_with_it() {
+    let db = Database::new().await;
+    let gate = Gate::closed();
+    let door = gate.clone();
+    let registry = playing(move |name, _| {
+        let door = door.clone();
+        async move {
+            if name == "holds" {
+                door.pass().await;
+            }
+            Ok(Outcome::done())
+        }
+    });
+    let registry = limited(registry, Act::KIND, per_partition(1));
+    let of_kind = Limits {
+        running: Some(5),
+        ..Limits::default()
+    };
+    let registry = limited(registry, Extra::KIND, of_kind);
+    let worker = elsewhere(&db, registry, slots(5)).await;
+    let enqueue = async |job: NewJob| {
+        let enqueued = db.client().enqueue(job.partition_key("inn")).await;
+        enqueued.unwrap().id
+    };
+    let holds = enqueue(act("holds")).await;
+    reaches(db.client(), holds, State::Running).await;
+    let next = enqueue(act("next")).await;
+
+    let other = enqueue(extra("other")).await;
+
+    assert_eq!(ended(db.client(), other).await.state, State::Completed);
+    assert_eq!(job(db.client(), next).await.state, State::Available);
+    gate.open(1);
+    assert_eq!(ended(db.client(), next).await.state, State::Completed);
+    drop(worker);
+}

@@ -326,3 +326,25 @@ async fn keys_of_different_kinds_never_meet() {
         (Answer::Inserted, Answer::Inserted)
     );
 }
+
+#[tokio::test]
+async fn a_key_that_is_taken_over_for_a_period_is_free_after_it() {
+    let db = Database::new().await;
+    let queued = act("first").unique("k", UniqueScope::Queued, Twin::RunAfter);
+    db.client().enqueue(queued).await.unwrap();
+    // As a claim does that has not committed.
+    let mut claim = db.pool().begin().await.unwrap();
+    sqlx::query("select from engine.pending for update")
+        .execute(&mut *claim)
+        .await
+        .unwrap();
+    let period = UniqueScope::Period(Duration::from_secs(60));
+    let taker = act("second").unique("k", period, Twin::RunAfter);
+
+    let taker = db.client().enqueue(taker).await.unwrap();
+    claim.rollback().await.unwrap();
+
+    assert_eq!(taker.answer, Answer::Inserted);
+    let left = "select round(extract(epoch from expires_at - now()))::bigint from engine.key";
+    assert!((50..=60).contains(&number(&db, left).await));
+}

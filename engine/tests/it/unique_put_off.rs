@@ -70,6 +70,20 @@ async fn let_come(db: &Database) {
     .await;
 }
 
+/// Takes the key over while its holder is being claimed, which then does not come about.
+async fn take_over(db: &Database, holder: Uuid, taker: NewJob) -> Uuid {
+    let mut claim = db.pool().begin().await.unwrap();
+    sqlx::query("select from engine.pending where id = $1 for update")
+        .bind(holder)
+        .execute(&mut *claim)
+        .await
+        .unwrap();
+    let taker = db.client().enqueue(taker).await.unwrap();
+    claim.rollback().await.unwrap();
+    assert_eq!(taker.answer, Answer::Inserted);
+    taker.id
+}
+
 const QUEUED: &str = "select count(*) from engine.pending";
 const KEYS: &str = "select count(*) from engine.key";
 
@@ -317,4 +331,86 @@ async fn a_connection_that_comes_and_goes_loses_no_job_with_a_key_and_locks_nobo
         .await,
         0
     );
+}
+
+#[tokio::test]
+async fn a_job_that_takes_the_key_for_a_period_lets_go_of_those_in_line() {
+    let db = Database::new().await;
+    let (first, _) = ask(db.client(), "first").await;
+    claim(&db).await;
+    let (second, _) = ask(db.client(), "second").await;
+    put_off(&db).await;
+    let waiting = "select count(*) from engine.pending where waiting_for = 'twin'";
+    assert_eq!(number(&db, waiting).await, 1, "the first, for the second");
+    let period = UniqueScope::Period(Duration::from_secs(60));
+    let third = act("third").unique("k", period, Twin::RunAfter);
+    let third = take_over(&db, second, third).await;
+
+    let_come(&db).await;
+    let worker = run_worker(db.client(), done(), quick());
+    for id in [first, second, third] {
+        assert_eq!(ended(db.client(), id).await.state, State::Completed);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_follower_whose_key_goes_to_one_in_line_stands_in_line_too() {
+    let db = Database::new().await;
+    let runs_after =
+        |name: &str| act(name).unique("k", UniqueScope::QueuedOrRunning, Twin::RunAfter);
+    let (first, _) = ask(db.client(), "first").await;
+    claim(&db).await;
+    let (second, _) = ask(db.client(), "second").await;
+    put_off(&db).await;
+    take_over(&db, second, runs_after("third")).await;
+    claim(&db).await;
+    let follower = db.client().enqueue(runs_after("follower")).await.unwrap();
+    assert_eq!(follower.answer, Answer::Follows);
+    // The third ends, and the second with it.
+    meddle(
+        &db,
+        "with gone as (delete from engine.running returning *) \
+         select engine.pass_key(shard, kind, unique_key, id, 'completed')::text from gone where unique_key is not null",
+    )
+    .await;
+    let_come(&db).await;
+    let last = take_over(
+        &db,
+        first,
+        act("last").unique("k", UniqueScope::Queued, Twin::RunAfter),
+    )
+    .await;
+
+    let worker = run_worker(db.client(), done(), quick());
+
+    for id in [first, follower.id, last] {
+        assert_eq!(ended(db.client(), id).await.state, State::Completed);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_being_promoted_is_queued_for_its_twins() {
+    let db = Database::new().await;
+    let (id, _) = ask(db.client(), "first").await;
+    meddle(
+        &db,
+        "update engine.pending set due = false, run_at = now() - interval '1 second'",
+    )
+    .await;
+    let mut promote = db.pool().begin().await.unwrap();
+    sqlx::query(include_str!("../../src/store/promote.sql"))
+        .bind(0_i16)
+        .bind(100_i64)
+        .execute(&mut *promote)
+        .await
+        .unwrap();
+    let twin = act("other").unique("k", UniqueScope::Queued, Twin::ReplaceArgs);
+
+    let twin = db.client().enqueue(twin).await.unwrap();
+    promote.commit().await.unwrap();
+
+    assert_eq!((twin.id, twin.answer), (id, Answer::Replaced));
+    assert_eq!(number(&db, QUEUED).await, 1);
 }

@@ -319,18 +319,31 @@ async fn who_may_enqueue_by_sql_may_after_an_upgrade_and_nobody_else() {
 
     client.migrate().await.unwrap();
 
-    let may = "select count(*) from pg_proc, aclexplode(proacl) a where proname = 'enqueue' and a.grantee <> proowner \
-         and a.grantee = 'pg_monitor'::regrole and a.is_grantable";
-    let public = "select count(*) from pg_proc, aclexplode(proacl) a where proname = 'enqueue' and a.grantee = 0";
-    assert_eq!((number(&db, may).await, number(&db, public).await), (1, 0));
-    let (open, client) = of_the_release(17).await;
-    client.migrate().await.unwrap();
+    let may = "select count(*) from pg_proc, aclexplode(proacl) a \
+         where proname in ('enqueue', 'connection_of', 'check_word', 'check_backoff') \
+         and pronamespace = 'engine'::regnamespace and a.grantee = 'pg_monitor'::regrole";
     assert_eq!(
-        number(
-            &open,
-            "select count(*) from pg_proc where proname = 'enqueue' and proacl is null"
-        )
-        .await,
-        1
+        number(&db, may).await,
+        4,
+        "with what engine.enqueue calls since"
     );
+    let public = "select count(*) from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) a \
+         where proname in ('enqueue', 'connection_of', 'check_word', 'check_backoff') \
+         and pronamespace = 'engine'::regnamespace and a.grantee = 0";
+    assert_eq!(number(&db, public).await, 0);
+    let (open, client) = of_the_release(17).await;
+    // As whoever installs it may have said since.
+    meddle(
+        &open,
+        "alter default privileges revoke execute on functions from public",
+    )
+    .await;
+    client.migrate().await.unwrap();
+    assert_eq!(number(&open, OPEN).await, 4 + 3);
 }
+
+/// Functions that everybody may call, of those that migrations since 17 have made.
+const OPEN: &str = "select count(*) from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) a \
+     where (proname in ('enqueue', 'connection_of', 'check_word', 'check_backoff', 'queued_key', 'retake_key') \
+            or proname = 'admit' and pronargs = 11) \
+     and pronamespace = 'engine'::regnamespace and a.grantee = 0";
