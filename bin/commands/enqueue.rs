@@ -65,6 +65,9 @@ pub(crate) struct Enqueue {
     /// A rate budget it draws on, its connection first; may be said often
     #[arg(long, value_name = "KEY")]
     rate_key: Vec<String>,
+    /// Whose jobs run in turn, and at a time only as many as the kind lets
+    #[arg(long, value_name = "KEY")]
+    partition_key: Option<String>,
     /// Even if no program runs such jobs yet
     #[arg(long)]
     unknown_kind: bool,
@@ -187,6 +190,9 @@ fn job_of(app: &App, enqueue: &Enqueue, args: &Value) -> NewJob {
     }
     if let Some(key) = &enqueue.idempotency_key {
         job = job.idempotency_key(key, DAY);
+    }
+    if let Some(key) = &enqueue.partition_key {
+        job = job.partition_key(key);
     }
     let job = enqueue.tag.iter().fold(job, NewJob::tag);
     enqueue.rate_key.iter().fold(job, NewJob::rate_key)

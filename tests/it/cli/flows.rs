@@ -291,3 +291,30 @@ async fn a_kind_that_is_limited_per_connection_is_enqueued_with_its_connection()
     );
     assert!(table.contains("2 of a connection"), "{table}");
 }
+
+#[tokio::test]
+async fn a_job_is_enqueued_with_its_partition() {
+    let database = database().await;
+    let keyed = |key| {
+        [
+            "enqueue",
+            "demo.greet",
+            "--partition-key",
+            key,
+            "-o",
+            "json",
+        ]
+    };
+
+    let (code, made) = json(lockstep(&database, &keyed("inn 7"))).await;
+    let (refused, _, why) = ended(lockstep(&database, &keyed(""))).await;
+
+    assert_eq!(code, 0, "{made}");
+    let key: String = sqlx::query_scalar("select partition_key from engine.job")
+        .fetch_one(database.pool())
+        .await
+        .expect("the one job");
+    assert_eq!(key, "inn 7");
+    assert_eq!(refused, 2, "{why}");
+    assert!(why.contains("partition key"), "{why}");
+}
