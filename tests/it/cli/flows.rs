@@ -298,7 +298,7 @@ async fn a_job_is_enqueued_with_its_partition() {
     let keyed = |key| {
         [
             "enqueue",
-            "demo.greet",
+            "soundtrack.sync_all",
             "--partition-key",
             key,
             "-o",
