@@ -3,9 +3,21 @@ with own as materialized (
     -- Before the job's own row, as the end of the last member locks them.
     select id from engine.batch where shard = $1 and owner_id = $2 order by id desc for update
 ),
+followed as materialized (
+    -- One that waits for its twin is let go by whoever holds the key: first the key, then the row.
+    select from engine.key k
+    where
+        k.shard = $1
+        and (select count(*) from own) >= 0
+        and (k.kind, k.key) = (
+            select p.kind, 'unique:' || p.unique_key from engine.pending p
+            where p.shard = $1 and p.id = $2 and p.waiting_for = 'twin'
+        )
+    for update
+),
 removed as (
     delete from engine.pending
-    where shard = $1 and id = $2 and (select count(*) from own) >= 0
+    where shard = $1 and id = $2 and (select count(*) from followed) >= 0
     returning *
 ),
 ended as (

@@ -414,3 +414,66 @@ async fn a_job_that_is_being_promoted_is_queued_for_its_twins() {
     assert_eq!((twin.id, twin.answer), (id, Answer::Replaced));
     assert_eq!(number(&db, QUEUED).await, 1);
 }
+
+#[tokio::test]
+async fn the_one_that_is_woken_to_find_out_is_none_that_waits_for_its_twin() {
+    let db = Database::new().await;
+    ask(db.client(), "first").await;
+    let other = db.client().enqueue(act("other")).await.unwrap().id;
+    claim(&db).await;
+    ask(db.client(), "second").await;
+    put_off(&db).await;
+
+    sqlx::query(include_str!("../../src/store/wake_put_off.sql"))
+        .bind(0_i16)
+        .bind("remote/one")
+        .bind(1_i64)
+        .bind(0_i64)
+        .bind(None::<i64>)
+        .bind(6_i64)
+        .execute(db.pool())
+        .await
+        .unwrap();
+
+    let left: Vec<Uuid> = sqlx::query_scalar("select job_id from engine.put_off")
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
+    assert!(left.len() == 1 && !left.contains(&other), "{left:?}");
+}
+
+#[tokio::test]
+async fn who_cancels_one_in_line_waits_for_whoever_lets_it_go() {
+    let db = Database::new().await;
+    let (first, _) = ask(db.client(), "first").await;
+    claim(&db).await;
+    ask(db.client(), "second").await;
+    put_off(&db).await;
+    // As the claim of the second does: first the key, then the row of the next in line.
+    let mut claim = db.pool().begin().await.unwrap();
+    sqlx::query("select from engine.key for update")
+        .execute(&mut *claim)
+        .await
+        .unwrap();
+    let client = db.client().clone();
+    let cancel = tokio::spawn(async move { client.cancel(first, &somebody(), "why").await });
+    until_count(
+        &db,
+        "the cancel waits",
+        "select count(*) from pg_stat_activity \
+         where datname = current_database() and wait_event_type = 'Lock' and state = 'active'",
+        1,
+    )
+    .await;
+
+    sqlx::query("update engine.pending set priority = priority where id = $1")
+        .bind(first)
+        .execute(&mut *claim)
+        .await
+        .unwrap();
+    claim.commit().await.unwrap();
+
+    cancel.await.unwrap().unwrap();
+    assert_eq!(job(db.client(), first).await.state, State::Cancelled);
+    assert_eq!(db.client().verify().await.unwrap(), []);
+}
