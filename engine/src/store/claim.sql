@@ -1,10 +1,11 @@
 -- Takes up to $4 due jobs of one queue under a lease: they move from pending to running. Rows that
 -- another worker is taking are skipped, not waited for. Jobs without a partition key come in the order of
--- their index; keyed ones are found key by key, beginning after $8, and each key gives its share, so that
--- none waits for another's backlog. The first of each comes before any second. Those without a key are as
--- one key, the first of each round ($13): no more keys are looked at than there are slots for, so that
--- none loses its turn, nor than a tenth of many slots, since to look at a key costs as much as five jobs. Kinds
--- with limits have an index of their own, and admit says which of their jobs may run.
+-- their index; keyed ones are found key by key, from the last or from before $8 downwards, and each key
+-- gives its share, so that none waits for another's backlog. Downwards, since the front of a key is what was claimed and
+-- not yet vacuumed, and its end leads to it without a step over that. The first of each comes before any second.
+-- Those without a key are as one key, the first of each round ($13): no more keys are looked at than there are
+-- slots for, so that none loses its turn, nor than a tenth of many slots, since to look at a key costs as much as
+-- five jobs. Kinds with limits have an index of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
@@ -31,16 +32,23 @@ turn as materialized (
 -- The keys in their order, of jobs without and with limits; each walk sees one more than it may take, to tell whether
 -- there are more.
 free_key as (
-    select (
-        select partition_key from engine.pending
-        where shard = $1 and queue = $2 and due and not limited and partition_key > $8
-        order by partition_key limit 1
-    ) as key, 1 as nth
+    select case
+        when $8 = '' then (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and not limited and partition_key is not null
+            order by partition_key desc limit 1
+        )
+        else (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and not limited and partition_key < $8
+            order by partition_key desc limit 1
+        )
+    end as key, 1 as nth
     union all
     select (
         select partition_key from engine.pending p
-        where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key > f.key
-        order by partition_key limit 1
+        where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key < f.key
+        order by partition_key desc limit 1
     ), f.nth + 1
     from free_key f
     where f.key is not null and f.nth <= (select keys from turn)
@@ -48,9 +56,21 @@ free_key as (
 limited_key as (
     select k.*, 1 as nth
     from (
-        select partition_key as key, kind from engine.pending
-        where shard = $1 and queue = $2 and due and limited and partition_key > $8 and cardinality($9::text[]) > 0
-        order by partition_key, kind limit 1
+        (
+            select partition_key as key, kind from engine.pending
+            where
+                shard = $1 and queue = $2 and due and limited and partition_key is not null and $8 = ''
+                and cardinality($9::text[]) > 0
+            order by partition_key desc, kind desc limit 1
+        )
+        union all
+        (
+            select partition_key, kind from engine.pending
+            where
+                shard = $1 and queue = $2 and due and limited and partition_key < $8
+                and cardinality($9) > 0
+            order by partition_key desc, kind desc limit 1
+        )
     ) k
     union all
     select k.*, l.nth + (k.key <> l.key)::integer
@@ -59,19 +79,19 @@ limited_key as (
         select p.partition_key as key, p.kind from engine.pending p
         where
             p.shard = $1 and p.queue = $2 and p.due and p.limited
-            and (p.partition_key, p.kind) > (l.key, l.kind)
-        order by p.partition_key, p.kind limit 1
+            and (p.partition_key, p.kind) < (l.key, l.kind)
+        order by p.partition_key desc, p.kind desc limit 1
     ) k
     where l.nth <= (select keys from turn)
 ),
 parts as materialized (
     select
         count(*) as seen, least(count(*), (select keys from turn)) as keys,
-        max(key) filter (where nth <= (select keys from turn)) as last
+        min(key) filter (where nth <= (select keys from turn)) as last
     from (
-        select key, row_number() over (order by key) as nth
+        select key, row_number() over (order by key desc) as nth
         from (select key from free_key where key is not null union select key from limited_key) k
-        order by key
+        order by key desc
         limit (select keys + 1 from turn)
     ) k
 ),
@@ -100,7 +120,7 @@ candidate as (
         limit 1 + $4 / (select keys from parts)
         for update skip locked
     ) p
-    where f.key <= (select last from parts)
+    where f.key >= (select last from parts)
     union all
     select a.address, a.rank_at, a.id, a.place
     from (
@@ -116,7 +136,7 @@ candidate as (
     cross join (
         select array_agg(key) as keys, array_agg(kind) as kinds, array_agg(nth) as nths
         from limited_key
-        where key <= (select last from parts)
+        where key >= (select last from parts)
     ) l
     cross join lateral engine.admit(
         $1, $2, k.kinds, k.most, k.running, k.ordered, l.keys, l.kinds, l.nths,

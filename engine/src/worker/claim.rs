@@ -20,6 +20,8 @@ use crate::{Client, Entropy, QueueOptions, WorkerOptions};
 
 /// More rows than this in one statement gain nothing and hold locks longer.
 const LARGEST_CLAIM: usize = 1_000;
+/// Fewer than this are not worth two statements.
+const LEAST_HALF: usize = 200;
 /// How long freed slots may gather before a claim that would not fill a quarter of them.
 const GATHER: Duration = Duration::from_millis(1);
 
@@ -91,7 +93,8 @@ impl Claimer {
     }
 
     /// Waits for a free slot and takes all that are free, letting a few more come free first when
-    /// there are hardly any: one statement for many jobs costs little more than for one.
+    /// there are hardly any: one statement for many jobs costs little more than for one. Of many slots no more than
+    /// half, so that the next claim is under way while those run.
     async fn take_slots(&self, slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
         let mut permits = Vec::new();
         match slots.clone().acquire_owned().await {
@@ -102,7 +105,8 @@ impl Claimer {
         if slots.available_permits() < self.queue.concurrency / 4 {
             tokio::time::sleep(GATHER).await;
         }
-        while permits.len() < LARGEST_CLAIM {
+        let most = (self.queue.concurrency / 2).clamp(LEAST_HALF, LARGEST_CLAIM);
+        while permits.len() < most {
             match slots.clone().try_acquire_owned() {
                 Ok(permit) => permits.push(permit),
                 Err(_) => break,
