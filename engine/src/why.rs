@@ -254,6 +254,15 @@ pub enum Why {
         /// Since when.
         since: Timestamp,
     },
+    /// A job of another kind is before it in its partition, of which as many run as that kind may.
+    WouldOvertake {
+        /// The partition key.
+        key: String,
+        /// The job before it.
+        head: Uuid,
+        /// The kind of that.
+        kind: String,
+    },
     /// Its partition is ordered, and another job is before it.
     NotItsTurn {
         /// The partition key.

@@ -72,16 +72,38 @@ pub(super) async fn limits(conn: &mut PgConnection, job: &JobView) -> Result<Vec
         return Ok(reached);
     }
     let most: Option<i32> = row.try_get("partition_running")?;
-    if let Some(most) = most.map(i64::from)
-        && let Some(jobs) = full(conn, "partition_key", key, most).await?
-    {
-        let key = key.clone();
-        reached.push(match row.try_get("by_connection")? {
-            true => Why::ConnectionFull { key, most, jobs },
-            false => Why::PartitionFull { key, most, jobs },
-        });
-    }
+    let Some(most) = most.map(i64::from) else {
+        return Ok(reached);
+    };
+    let Some(jobs) = full(conn, "partition_key", key, most).await? else {
+        reached.extend(overtakes(conn, job, key).await?);
+        return Ok(reached);
+    };
+    let key = key.clone();
+    reached.push(match row.try_get("by_connection")? {
+        true => Why::ConnectionFull { key, most, jobs },
+        false => Why::PartitionFull { key, most, jobs },
+    });
     Ok(reached)
+}
+
+/// The job of another kind that this one may not overtake.
+async fn overtakes(conn: &mut PgConnection, job: &JobView, key: &str) -> Result<Option<Why>> {
+    let row = sqlx::query(include_str!("why_overtakes.sql"))
+        .bind(SHARD)
+        .bind(&job.queue)
+        .bind(key)
+        .bind(job.id)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| {
+        Ok(Why::WouldOvertake {
+            key: key.to_owned(),
+            head: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+        })
+    })
+    .transpose()
 }
 
 /// Who is before a job of an ordered partition.

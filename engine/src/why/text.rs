@@ -83,6 +83,9 @@ impl Why {
             Why::PartitionBlocked { key, job_id, since } => format!(
                 "its partition {key} runs in order, and the dead job {job_id} holds it up since {since}"
             ),
+            Why::WouldOvertake { key, head, kind } => format!(
+                "job {head} of {kind} comes before it in its partition {key}, of which as many run as that kind may"
+            ),
             Why::NotItsTurn { key, head } => {
                 format!("its partition {key} runs in order, and job {head} comes first")
             }
@@ -220,6 +223,9 @@ impl Why {
                 "it goes on when somebody retries that job (lockstep job retry {job_id}) or skips it \
                  (lockstep partition skip {key})"
             ),
+            Why::WouldOvertake { head, .. } => {
+                format!("it moves up when that one begins: lockstep job why {head}")
+            }
             Why::NotItsTurn { head, .. } => {
                 format!("it moves up when that one ends: lockstep job why {head}")
             }
