@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use engine::testing::Database;
-use engine::{Job as _, Limits, NewJob, Outcome, PartitionOrder, Policy, Registry, State, When};
+use engine::{
+    Job as _, Limits, NewJob, Outcome, PartitionOrder, Policy, Registry, State, When, Why,
+};
 
 use crate::limits::{Crowd, all_end, crowding, fleet};
 use crate::support::*;
+use crate::why::why;
 
 fn limited(mut registry: Registry, kind: &str, limits: Limits) -> Registry {
     let policy = Policy {
@@ -65,9 +68,10 @@ async fn a_kind_of_a_smaller_limit_is_not_overtaken_by_the_others_of_its_key() {
     let registry = playing(move |name, _| {
         let (notes, crowd) = (notes.clone(), seen.clone());
         async move {
-            let beside = crowd.enter("inn");
-            notes.add(format!("{name} beside {}", beside - 1));
+            crowd.enter("inn");
+            notes.add(format!("{name} begins"));
             tokio::time::sleep(Duration::from_millis(5)).await;
+            notes.add(format!("{name} ends"));
             crowd.leave("inn");
             Ok(Outcome::done())
         }
@@ -86,14 +90,24 @@ async fn a_kind_of_a_smaller_limit_is_not_overtaken_by_the_others_of_its_key() {
     ] {
         db.client().enqueue_all(&jobs).await.unwrap();
     }
-    let workers = fleet(&db, &registry).await;
+    // Its claims come one after the other, so that the times of attempts tell their order.
+    let worker = elsewhere(&db, registry, slots(10)).await;
 
     all_end(&db, 120).await;
-    drop(workers);
+    drop(worker);
 
-    let begun = noted.all();
-    let place = begun.iter().position(|name| name == "alone beside 0");
-    assert_eq!(place, Some(20), "{begun:?}");
+    let all = noted.all();
+    let before = all.iter().take_while(|name| *name != "alone begins");
+    let ended = before.filter(|name| name.ends_with(" ends")).count();
+    assert!(ended >= 20, "it begins when none runs: {all:?}");
+    let (earlier, together): (i64, i64) = sqlx::query_as(
+        "select count(*) filter (where e.started_at < a.started_at), count(*) filter (where e.started_at = a.started_at) \
+         from engine.ended e, engine.ended a where a.kind = 'test.act' and e.kind = 'test.extra'",
+    )
+    .fetch_one(db.pool())
+    .await
+    .unwrap();
+    assert_eq!((earlier, together), (20, 0), "none overtakes it");
     assert_eq!(crowd.most("inn"), 3);
 }
 
@@ -162,5 +176,54 @@ async fn a_kind_without_a_limit_of_the_key_does_not_wait_for_one_with_it() {
     assert_eq!(job(db.client(), next).await.state, State::Available);
     gate.open(1);
     assert_eq!(ended(db.client(), next).await.state, State::Completed);
+    drop(worker);
+}
+
+#[tokio::test]
+async fn why_names_the_job_of_another_kind_that_may_not_be_overtaken() {
+    let db = Database::new().await;
+    let gate = Gate::closed();
+    let door = gate.clone();
+    let registry = playing(move |_, _| {
+        let door = door.clone();
+        async move {
+            door.pass().await;
+            Ok(Outcome::done())
+        }
+    });
+    let registry = limited(registry, Act::KIND, per_partition(1));
+    let registry = limited(registry, Extra::KIND, per_partition(3));
+    let worker = elsewhere(&db, registry, slots(5)).await;
+    let enqueue = async |job: NewJob, key: &str| {
+        let enqueued = db.client().enqueue(job.partition_key(key)).await;
+        enqueued.unwrap().id
+    };
+    let holds = enqueue(act("holds"), "inn").await;
+    reaches(db.client(), holds, State::Running).await;
+    let head = enqueue(act("head"), "inn").await;
+
+    let kept = enqueue(extra("kept"), "inn").await;
+    let elsewhere = enqueue(extra("elsewhere"), "pub").await;
+
+    reaches(db.client(), elsewhere, State::Running).await;
+    let expected = Why::WouldOvertake {
+        key: "inn".to_owned(),
+        head,
+        kind: Act::KIND.to_owned(),
+    };
+    let behind = Why::Behind {
+        ahead: 1,
+        or_more: false,
+    };
+    assert_eq!(why(db.client(), kept).await, [expected, behind]);
+    gate.open(1);
+    for id in [holds, elsewhere] {
+        gate.open(1);
+        ended(db.client(), id).await;
+    }
+    for id in [head, kept] {
+        gate.open(1);
+        assert_eq!(ended(db.client(), id).await.state, State::Completed);
+    }
     drop(worker);
 }
