@@ -36,8 +36,8 @@ pub(crate) enum Look<'a> {
     Plain(Option<Place>),
     /// Among all.
     Fair {
-        /// The partition key after which to look first.
-        after: &'a str,
+        /// The partition key below which to look first; from the last one on if empty.
+        below: &'a str,
         /// Jobs without a partition key have their turn.
         unkeyed: bool,
     },
@@ -174,8 +174,8 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
             .bind(from.map_or(Uuid::nil(), |place| place.id))
             .bind(!ask.kinds.are_free()),
-        Look::Fair { after, unkeyed } => query
-            .bind(after)
+        Look::Fair { below, unkeyed } => query
+            .bind(below)
             .bind(&ask.kinds.limited)
             .bind(&ask.kinds.most)
             .bind(&ask.kinds.per_partition)

@@ -1,6 +1,6 @@
 -- Takes up to $4 due jobs of one queue under a lease: they move from pending to running. Rows that
 -- another worker is taking are skipped, not waited for. Jobs without a partition key come in the order of
--- their index; keyed ones are found key by key, from the last or from before $8 downwards, and each key
+-- their index; keyed ones are found key by key, from the last or from below $8 downwards, and each key
 -- gives its share, so that none waits for another's backlog. Downwards, since the front of a key is what was claimed and
 -- not yet vacuumed, and its end leads to it without a step over that. The first of each comes before any second.
 -- Those without a key are as one key, the first of each round ($13): no more keys are looked at than there are

@@ -165,7 +165,7 @@ impl Engine {
                 Look::Plain(None)
             } else {
                 Look::Fair {
-                    after: "",
+                    below: "",
                     unkeyed: true,
                 }
             },

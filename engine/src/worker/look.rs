@@ -35,7 +35,7 @@ pub(super) struct Looker {
     /// When the next plain look should be from the beginning.
     back_at: Instant,
     past_unkeyed: bool,
-    after: String,
+    below: String,
     /// Jobs were found since the round began.
     found: bool,
     /// There were jobs for it since the round began.
@@ -52,7 +52,7 @@ impl Looker {
             near: None,
             back_at: Instant::now(),
             past_unkeyed: false,
-            after: String::new(),
+            below: String::new(),
             found: false,
             saw_fair: false,
         }
@@ -61,7 +61,7 @@ impl Looker {
     pub(super) fn look(&mut self) -> Look<'_> {
         if self.fair {
             return Look::Fair {
-                after: &self.after,
+                below: &self.below,
                 unkeyed: !self.past_unkeyed,
             };
         }
@@ -137,11 +137,11 @@ impl Looker {
         self.found |= taken.jobs.len() == asked || (taken.saw_fair && !taken.jobs.is_empty());
         if let Some(key) = &taken.last_key {
             self.past_unkeyed = true;
-            self.after.clone_from(key);
+            self.below.clone_from(key);
             return false;
         }
         self.past_unkeyed = false;
-        self.after.clear();
+        self.below.clear();
         self.fair = self.saw_fair;
         !self.found
     }
