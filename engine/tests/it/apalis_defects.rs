@@ -156,7 +156,7 @@ async fn a_worker_restarted_under_the_same_name_recovers_its_jobs() {
     );
     let took = killed.elapsed();
     assert!(
-        took < quick().lease + Duration::from_secs(2),
+        took < quick().lease + Duration::from_secs(15),
         "took {took:?}"
     );
     second.stop().await;
@@ -300,7 +300,7 @@ async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
     .fetch_one(db.pool())
     .await
     .unwrap();
-    assert!(slowest < 3.0, "the slowest waited {slowest} s");
+    assert!(slowest < 8.0, "the slowest waited {slowest} s");
     worker.stop().await;
 }
 

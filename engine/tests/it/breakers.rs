@@ -161,7 +161,7 @@ async fn a_dead_probers_lease_runs_out() {
     until(&client, BreakerState::Open).await;
     sqlx::query(
         "update engine.breaker set state = 'half_open', open_until = null, probe_job = $1, \
-         probe_until = now() + interval '1 second', version = version + 1",
+         probe_until = now() + interval '5 seconds', version = version + 1",
     )
     .bind(uuid::Uuid::now_v7())
     .execute(client.pool())
@@ -192,7 +192,7 @@ async fn a_person_opens_and_closes_a_breaker_for_all_processes_and_it_is_on_reco
     remote.up.store(true, Ordering::SeqCst);
     one.open_breaker(
         CONNECTION,
-        Some(Duration::from_secs(1)),
+        Some(Duration::from_secs(3_600)),
         Some("moving house"),
         &actor,
     )
@@ -252,7 +252,7 @@ async fn jobs_of_a_blocked_budget_are_put_off_without_an_attempt() {
     let Reserved::Go(permit) = client.reserve(&[draw], PATIENCE).await.unwrap() else {
         panic!("a full budget gives");
     };
-    permit.refuse(None, Some(Duration::from_secs(1)));
+    permit.refuse(None, Some(Duration::from_secs(5)));
     while client
         .budget(CONNECTION)
         .await

@@ -65,7 +65,7 @@ async fn helper_process() {
     let options = WorkerOptions {
         label: std::env::var(LABEL).unwrap(),
         queues: vec![QueueOptions::new("default", SLOTS)],
-        lease: Duration::from_secs(2),
+        lease: Duration::from_secs(6),
         heartbeat: Duration::from_millis(500),
         service: Duration::from_millis(250),
         ..WorkerOptions::default()
@@ -249,7 +249,7 @@ async fn every_settle_of_a_zombie_is_refused() {
     let db = Database::new().await;
     let journal = journal();
     let zombie = Process::start(&db, &journal, "zombie".into());
-    let ids = enqueue(&db, SLOTS, 1_000).await;
+    let ids = enqueue(&db, SLOTS, 5_000).await;
     until_running(&db, &zombie, SLOTS as i64).await;
 
     zombie.signal("STOP");

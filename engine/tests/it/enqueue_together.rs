@@ -23,7 +23,8 @@ async fn enqueue_at_once(db: &Database, jobs: &[NewJob]) -> Vec<(usize, engine::
     until("a transaction waits", || async {
         number(
             db,
-            "select count(*) from pg_locks where not granted and relation = 'engine.job'::regclass",
+            "select count(*) from pg_locks where not granted and relation = 'engine.job'::regclass \
+             and database = (select oid from pg_database where datname = current_database())",
         )
         .await
             >= 1

@@ -52,6 +52,7 @@ const TABLES: &[&str] = &["job", "pending", "running", "ended", "attempt", "batc
 
 /// Makes the tables as they are, and the planner believe otherwise.
 pub(crate) async fn fill(db: &Database, told: &Told) {
+    without_autovacuum(db).await;
     if told.filled_first {
         fill_rows(db).await;
     }

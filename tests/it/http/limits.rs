@@ -130,6 +130,18 @@ async fn an_answer_that_takes_too_long_lets_the_caller_go_and_the_work_on() {
     eventually("the job is there", async || jobs(&front).await == 1).await;
 }
 
+async fn insert_waits(front: &Front) -> bool {
+    sqlx::query_scalar(
+        "select exists ( \
+             select from pg_locks where not granted and relation = 'engine.job'::regclass \
+             and database = (select oid from pg_database where datname = current_database()) \
+         )",
+    )
+    .fetch_one(front.database.pool())
+    .await
+    .expect("locks")
+}
+
 #[tokio::test]
 async fn a_caller_who_hangs_up_does_not_cut_a_change_in_two() {
     let front = Front::start().await;
@@ -150,12 +162,7 @@ async fn a_caller_who_hangs_up_does_not_cut_a_change_in_two() {
     );
     stream.write_all(request.as_bytes()).await.expect("sent");
     eventually("the insert waits for the lock", async || {
-        let waiting: bool =
-            sqlx::query_scalar("select exists (select from pg_locks where not granted)")
-                .fetch_one(front.database.pool())
-                .await
-                .expect("locks");
-        waiting
+        insert_waits(&front).await
     })
     .await;
     drop(stream);
@@ -188,12 +195,7 @@ async fn a_stop_waits_for_the_request_in_work() {
             .send(),
     );
     eventually("the insert waits for the lock", async || {
-        let waiting: bool =
-            sqlx::query_scalar("select exists (select from pg_locks where not granted)")
-                .fetch_one(front.database.pool())
-                .await
-                .expect("locks");
-        waiting
+        insert_waits(&front).await
     })
     .await;
 

@@ -419,8 +419,8 @@ async fn what_people_write_there_long_after_the_look_is_not_written_over_unseen(
         .await
         .unwrap();
     let job = house.enqueue(reconcile_of(CREATIO, "test")).await;
-    let waits =
-        "select count(*) from pg_locks where not granted and relation = 'sync.intent'::regclass";
+    let waits = "select count(*) from pg_locks where not granted and relation = 'sync.intent'::regclass \
+         and database = (select oid from pg_database where datname = current_database())";
     super::support::until("an intent waits to be noted", async || {
         house.count(waits).await > 0
     })
