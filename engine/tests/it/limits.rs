@@ -312,10 +312,8 @@ async fn a_tenant_with_a_hundred_thousand_jobs_does_not_delay_anothers_first() {
 
     // Not a measure of speed: without fairness it is four minutes.
     let waited = started.load(SeqCst) - before;
-    assert!(
-        waited < 20_000,
-        "the other tenant's first job waited {waited} ms"
-    );
+    eprintln!("the other tenant's first job waited {waited} ms");
+    assert!(waited < 20_000);
     assert!(number(&db, "select count(*) from engine.pending").await > 90_000);
 }
 
