@@ -12,14 +12,7 @@ use crate::support::*;
 /// A worker whose handlers wait at the gate.
 fn gated(db: &Database, options: WorkerOptions) -> (WorkerGuard, Gate) {
     let gate = Gate::closed();
-    let door = gate.clone();
-    let registry = playing(move |_, _| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok(Outcome::done())
-        }
-    });
+    let registry = passing(&gate);
     (run_worker(db.client(), registry, options), gate)
 }
 

@@ -385,14 +385,7 @@ async fn a_killed_worker_gives_back_the_room_it_took() {
         ..Limits::default()
     };
     let gate = Gate::closed();
-    let door = gate.clone();
-    let stuck = playing(move |_, _| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok(Outcome::done())
-        }
-    });
+    let stuck = passing(&gate);
     let first = run_worker(db.client(), limited(stuck, limits), slots(5));
     let jobs: Vec<NewJob> = (0..3).map(|_| act("x").partition_key("k")).collect();
     db.client().enqueue_all(&jobs).await.unwrap();

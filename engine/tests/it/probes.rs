@@ -146,14 +146,7 @@ async fn a_probe_of_two_connections_that_finds_nothing_makes_room_at_both() {
     .await;
     let id = client.enqueue(calling("it", &names)).await.unwrap().id;
     let gate = Gate::closed();
-    let door = gate.clone();
-    let registry = playing(move |_, _| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok(engine::Outcome::done())
-        }
-    });
+    let registry = passing(&gate);
     let worker = engine::testing::run_worker(&client, registry, quick());
 
     let probed = "select count(*) from engine.breaker where probe_job is not null";

@@ -183,14 +183,7 @@ async fn a_kind_without_a_limit_of_the_key_does_not_wait_for_one_with_it() {
 async fn why_names_the_job_of_another_kind_that_may_not_be_overtaken() {
     let db = Database::new().await;
     let gate = Gate::closed();
-    let door = gate.clone();
-    let registry = playing(move |_, _| {
-        let door = door.clone();
-        async move {
-            door.pass().await;
-            Ok(Outcome::done())
-        }
-    });
+    let registry = passing(&gate);
     let registry = limited(registry, Act::KIND, per_partition(1));
     let registry = limited(registry, Extra::KIND, per_partition(3));
     let worker = elsewhere(&db, registry, slots(5)).await;

@@ -93,6 +93,18 @@ pub(crate) fn done() -> Registry {
     playing(|_, _| async { Ok(Outcome::done()) })
 }
 
+/// Both kinds, done once they are through the gate.
+pub(crate) fn passing(gate: &Gate) -> Registry {
+    let gate = gate.clone();
+    playing(move |_, _| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            Ok(Outcome::done())
+        }
+    })
+}
+
 /// A job of the kind [`Act`].
 pub(crate) fn act(name: &str) -> NewJob {
     NewJob::of(&Act {
