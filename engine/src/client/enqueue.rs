@@ -10,8 +10,12 @@ use crate::{Error, Result};
 
 /// How often a transaction is begun before its conflict is the caller's.
 const MOST_TRIES: u32 = 5;
-/// Jobs of one transaction of [`Client::enqueue_in_parts`]; more gain nothing.
-const PART: usize = 1_000;
+/// Jobs of one transaction of [`Client::enqueue_in_parts`]; more gain nothing, fewer wait for the disk more often.
+const PART: usize = 2_500;
+/// A job with a key of its own counts as so many: its transaction holds the key.
+const KEYED: usize = 5;
+/// So many bytes of args count as a job.
+const WEIGHT: usize = 2_000;
 /// So many that the server writes one while the next is put together.
 const PARTS_AT_A_TIME: usize = 3;
 
@@ -42,13 +46,13 @@ impl Client {
             .ok_or_else(|| Error::Invalid("nothing was enqueued".into()))
     }
 
-    /// Enqueues any number of jobs, a thousand a transaction and a few of those at a time, and answers in
+    /// Enqueues any number of jobs, up to 2,500 a transaction and a few of those at a time, and answers in
     /// their order. Not all or none: after an error, send the same jobs again, and each will be one job.
     ///
     /// # Errors
     /// As [`Client::enqueue`], the first that occurred.
     pub async fn enqueue_in_parts(&self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
-        let parts: Vec<Vec<Enqueued>> = stream::iter(jobs.chunks(PART))
+        let parts: Vec<Vec<Enqueued>> = stream::iter(parts(jobs))
             .map(|part| self.enqueue_all(part))
             .buffered(PARTS_AT_A_TIME)
             .try_collect()
@@ -118,6 +122,22 @@ impl Client {
     }
 }
 
+/// In their order, each of one job or of what is not too much for a transaction.
+fn parts(mut jobs: &[NewJob]) -> impl Iterator<Item = &[NewJob]> {
+    std::iter::from_fn(move || {
+        let mut weight = 0;
+        let fits = |job: &&NewJob| {
+            let keyed = if job.needs_its_own_call() { KEYED } else { 1 };
+            weight += keyed + job.args.as_ref().map_or(0, String::len) / WEIGHT;
+            weight <= PART
+        };
+        let most = jobs.iter().take_while(fits).count().max(1);
+        let (part, rest) = jobs.split_at_checked(most)?;
+        jobs = rest;
+        Some(part)
+    })
+}
+
 impl Bells {
     pub(super) fn ring(&self, stored: &Stored) {
         for payload in payloads(stored) {
@@ -137,4 +157,33 @@ fn payloads(stored: &Stored) -> Vec<String> {
         payloads.push(crate::worker::wake::FUTURE.to_owned());
     }
     payloads
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Twin, UniqueScope};
+
+    #[test]
+    fn a_part_is_as_long_as_its_transaction_may_be() {
+        let plain = NewJob::new("test.act", &json!({}));
+        let keyed = plain.clone().unique("one", UniqueScope::Queued, Twin::Keep);
+        let large = NewJob::new("test.act", &json!("x".repeat(200_000)));
+        let too_large = NewJob::new("test.act", &json!("x".repeat(PART * WEIGHT)));
+        let jobs = [
+            vec![plain; PART + 1],
+            vec![keyed; PART / KEYED],
+            vec![large; 30],
+            vec![too_large],
+        ]
+        .concat();
+
+        let parts: Vec<&[NewJob]> = parts(&jobs).collect();
+
+        let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+        assert_eq!(lengths, [PART, PART / KEYED, 25, 6, 1]);
+        assert_eq!(parts.concat().len(), jobs.len());
+    }
 }
