@@ -1,5 +1,6 @@
 //! Claim: take due jobs of one queue under a lease.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Where a claim looks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Look<'a> {
     /// Among the jobs without a partition key, of kinds without limits, from this place on.
     Plain(Option<Place>),
@@ -40,13 +41,25 @@ pub(crate) enum Look<'a> {
         below: &'a str,
         /// Jobs without a partition key have their turn.
         unkeyed: bool,
+        /// What comes before these is not looked for.
+        floors: Vec<Floor<'a>>,
     },
+}
+
+/// How far a claim got with a key: it has left nothing that was there and free before this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Floor<'a> {
+    /// Empty for jobs without one.
+    pub(crate) key: Cow<'a, str>,
+    /// Empty for jobs of all kinds without limits.
+    pub(crate) kind: Cow<'a, str>,
+    pub(crate) rank_at: Timestamp,
 }
 
 /// A place in the order of claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    rank_at: Timestamp,
+    pub(crate) rank_at: Timestamp,
     id: Uuid,
 }
 
@@ -89,11 +102,13 @@ impl Kinds {
 pub(crate) struct Taken {
     /// In the order in which they should begin.
     pub(crate) jobs: Vec<Claimed>,
-    /// The place of the last of them; none for a time that Rust has no word for, as minus infinity.
+    /// The place of the last of them, of a plain look; none for a time that Rust has no word for, as minus infinity.
     pub(crate) last: Option<Place>,
     /// When the database was asked, by its own clock.
     pub(crate) asked_at: Timestamp,
     pub(crate) last_key: Option<String>,
+    /// Of the keys that some of the jobs have; of a fair look only.
+    pub(crate) floors: Vec<Floor<'static>>,
     /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits.
     pub(crate) saw_fair: bool,
 }
@@ -157,7 +172,7 @@ fn words<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<S
 
 /// Claims at most `ask.limit` jobs.
 pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Taken> {
-    let statement = match ask.look {
+    let statement = match &ask.look {
         Look::Plain(_) => include_str!("claim_plain.sql"),
         Look::Fair { .. } => include_str!("claim.sql"),
     };
@@ -169,18 +184,30 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
         .bind(ask.nonce)
         .bind(ask.worker_id)
         .bind(millis(ask.lease));
-    let row = match ask.look {
+    let row = match &ask.look {
         Look::Plain(from) => query
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
             .bind(from.map_or(Uuid::nil(), |place| place.id))
             .bind(!ask.kinds.are_free()),
-        Look::Fair { below, unkeyed } => query
+        Look::Fair {
+            below,
+            unkeyed,
+            floors,
+        } => query
             .bind(below)
             .bind(&ask.kinds.limited)
             .bind(&ask.kinds.most)
             .bind(&ask.kinds.per_partition)
             .bind(&ask.kinds.ordered)
-            .bind(unkeyed),
+            .bind(unkeyed)
+            .bind(floors.iter().map(|floor| &*floor.key).collect::<Vec<_>>())
+            .bind(floors.iter().map(|floor| &*floor.kind).collect::<Vec<_>>())
+            .bind(
+                floors
+                    .iter()
+                    .map(|floor| jiff_sqlx::Timestamp::from(floor.rank_at))
+                    .collect::<Vec<_>>(),
+            ),
     }
     .fetch_one(conn)
     .await?;
@@ -204,8 +231,10 @@ fn read(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
     let max_attempts: Vec<i16> = column(row, "max_attempts")?;
     let args: Vec<String> = column(row, "args")?;
     let rests: Vec<Option<Json<Rest>>> = column(row, "rests")?;
-    let last_rank_at = instant_or_none(row, "last_rank_at").ok().flatten();
-    let last = last_rank_at.zip(ids.last().copied());
+    let (last, last_key, floors) = match ask.look {
+        Look::Plain(_) => (last(row, &ids), None, Vec::new()),
+        Look::Fair { .. } => (None, row.try_get("last_key")?, floors(row)?),
+    };
     let counts = failed.into_iter().zip(max_attempts);
     let named = ids.into_iter().zip(kinds).zip(attempts);
     let jobs = named
@@ -231,14 +260,32 @@ fn read(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
         .collect();
     Ok(Taken {
         jobs,
-        last: last.map(|(rank_at, id)| Place { rank_at, id }),
+        last,
         asked_at: instant(row, "asked_at")?,
-        last_key: match ask.look {
-            Look::Plain(_) => None,
-            Look::Fair { .. } => row.try_get("last_key")?,
-        },
+        last_key,
+        floors,
         saw_fair: row.try_get("saw_fair")?,
     })
+}
+
+fn last(row: &PgRow, ids: &[Uuid]) -> Option<Place> {
+    let rank_at = instant_or_none(row, "last_rank_at").ok().flatten()?;
+    let id = *ids.last()?;
+    Some(Place { rank_at, id })
+}
+
+fn floors(row: &PgRow) -> Result<Vec<Floor<'static>>> {
+    let keys: Vec<String> = column(row, "floor_keys")?;
+    let kinds: Vec<String> = column(row, "floor_kinds")?;
+    let ranks: Vec<jiff_sqlx::Timestamp> = column(row, "floors")?;
+    let floors = keys.into_iter().zip(kinds).zip(ranks);
+    Ok(floors
+        .map(|((key, kind), rank_at)| Floor {
+            key: key.into(),
+            kind: kind.into(),
+            rank_at: rank_at.to_jiff(),
+        })
+        .collect())
 }
 
 /// Null when nothing was claimed.

@@ -13,19 +13,32 @@ with recursive allowed as materialized (
     ) as kinds
     where cardinality($3::text[]) > 0 and not exists (select from engine.pause where scope = 'queue' and name = $2)
 ),
+-- Behind what was claimed before, of a key or '', and a kind, or '' for all that have no limits.
+floor as materialized (
+    select * from unnest($14::text[], $15::text[], $16::timestamptz[]) f (key, kind, floor)
+),
 turn as materialized (
     select
         greatest(least($4, 20), $4 / 10) - ($13 and (u.limited or exists (
             select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null and not limited
+            and rank_at >= coalesce((select floor from floor where key = '' and kind = ''), '-infinity')
         )))::integer as keys,
         u.limited
     from (
-        -- The order leaves no index but the one that it is.
-        select cardinality($9::text[]) > 0 and (
-            select true from engine.pending
-            where shard = $1 and queue = $2 and due and limited and partition_key is null
-            order by partition_key, kind, rank_at, id limit 1
-        ) is not null as limited
+        select exists (
+            select
+            from unnest($9::text[]) k (kind)
+            left join floor b on b.key = '' and b.kind = k.kind
+            cross join lateral (
+                -- The order leaves no index but the one that it is.
+                select from engine.pending p
+                where
+                    p.shard = $1 and p.queue = $2 and p.due and p.limited and p.partition_key is null and p.kind = k.kind
+                    and p.rank_at >= coalesce(b.floor, '-infinity')
+                order by p.partition_key, p.rank_at, p.id
+                limit 1
+            ) p
+        ) as limited
         offset 0
     ) u
 ),
@@ -102,6 +115,7 @@ candidate as (
         from engine.pending
         where
             shard = $1 and queue = $2 and due and partition_key is null and not limited and $13
+            and rank_at >= coalesce((select floor from floor where key = '' and kind = ''), '-infinity')
             and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit 1 + $4 / ((select keys from parts) + 1)
@@ -110,11 +124,13 @@ candidate as (
     union all
     select p.address, p.rank_at, p.id, row_number() over (partition by f.key order by p.rank_at, p.id)
     from free_key f
+    left join floor b on b.key = f.key and b.kind = ''
     cross join lateral (
         select ctid as address, rank_at, id
         from engine.pending
         where
             shard = $1 and queue = $2 and due and partition_key = f.key and not limited
+            and rank_at >= coalesce(b.floor, '-infinity')
             and (select kinds from allowed) is not null and kind = any((select kinds from allowed)::text[])
         order by rank_at, id
         limit 1 + $4 / (select keys from parts)
@@ -140,7 +156,7 @@ candidate as (
     ) l
     cross join lateral engine.admit(
         $1, $2, k.kinds, k.most, k.running, k.ordered, l.keys, l.kinds, l.nths,
-        $4, 1 + $4 / greatest((select keys from parts), 1)
+        $14, $15, $16, $4, 1 + $4 / greatest((select keys from parts), 1)
     ) a
 ),
 taken as (
@@ -152,7 +168,7 @@ taken as (
         and due
     returning
         shard, id, kind, queue, priority, attempt, failed, crashes, max_attempts, rank_at, unique_key, unique_until_claim,
-        partition_key, batch_id
+        partition_key, batch_id, limited
 ),
 begun as (
     insert into engine.running (
@@ -166,6 +182,13 @@ begun as (
         partition_key, batch_id
     from taken
 ),
+reached as materialized (
+    -- Later than some time of which there is no word in Rust, as minus infinity.
+    select coalesce(partition_key, '') as key, case when limited then kind else '' end as kind, max(rank_at) as rank_at
+    from taken
+    where rank_at > '1970-01-01Z'
+    group by 1, 2
+),
 passed as materialized (
     -- In the order in which a bulk enqueue locks keys.
     select engine.pass_key(shard, kind, unique_key, id)::text as key
@@ -177,7 +200,9 @@ select
     (select case when seen > keys then coalesce(last, $8) end from parts) as last_key,
     (select seen > 0 from parts) or (select limited from turn) as saw_fair,
     (select count(key) from passed) as passed,
-    (select max(rank_at) from taken) as last_rank_at, now() as asked_at,
+    now() as asked_at,
+    (select array_agg(key) from reached) as floor_keys, (select array_agg(kind) from reached) as floor_kinds,
+    (select array_agg(rank_at) from reached) as floors,
     array_agg(t.id) as ids, array_agg(t.kind) as kinds, array_agg(t.attempt + 1) as attempts,
     array_agg(t.failed) as failed, array_agg(t.max_attempts) as max_attempts, array_agg(j.args::text) as args,
     array_agg(case

@@ -10,6 +10,8 @@ pub(crate) mod budget;
 pub(crate) mod bulk;
 pub(crate) mod cancel;
 pub(crate) mod claim;
+#[cfg(test)]
+mod claim_tests;
 pub(crate) mod connection;
 pub(crate) mod delete;
 pub(crate) mod depth;

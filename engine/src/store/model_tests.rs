@@ -167,6 +167,7 @@ impl Engine {
                 Look::Fair {
                     below: "",
                     unkeyed: true,
+                    floors: Vec::new(),
                 }
             },
             limit: 10,

@@ -1,16 +1,19 @@
 //! Look: where a claimer looks next. Plain while jobs have neither keys nor limits, beginning where the
 //! last claim ended while there is a backlog, or while a look from the beginning is dear; else round and round,
-//! first the jobs without a partition key, then key by key.
+//! first the jobs without a partition key, then key by key, and of most rounds each key from where the last one left it.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::claim::{Look, Place, Taken};
+use super::floors::Floors;
+use crate::store::claim::{Floor, Look, Place, Taken};
 
 /// How long jobs may come in before the place where a backlog is being claimed: retries, and those of a
 /// higher priority.
 const AHEAD: Duration = Duration::from_millis(50);
+/// The same for a round over the keys, which takes a few claims.
+const ROUND_AHEAD: Duration = Duration::from_millis(250);
 /// A look from the beginning steps over all that was claimed and not yet vacuumed, which is much when
 /// somebody holds a snapshot open: it may cost one part in so many of the time.
 const SHARE: u32 = 20;
@@ -26,14 +29,17 @@ pub(super) struct Looker {
     fair: bool,
     /// Where a plain look that is not from the beginning begins.
     from: Option<Place>,
-    /// The look under way is from the beginning.
+    /// The look under way, or the round, is from the beginning.
     whole: bool,
     /// What the last two looks from the beginning have cost beside their jobs: of one alone it may be the machine.
     costs: [Duration; 2],
     /// The least that another has cost: far from the database, or on a slow machine, all looks are dear.
     near: Option<Duration>,
-    /// When the next plain look should be from the beginning.
+    /// When the next plain look, or round, should be from the beginning.
     back_at: Instant,
+    floors: Floors,
+    /// What the round has cost beside its jobs.
+    round_cost: Duration,
     past_unkeyed: bool,
     below: String,
     /// Jobs were found since the round began.
@@ -51,6 +57,8 @@ impl Looker {
             costs: [Duration::ZERO; 2],
             near: None,
             back_at: Instant::now(),
+            floors: Floors::default(),
+            round_cost: Duration::ZERO,
             past_unkeyed: false,
             below: String::new(),
             found: false,
@@ -60,13 +68,25 @@ impl Looker {
 
     pub(super) fn look(&mut self) -> Look<'_> {
         if self.fair {
+            if self.below.is_empty() {
+                self.begin_round();
+            }
             return Look::Fair {
                 below: &self.below,
                 unkeyed: !self.past_unkeyed,
+                floors: self.floors.below(&self.below),
             };
         }
         self.whole = self.from.is_none() || Instant::now() >= self.back_at;
         Look::Plain(self.from.filter(|_| !self.whole))
+    }
+
+    fn begin_round(&mut self) {
+        self.round_cost = Duration::ZERO;
+        if Instant::now() >= self.back_at {
+            self.floors.clear();
+        }
+        self.whole = self.floors.is_empty();
     }
 
     /// How long whoever has nothing to do may wait: until what only a look from the beginning finds is looked for.
@@ -86,7 +106,7 @@ impl Looker {
     /// Learns from a claim that began at `began`; true when there is nothing to do but wait.
     pub(super) fn drained(&mut self, taken: &Taken, asked: usize, began: Instant) -> bool {
         if self.fair {
-            self.ends_round(taken, asked)
+            self.ends_round(taken, asked, began)
         } else {
             self.ends_plain(taken, asked, began)
         }
@@ -99,13 +119,13 @@ impl Looker {
             self.from = None;
             // What was taken was the turn of those without a key.
             self.fair = true;
+            self.back_at = Instant::now();
             self.past_unkeyed = !taken.jobs.is_empty();
             self.found = !taken.jobs.is_empty();
             self.saw_fair = true;
             return false;
         }
-        let jobs = u32::try_from(taken.jobs.len()).unwrap_or(u32::MAX);
-        let cost = (now - began).saturating_sub(A_JOB * jobs);
+        let cost = cost(taken, began);
         if self.whole {
             self.costs = [self.costs[1], cost];
             let share = (self.costs[0].min(self.costs[1]) * SHARE).min(LONGEST);
@@ -128,13 +148,18 @@ impl Looker {
 
     /// A whole round that has found nothing leaves nothing. Keys give only their share each time, so one
     /// that found some may have left some.
-    fn ends_round(&mut self, taken: &Taken, asked: usize) -> bool {
+    fn ends_round(&mut self, taken: &Taken, asked: usize, began: Instant) -> bool {
         if !self.past_unkeyed {
             self.found = false;
             self.saw_fair = false;
+            if self.whole {
+                self.floors.learn(unkeyed_floor(taken).as_slice());
+            }
         }
         self.saw_fair |= taken.saw_fair;
         self.found |= taken.jobs.len() == asked || (taken.saw_fair && !taken.jobs.is_empty());
+        self.floors.learn(&taken.floors);
+        self.round_cost += cost(taken, began);
         if let Some(key) = &taken.last_key {
             self.past_unkeyed = true;
             self.below.clone_from(key);
@@ -142,120 +167,33 @@ impl Looker {
         }
         self.past_unkeyed = false;
         self.below.clear();
+        if self.whole {
+            let share = (self.round_cost * SHARE).min(LONGEST);
+            self.back_at = Instant::now() + ROUND_AHEAD.max(share);
+        } else if !self.found {
+            // What came in before the places where it began is still to be found.
+            self.back_at = Instant::now();
+            return false;
+        }
         self.fair = self.saw_fair;
         !self.found
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::claim::tests::taken;
-
-    /// What a look from the beginning costs.
-    const DEAR: Duration = Duration::from_millis(400);
-
-    async fn learn(looker: &mut Looker, taken: &Taken, cost: Duration) -> bool {
-        let began = Instant::now();
-        tokio::time::advance(cost).await;
-        looker.drained(taken, 10, began)
-    }
-
-    fn place(look: Look<'_>) -> Option<Place> {
-        match look {
-            Look::Plain(from) => from,
-            Look::Fair { .. } => panic!("a plain look"),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog() {
-        let mut looker = Looker::new();
-
-        for (jobs, drained) in [(3, true), (0, true), (10, false)] {
-            assert_eq!(place(looker.look()), None);
-            let cost = Duration::from_millis(2);
-            assert_eq!(learn(&mut looker, &taken(jobs, 0), cost).await, drained);
-        }
-        assert_eq!(place(looker.look()), taken(10, 0).last);
-        assert!(!learn(&mut looker, &taken(2, 10), Duration::from_millis(2)).await);
-        assert_eq!(
-            place(looker.look()),
-            None,
-            "others may have come ahead of it"
-        );
-        assert_eq!(looker.may_wait(), Duration::MAX);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ever() {
-        let mut looker = Looker::new();
-        for _ in 0..2 {
-            assert_eq!(place(looker.look()), None);
-            assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
-        }
-
-        for (jobs, at) in [(3, 0), (0, 5), (2, 6)] {
-            assert_ne!(place(looker.look()), None);
-            let taken = taken(jobs, at);
-            assert!(learn(&mut looker, &taken, Duration::from_millis(1)).await);
-            assert_eq!(place(looker.look()), taken.just_now());
-        }
-        let wait = looker.may_wait();
-        assert!(wait > LONGEST / 2 && wait <= LONGEST, "{wait:?}");
-        tokio::time::advance(wait).await;
-        assert_eq!(place(looker.look()), None);
-        // Nobody holds the snapshot any more.
-        assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
-        assert_eq!(place(looker.look()), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_slow_look_may_be_the_machine() {
-        let mut looker = Looker::new();
-        looker.look();
-        learn(&mut looker, &taken(3, 0), DEAR).await;
-
-        assert_eq!(place(looker.look()), None);
-        assert_eq!(looker.may_wait(), Duration::MAX);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
-        let far = Duration::from_millis(50);
-        let mut looker = Looker::new();
-        for _ in 0..3 {
-            looker.look();
-            learn(&mut looker, &taken(0, 0), far).await;
-        }
-
-        assert_eq!(place(looker.look()), None);
-        assert_eq!(looker.may_wait(), Duration::MAX);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
-        let mut looker = Looker::new();
-        for _ in 0..2 {
-            looker.look();
-            learn(&mut looker, &taken(3, 100), DEAR).await;
-        }
-        tokio::time::advance(looker.may_wait()).await;
-
-        looker.look();
-        let fresh = taken(10, 0);
-        let old = Taken {
-            asked_at: taken(1, 60).asked_at,
-            ..taken(10, 10)
-        };
-        assert!(!learn(&mut looker, &fresh, DEAR).await);
-        assert_eq!(
-            place(looker.look()),
-            fresh.just_now(),
-            "ahead of the place before"
-        );
-        assert!(!learn(&mut looker, &old, Duration::from_millis(1)).await);
-
-        assert_eq!(place(looker.look()), old.last);
-    }
+/// Where jobs without a key are looked for when a whole look has found none.
+fn unkeyed_floor(taken: &Taken) -> Option<Floor<'static>> {
+    Some(Floor {
+        key: "".into(),
+        kind: "".into(),
+        rank_at: taken.just_now()?.rank_at,
+    })
 }
+
+/// What a claim has cost beside its jobs.
+fn cost(taken: &Taken, began: Instant) -> Duration {
+    let jobs = u32::try_from(taken.jobs.len()).unwrap_or(u32::MAX);
+    began.elapsed().saturating_sub(A_JOB * jobs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod conclude;
+mod floors;
 mod gate;
 pub(crate) mod lease;
 mod log;

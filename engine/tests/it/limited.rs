@@ -14,7 +14,7 @@ use crate::support::*;
 const CLAIM_LIMITED: Hot = Hot {
     args: Cow::Borrowed(
         "0, 'default', '{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', \
-           '{test.limited}', '{null}', '{2}', '{false}', true",
+           '{test.limited}', '{null}', '{2}', '{false}', true, '{}', '{}', '{}'",
     ),
     ..CLAIM
 };

@@ -98,9 +98,9 @@ pub(crate) struct Hot {
 /// Twenty jobs.
 pub(crate) const CLAIM: Hot = Hot {
     sql: include_str!("../../src/store/claim.sql"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[], boolean",
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[], boolean, text[], text[], timestamptz[]",
     args: Cow::Borrowed(
-        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true",
+        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true, '{}', '{}', '{}'",
     ),
 };
 

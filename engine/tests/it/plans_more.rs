@@ -205,3 +205,58 @@ async fn what_other_statements_touch_follows_from_what_they_are_asked_for() {
         }
     }
 }
+
+/// Beside an old snapshot nothing of what was claimed leaves the index.
+#[tokio::test]
+async fn a_claim_that_begins_at_a_floor_steps_over_nothing_that_was_claimed_before() {
+    for (key, kind, limited) in [
+        ("''", "''", false),
+        ("'key'", "''", false),
+        ("''", "'test.act'", true),
+        ("'key'", "'test.act'", true),
+    ] {
+        let db = Database::new().await;
+        without_autovacuum(&db).await;
+        let fill = format!(
+            "insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, rank_at, limited) \
+             select 0, lpad(to_hex(n), 32, '0')::uuid, 'test.act', 'default', true, 0, now(), 8, nullif({key}, ''), \
+                    '2026-01-01Z'::timestamptz + n * interval '1 second', {limited} \
+             from generate_series(1, 20100) n"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(fill))
+            .execute(db.pool())
+            .await
+            .unwrap();
+        let mut old = db.pool().begin().await.unwrap();
+        sqlx::raw_sql(
+            "set transaction isolation level repeatable read; select from engine.pending limit 1",
+        )
+        .execute(&mut *old)
+        .await
+        .unwrap();
+        meddle(&db, "delete from engine.pending where rank_at < '2026-01-01Z'::timestamptz + interval '20000 seconds'").await;
+        let kinds = if limited {
+            "'{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{test.act}', '{null}', '{10}', '{f}'"
+        } else {
+            "'{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}'"
+        };
+        let pages = async |floors: &str| {
+            let claim = Hot {
+                args: format!("0, 'default', {kinds}, true, {floors}").into(),
+                ..plans::CLAIM
+            };
+            plans::explain(&db, claim).await.pages
+        };
+
+        let whole = pages("'{}', '{}', '{}'").await;
+        let behind = pages(&format!(
+            "array[{key}], array[{kind}], array['2026-01-01Z'::timestamptz + interval '19999 seconds']"
+        ))
+        .await;
+
+        let case = format!("{key}, {kind}: {behind} pages, {whole} from the beginning");
+        assert!(whole > 400, "nothing to step over: {case}");
+        assert!(behind < whole / 3, "{case}");
+        old.rollback().await.unwrap();
+    }
+}

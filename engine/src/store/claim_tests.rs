@@ -1,0 +1,83 @@
+//! Where a claim begins: behind what the one before it took of a key, or from the beginning.
+
+use std::time::Duration;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::claim::{Ask, Floor, Kinds, Look, Taken, claim};
+use super::kind;
+use crate::testing::Database;
+use crate::{Limits, NewJob, Policy};
+
+async fn take(db: &Database, kinds: &Kinds, limit: usize, floors: &[Floor<'_>]) -> Taken {
+    let ask = Ask {
+        queue: "default",
+        kinds,
+        look: Look::Fair {
+            below: "",
+            unkeyed: true,
+            floors: floors.to_vec(),
+        },
+        limit,
+        nonce: 1,
+        worker_id: Uuid::nil(),
+        lease: Duration::from_secs(60),
+    };
+    let mut conn = db.pool().acquire().await.unwrap();
+    claim(&mut conn, &ask).await.unwrap()
+}
+
+fn names(taken: &Taken) -> Vec<&str> {
+    taken.jobs.iter().map(|job| job.args.as_str()).collect()
+}
+
+/// Jobs of a key or without, of a kind with limits or without: what comes before a floor waits for a claim that has none.
+#[tokio::test]
+async fn a_claim_begins_at_the_floor_that_the_one_before_told() {
+    for (key, per_partition) in [
+        (None, None),
+        (Some("acme"), None),
+        (None, Some(100)),
+        (Some("acme"), Some(100)),
+    ] {
+        let db = Database::new().await;
+        let policy = Policy {
+            limits: Limits {
+                per_partition,
+                ..Limits::default()
+            },
+            ..Policy::default()
+        };
+        let policies = [("test.act".to_owned(), policy)];
+        let mut conn = db.pool().acquire().await.unwrap();
+        kind::register(&mut conn, &policies).await.unwrap();
+        let kinds = Kinds::of(&policies);
+        let job = |name: &str| {
+            let job = NewJob::new("test.act", &json!(name));
+            match key {
+                Some(key) => job.partition_key(key),
+                None => job,
+            }
+        };
+        for name in ["1", "2", "3"] {
+            db.client().enqueue(job(name)).await.unwrap();
+        }
+
+        let first = take(&db, &kinds, 2, &[]).await;
+        db.client()
+            .enqueue(job("urgent").priority(-1))
+            .await
+            .unwrap();
+        let behind = take(&db, &kinds, 2, &first.floors).await;
+        let last = take(&db, &kinds, 2, &[]).await;
+
+        let case = format!("{key:?}, {per_partition:?}");
+        assert_eq!(names(&first), [r#""1""#, r#""2""#], "{case}");
+        let of = (key.unwrap_or(""), per_partition.map_or("", |_| "test.act"));
+        let told: Vec<_> = first.floors.iter().map(|f| (&*f.key, &*f.kind)).collect();
+        assert_eq!(told, [of], "{case}");
+        assert_eq!(names(&behind), [r#""3""#], "{case}");
+        assert_eq!(names(&last), [r#""urgent""#], "{case}");
+    }
+}

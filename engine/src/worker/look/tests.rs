@@ -1,0 +1,173 @@
+//! Where claims look, as tables.
+
+use super::*;
+use crate::store::claim::tests::taken;
+
+/// What a look from the beginning costs.
+const DEAR: Duration = Duration::from_millis(400);
+
+async fn learn(looker: &mut Looker, taken: &Taken, cost: Duration) -> bool {
+    let began = Instant::now();
+    tokio::time::advance(cost).await;
+    looker.drained(taken, 10, began)
+}
+
+/// The last claim of a round over the keys that took so many jobs of one of them.
+fn of_a_key(jobs: usize, from: i64) -> Taken {
+    let taken = taken(jobs, from);
+    let floor = taken.last.map(|place| Floor {
+        key: "acme".into(),
+        kind: "test.act".into(),
+        rank_at: place.rank_at,
+    });
+    Taken {
+        floors: floor.into_iter().collect(),
+        last: None,
+        saw_fair: true,
+        ..taken
+    }
+}
+
+/// The keys that are looked at from a floor on.
+fn floors(look: &Look<'_>) -> Vec<String> {
+    match look {
+        Look::Plain(_) => panic!("a fair look"),
+        Look::Fair { floors, .. } => floors.iter().map(|floor| floor.key.to_string()).collect(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_begin_behind_what_was_claimed_and_now_and_then_from_the_beginning() {
+    let mut looker = Looker::new();
+    let short = Duration::from_millis(2);
+    learn(&mut looker, &of_a_key(0, 0), short).await;
+
+    assert_eq!(floors(&looker.look()), [""; 0], "it knows of nothing yet");
+    learn(&mut looker, &of_a_key(10, 0), short).await;
+    assert_eq!(floors(&looker.look()), ["", "acme"]);
+    learn(&mut looker, &of_a_key(10, 10), short).await;
+    tokio::time::advance(ROUND_AHEAD).await;
+    assert_eq!(
+        floors(&looker.look()),
+        [""; 0],
+        "others may have come ahead"
+    );
+    learn(&mut looker, &of_a_key(10, 20), DEAR).await;
+    tokio::time::advance(ROUND_AHEAD).await;
+    assert_eq!(floors(&looker.look()), ["", "acme"], "it was dear");
+    tokio::time::advance(LONGEST).await;
+    assert_eq!(floors(&looker.look()), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_round_from_the_beginning_tells_that_there_is_nothing() {
+    let mut looker = Looker::new();
+    let short = Duration::from_millis(2);
+    for jobs in [0, 10] {
+        looker.look();
+        learn(&mut looker, &of_a_key(jobs, 0), short).await;
+    }
+
+    assert_ne!(floors(&looker.look()), [""; 0]);
+    assert!(!learn(&mut looker, &of_a_key(0, 0), short).await);
+    assert_eq!(floors(&looker.look()), [""; 0]);
+    assert!(learn(&mut looker, &of_a_key(0, 0), short).await);
+}
+
+fn place(look: &Look<'_>) -> Option<Place> {
+    match look {
+        Look::Plain(from) => *from,
+        Look::Fair { .. } => panic!("a plain look"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog() {
+    let mut looker = Looker::new();
+
+    for (jobs, drained) in [(3, true), (0, true), (10, false)] {
+        assert_eq!(place(&looker.look()), None);
+        let cost = Duration::from_millis(2);
+        assert_eq!(learn(&mut looker, &taken(jobs, 0), cost).await, drained);
+    }
+    assert_eq!(place(&looker.look()), taken(10, 0).last);
+    assert!(!learn(&mut looker, &taken(2, 10), Duration::from_millis(2)).await);
+    assert_eq!(
+        place(&looker.look()),
+        None,
+        "others may have come ahead of it"
+    );
+    assert_eq!(looker.may_wait(), Duration::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ever() {
+    let mut looker = Looker::new();
+    for _ in 0..2 {
+        assert_eq!(place(&looker.look()), None);
+        assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
+    }
+
+    for (jobs, at) in [(3, 0), (0, 5), (2, 6)] {
+        assert_ne!(place(&looker.look()), None);
+        let taken = taken(jobs, at);
+        assert!(learn(&mut looker, &taken, Duration::from_millis(1)).await);
+        assert_eq!(place(&looker.look()), taken.just_now());
+    }
+    let wait = looker.may_wait();
+    assert!(wait > LONGEST / 2 && wait <= LONGEST, "{wait:?}");
+    tokio::time::advance(wait).await;
+    assert_eq!(place(&looker.look()), None);
+    // Nobody holds the snapshot any more.
+    assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
+    assert_eq!(place(&looker.look()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_slow_look_may_be_the_machine() {
+    let mut looker = Looker::new();
+    looker.look();
+    learn(&mut looker, &taken(3, 0), DEAR).await;
+
+    assert_eq!(place(&looker.look()), None);
+    assert_eq!(looker.may_wait(), Duration::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
+    let far = Duration::from_millis(50);
+    let mut looker = Looker::new();
+    for _ in 0..3 {
+        looker.look();
+        learn(&mut looker, &taken(0, 0), far).await;
+    }
+
+    assert_eq!(place(&looker.look()), None);
+    assert_eq!(looker.may_wait(), Duration::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
+    let mut looker = Looker::new();
+    for _ in 0..2 {
+        looker.look();
+        learn(&mut looker, &taken(3, 100), DEAR).await;
+    }
+    tokio::time::advance(looker.may_wait()).await;
+
+    looker.look();
+    let fresh = taken(10, 0);
+    let old = Taken {
+        asked_at: taken(1, 60).asked_at,
+        ..taken(10, 10)
+    };
+    assert!(!learn(&mut looker, &fresh, DEAR).await);
+    assert_eq!(
+        place(&looker.look()),
+        fresh.just_now(),
+        "ahead of the place before"
+    );
+    assert!(!learn(&mut looker, &old, Duration::from_millis(1)).await);
+
+    assert_eq!(place(&looker.look()), old.last);
+}
