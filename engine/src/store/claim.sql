@@ -183,10 +183,10 @@ begun as (
     from taken
 ),
 reached as materialized (
-    -- Later than some time of which there is no word in Rust, as minus infinity.
+    -- No time that Rust has no word for.
     select coalesce(partition_key, '') as key, case when limited then kind else '' end as kind, max(rank_at) as rank_at
     from taken
-    where rank_at > '1970-01-01Z'
+    where rank_at > '1970-01-01Z' and rank_at < '9999-01-01Z'
     group by 1, 2
 ),
 passed as materialized (

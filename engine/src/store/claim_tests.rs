@@ -81,3 +81,28 @@ async fn a_claim_begins_at_the_floor_that_the_one_before_told() {
         assert_eq!(names(&last), [r#""urgent""#], "{case}");
     }
 }
+
+#[tokio::test]
+async fn a_time_that_rust_has_no_word_for_is_no_floor() {
+    for never in ["-infinity", "infinity"] {
+        let db = Database::new().await;
+        let kinds = Kinds::of(&[("test.act".to_owned(), Policy::default())]);
+        for key in ["a", "b"] {
+            let job = NewJob::new("test.act", &json!(key)).partition_key(key);
+            db.client().enqueue(job).await.unwrap();
+        }
+        sqlx::query(
+            "update engine.pending set rank_at = $1::timestamptz where partition_key = 'b'",
+        )
+        .bind(never)
+        .execute(db.pool())
+        .await
+        .unwrap();
+
+        let taken = take(&db, &kinds, 10, &[]).await;
+
+        assert_eq!(taken.jobs.len(), 2, "{never}");
+        let told: Vec<_> = taken.floors.iter().map(|floor| &*floor.key).collect();
+        assert_eq!(told, ["a"], "{never}");
+    }
+}
