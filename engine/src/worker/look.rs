@@ -40,6 +40,8 @@ pub(super) struct Looker {
     floors: Floors,
     /// What the round has cost beside its jobs.
     round_cost: Duration,
+    /// The same of the last one that was not from the beginning: far from the database all rounds are dear.
+    near_round: Option<Duration>,
     past_unkeyed: bool,
     below: String,
     /// Jobs were found since the round began.
@@ -59,6 +61,7 @@ impl Looker {
             back_at: Instant::now(),
             floors: Floors::default(),
             round_cost: Duration::ZERO,
+            near_round: None,
             past_unkeyed: false,
             below: String::new(),
             found: false,
@@ -168,12 +171,16 @@ impl Looker {
         self.past_unkeyed = false;
         self.below.clear();
         if self.whole {
-            let share = (self.round_cost * SHARE).min(LONGEST);
+            let near = self.near_round.unwrap_or(self.round_cost);
+            let share = (self.round_cost.saturating_sub(near) * SHARE).min(LONGEST);
             self.back_at = Instant::now() + ROUND_AHEAD.max(share);
-        } else if !self.found {
-            // What came in before the places where it began is still to be found.
-            self.back_at = Instant::now();
-            return false;
+        } else {
+            self.near_round = Some(self.round_cost);
+            if !self.found {
+                // What came in before the places where it began is still to be found.
+                self.back_at = Instant::now();
+                return false;
+            }
         }
         self.fair = self.saw_fair;
         !self.found

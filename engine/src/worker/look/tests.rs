@@ -60,6 +60,20 @@ async fn rounds_begin_behind_what_was_claimed_and_now_and_then_from_the_beginnin
 }
 
 #[tokio::test(start_paused = true)]
+async fn far_from_the_database_all_rounds_are_alike_and_none_is_dear() {
+    let mut looker = Looker::new();
+    for _ in 0..3 {
+        looker.look();
+        learn(&mut looker, &of_a_key(10, 0), DEAR).await;
+    }
+
+    assert_eq!(floors(&looker.look()), [""; 0]);
+    learn(&mut looker, &of_a_key(10, 0), DEAR).await;
+    tokio::time::advance(ROUND_AHEAD).await;
+    assert_eq!(floors(&looker.look()), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_round_from_the_beginning_tells_that_there_is_nothing() {
     let mut looker = Looker::new();
     let short = Duration::from_millis(2);
