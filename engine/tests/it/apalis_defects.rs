@@ -348,8 +348,7 @@ async fn one_busy_handler_causes_no_extra_claims() {
     noted.reach("done", 1).await;
     let after = claims(&db).await;
 
-    // Those of the beginning may be told late, and are few.
-    assert!(after - before <= 20, "{} claims", after - before);
+    assert!(after - before <= 2, "{} claims", after - before);
     gate.open(1);
     ended(db.client(), id).await;
     worker.stop().await;
@@ -360,8 +359,8 @@ async fn claims(db: &Database) -> i64 {
     let scans = "select coalesce(idx_scan, 0) from pg_stat_user_indexes where indexrelname = 'pending_ready'";
     let mut count = number(db, scans).await;
     loop {
-        // A backend tells its counts within a second of being idle.
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        // A backend that told its counts a moment ago tells what came since ten seconds later.
+        tokio::time::sleep(Duration::from_secs(11)).await;
         let now = number(db, scans).await;
         if now == count {
             return count;
