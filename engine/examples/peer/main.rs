@@ -121,7 +121,10 @@ async fn work(jobs: u64, slots: u64, mode: Mode) {
     let client = connect(6).await;
     let (cpu_before, _) = usage();
     let started = Instant::now();
-    tokio::spawn(worker(&client, &account, slots).run(CancellationToken::new()));
+    let worker = worker(&client, &account, slots);
+    // What it has completed is in the database, and to know it costs the drain nothing.
+    let counts = worker.counts();
+    tokio::spawn(worker.run(CancellationToken::new()));
     let longest = Duration::from_secs(number("MAXSECS", 45));
     let (until_empty, stop_at) = (number("UNTIL_EMPTY", 0) == 1, number("STOP_AT", u64::MAX));
     let mut remaining = -1;
@@ -130,7 +133,10 @@ async fn work(jobs: u64, slots: u64, mode: Mode) {
             remaining = 0;
             break;
         }
-        if until_empty || account.ok() >= jobs {
+        if counts.completed() >= jobs {
+            break;
+        }
+        if until_empty {
             remaining = count_live(&client).await;
             if remaining == 0 {
                 break;

@@ -146,8 +146,8 @@ impl Bells {
     }
 
     fn wake(&self, payload: String) {
-        self.hub.wake(&payload);
-        self.hints.send(payload);
+        let heard = self.hub.wake(&payload);
+        self.hints.send(payload, heard);
     }
 }
 

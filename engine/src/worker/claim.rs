@@ -74,7 +74,7 @@ impl Claimer {
                         .min(looker.may_wait());
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = bell.notified() => {}
+                        () = bell.rung() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                 }

@@ -3,7 +3,7 @@
 //! process that knows hints to get through asks less often, so that an idle fleet costs next to nothing.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,11 +26,50 @@ const ECHO: &str = "?";
 const HEARING_POLLS: u32 = 5;
 /// The least time between two NOTIFY transactions of one process.
 const GAP: Duration = Duration::from_millis(1);
+/// Hints of one such transaction.
+const MOST: usize = 10_000;
+
+/// The bell of one queue.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    rung: Notify,
+    waiting: AtomicUsize,
+}
+
+impl Bell {
+    /// Waits for a ring. One before the wait is kept, so register, then ask the database.
+    pub(crate) async fn rung(&self) {
+        let _waiting = Waiting::at(&self.waiting);
+        self.rung.notified().await;
+    }
+
+    /// True when somebody waits for it.
+    fn ring(&self) -> bool {
+        self.rung.notify_one();
+        self.waiting.load(Relaxed) > 0
+    }
+}
+
+/// One who waits, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Waiting<'_> {
+    fn at(waiting: &AtomicUsize) -> Waiting<'_> {
+        waiting.fetch_add(1, Relaxed);
+        Waiting(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// The process's own bells.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    queues: Mutex<HashMap<String, Arc<Notify>>>,
+    queues: Mutex<HashMap<String, Arc<Bell>>>,
     future: Notify,
     schedules: Notify,
     abandoned: Notify,
@@ -59,8 +98,8 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// The bell of one queue. A ring before the wait is kept, so register, then ask the database.
-    pub(crate) fn bell(&self, queue: &str) -> Arc<Notify> {
+    /// The bell of one queue.
+    pub(crate) fn bell(&self, queue: &str) -> Arc<Bell> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         queues.entry(queue.to_owned()).or_default().clone()
     }
@@ -85,28 +124,26 @@ impl Hub {
         self.tallied.swap(false, Relaxed)
     }
 
-    /// Rings what a payload names.
-    pub(crate) fn wake(&self, payload: &str) {
-        if payload == ECHO {
-            self.hearing.store(true, Relaxed);
-            return;
-        }
-        if payload == FUTURE {
-            return self.future.notify_one();
-        }
-        if payload == BULK {
-            return self.bulk.notify_one();
-        }
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, bell) in queues.iter() {
-            if payload == ALL || payload == name {
-                bell.notify_one();
+    /// Rings what a payload names. True when a claimer of this process waited for it.
+    pub(crate) fn wake(&self, payload: &str) -> bool {
+        match payload {
+            ECHO => self.hearing.store(true, Relaxed),
+            FUTURE => self.future.notify_one(),
+            BULK => self.bulk.notify_one(),
+            ALL => {
+                self.future.notify_one();
+                self.bulk.notify_one();
+                return self.ring(|_| true);
             }
+            queue => return self.ring(|name| name == queue),
         }
-        if payload == ALL {
-            self.future.notify_one();
-            self.bulk.notify_one();
-        }
+        false
+    }
+
+    fn ring(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let meant = queues.iter().filter(|(name, _)| is_meant(name));
+        meant.fold(false, |heard, (_, bell)| bell.ring() || heard)
     }
 
     /// Rings when a job waits for its time.
@@ -151,6 +188,8 @@ impl Hub {
 
 enum Hint {
     Send(&'static str, String),
+    /// Somebody of this process has heard it and is at it.
+    Later(&'static str, String),
     Flush(oneshot::Sender<()>),
 }
 
@@ -165,9 +204,13 @@ impl Hints {
         Hints(hints)
     }
 
-    /// A queue has work.
-    pub(crate) fn send(&self, payload: String) {
-        self.send_on(WAKE_CHANNEL, payload);
+    /// A queue has work; `heard` when a claimer of this process has been told.
+    pub(crate) fn send(&self, payload: String, heard: bool) {
+        if heard {
+            let _ = self.0.send(Hint::Later(WAKE_CHANNEL, payload));
+        } else {
+            self.send_on(WAKE_CHANNEL, payload);
+        }
     }
 
     pub(crate) fn send_on(&self, channel: &'static str, payload: String) {
@@ -186,12 +229,21 @@ impl Hints {
 
 async fn send_all(pool: PgPool, mut inbox: mpsc::UnboundedReceiver<Hint>) {
     let mut hints = Vec::new();
-    while inbox.recv_many(&mut hints, 10_000).await > 0 {
+    while inbox.recv_many(&mut hints, MOST).await > 0 {
+        if hints.iter().all(|hint| matches!(hint, Hint::Later(..))) {
+            // Sent at once it would take the processor from the claim that it is about.
+            tokio::time::sleep(GAP).await;
+            while hints.len() < MOST
+                && let Ok(more) = inbox.try_recv()
+            {
+                hints.push(more);
+            }
+        }
         let mut channels: HashMap<&str, BTreeSet<String>> = HashMap::new();
         let mut waiting = Vec::new();
         for hint in hints.drain(..) {
             match hint {
-                Hint::Send(channel, payload) => {
+                Hint::Send(channel, payload) | Hint::Later(channel, payload) => {
                     channels.entry(channel).or_default().insert(payload);
                 }
                 Hint::Flush(done) => waiting.push(done),
@@ -252,9 +304,13 @@ async fn hear(pool: &PgPool, hub: &Hub) -> sqlx::Result<()> {
                     hub.cancel(id);
                 }
             }
-            Some(heard) => hub.wake(heard.payload()),
+            Some(heard) => {
+                hub.wake(heard.payload());
+            }
             // The listener reconnected by itself.
-            None => hub.wake(ALL),
+            None => {
+                hub.wake(ALL);
+            }
         }
     }
 }

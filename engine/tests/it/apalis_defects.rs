@@ -279,7 +279,7 @@ async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
     let worker = elsewhere(&db, done(), lazy).await;
     let warm_up = db.client().enqueue(act("warm up")).await.unwrap().id;
     ended(db.client(), warm_up).await;
-    listening(&db).await;
+    listening(&db, 1).await;
 
     for _ in 0..300 {
         db.client().enqueue(act("x")).await.unwrap();
@@ -302,14 +302,6 @@ async fn no_wakeup_is_lost_at_one_millisecond_gaps() {
     .unwrap();
     assert!(slowest < 8.0, "the slowest waited {slowest} s");
     worker.stop().await;
-}
-
-/// Waits until some worker hears hints.
-async fn listening(db: &Database) {
-    until("a worker listens", || async {
-        number(db, "select count(*) from pg_stat_activity where datname = current_database() and query ilike '%listen%' and pid <> pg_backend_pid()").await > 0
-    })
-    .await;
 }
 
 /// No. 7: a job of a thousand awaits caused 983 fetches.
@@ -341,7 +333,7 @@ async fn one_busy_handler_causes_no_extra_claims() {
     let worker = elsewhere(&db, registry, still).await;
     let id = db.client().enqueue(act("busy")).await.unwrap().id;
     reaches(db.client(), id, State::Running).await;
-    listening(&db).await;
+    listening(&db, 1).await;
 
     let before = claims(&db).await;
     gate.open(1);

@@ -1,7 +1,9 @@
 //! Single enqueues that share a transaction, and many that go in parts.
 
-use engine::testing::Database;
-use engine::{Answer, Error, NewJob, State};
+use std::time::Duration;
+
+use engine::testing::{Database, run_worker};
+use engine::{Answer, Error, NewJob, State, WorkerOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -117,4 +119,28 @@ async fn many_go_in_parts_and_again_what_was_there_before() {
     assert_eq!(i64::try_from(existing).unwrap(), there);
     assert_eq!(number(&db, "select count(*) from engine.job").await, 3_500);
     assert_eq!(job(db.client(), jobs[0].id()).await.state, State::Available);
+}
+
+/// A worker beside the client waits for the same queue and hears of each job first, but does not know its kind.
+#[tokio::test]
+async fn what_a_worker_of_the_same_process_cannot_run_wakes_those_of_others() {
+    let db = Database::new().await;
+    // Without a hint a job waits for an hour.
+    let hour = Duration::from_secs(3600);
+    let lazy = WorkerOptions {
+        poll: hour,
+        service: hour,
+        ..quick()
+    };
+    let beside = run_worker(db.client(), extra_done(), lazy.clone());
+    let away = elsewhere(&db, done(), lazy).await;
+    listening(&db, 2).await;
+
+    for n in 0..20 {
+        let job = db.client().enqueue(act(&n.to_string())).await.unwrap();
+        ended(db.client(), job.id).await;
+    }
+
+    beside.stop().await;
+    away.stop().await;
 }

@@ -93,6 +93,13 @@ pub(crate) fn done() -> Registry {
     playing(|_, _| async { Ok(Outcome::done()) })
 }
 
+/// Only [`Extra`], done at once.
+pub(crate) fn extra_done() -> Registry {
+    Registry::new().with::<Extra>(Stage(Arc::new(|_, _| {
+        async { Ok(Outcome::done()) }.boxed()
+    })))
+}
+
 /// Both kinds, done once they are through the gate.
 pub(crate) fn passing(gate: &Gate) -> Registry {
     let gate = gate.clone();
@@ -209,6 +216,18 @@ pub(crate) async fn number(db: &Database, sql: &'static str) -> i64 {
 /// Waits until a count is `wanted`.
 pub(crate) async fn until_count(db: &Database, what: &str, sql: &'static str, wanted: i64) {
     until(what, || async { number(db, sql).await == wanted }).await;
+}
+
+/// Waits until so many workers hear hints.
+pub(crate) async fn listening(db: &Database, workers: i64) {
+    until_count(
+        db,
+        "workers listen",
+        "select count(*) from pg_stat_activity \
+         where datname = current_database() and query ilike '%listen%' and pid <> pg_backend_pid()",
+        workers,
+    )
+    .await;
 }
 
 /// Waits until the leases that run now would be over if nobody had renewed them.
