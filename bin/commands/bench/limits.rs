@@ -1,5 +1,6 @@
-//! What limits cost: the same drain without them, beside kinds that have some, and of jobs that are held
-//! to some. The cells take turns in one run, so that a machine that grows slower is so for all of them.
+//! What keys and limits cost: the same drain without them, beside kinds that have limits, of jobs that have
+//! a partition key, and of jobs that are held to so many running of a key. The cells take turns in one run,
+//! so that a machine that grows slower is so for all of them.
 
 use clap::Args;
 use engine::{Client, Cx, Failure, Job, Limits, NewJob, Outcome, Policy, Registry};
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::jobs::{self, Env, Noop, QUEUE, Started};
 use crate::output::Row;
 
-/// Partitions of the keyed cell.
+/// Partitions of the cells whose jobs have a key.
 const TENANTS: u64 = 100;
 /// Jobs of one partition that run at a time: together more than there are slots.
 const OF_A_TENANT: u32 = 10;
@@ -27,14 +28,14 @@ pub(crate) struct Compare {
     rounds: u32,
 }
 
-/// A job of a tenant that does nothing.
+/// A job that does nothing, of a tenant that may run a few at a time.
 #[derive(Debug, Serialize, serde::Deserialize)]
-pub(super) struct Keyed {
+pub(super) struct Held {
     n: u64,
 }
 
-impl Job for Keyed {
-    const KIND: &'static str = "bench.keyed";
+impl Job for Held {
+    const KIND: &'static str = "bench.held";
     type Env = Env;
     type Error = Failure;
 
@@ -87,16 +88,18 @@ enum Cell {
     Plain,
     Unused,
     Keyed,
+    Held,
 }
 
 impl Cell {
-    const ALL: [Cell; 3] = [Cell::Plain, Cell::Unused, Cell::Keyed];
+    const ALL: [Cell; 4] = [Cell::Plain, Cell::Unused, Cell::Keyed, Cell::Held];
 
     fn name(self) -> &'static str {
         match self {
             Cell::Plain => "plain",
             Cell::Unused => "unused",
             Cell::Keyed => "keyed",
+            Cell::Held => "held",
         }
     }
 
@@ -105,28 +108,33 @@ impl Cell {
         match self {
             Cell::Plain => 1.0,
             Cell::Unused => 0.95,
-            Cell::Keyed => 0.75,
+            Cell::Keyed | Cell::Held => 0.75,
         }
     }
 
     fn job(self, n: u64) -> NewJob {
         match self {
             Cell::Plain | Cell::Unused => jobs::noop(n),
-            Cell::Keyed => NewJob::of(&Keyed { n })
+            Cell::Keyed => jobs::noop(n).partition_key(tenant(n)),
+            Cell::Held => NewJob::of(&Held { n })
                 .queue(QUEUE)
-                .partition_key(format!("bench tenant {}", n % TENANTS)),
+                .partition_key(tenant(n)),
         }
     }
 
     fn registry(self, env: Env) -> Registry {
         match self {
-            Cell::Plain => Registry::new().with::<Noop>(env),
+            Cell::Plain | Cell::Keyed => Registry::new().with::<Noop>(env),
             Cell::Unused => Registry::new()
                 .with::<Noop>(env.clone())
                 .with::<Limited>(env),
-            Cell::Keyed => Registry::new().with::<Keyed>(env),
+            Cell::Held => Registry::new().with::<Held>(env),
         }
     }
+}
+
+fn tenant(n: u64) -> String {
+    format!("bench tenant {}", n % TENANTS)
 }
 
 /// What was measured of a cell.
@@ -169,9 +177,9 @@ impl Row for Compared {
 
 /// Drains each cell once a round, each round beginning with another.
 pub(super) async fn compare(client: &Client, how: &Compare) -> anyhow::Result<Vec<Compared>> {
-    let mut rounds: Vec<[f64; 3]> = Vec::new();
+    let mut rounds: Vec<[f64; 4]> = Vec::new();
     for round in 0..usize::try_from(how.rounds)? {
-        let mut speeds = [0.0; 3];
+        let mut speeds = [0.0; 4];
         for turn in 0..Cell::ALL.len() {
             let place = (round + turn) % Cell::ALL.len();
             speeds[place] = drain(client, how, Cell::ALL[place]).await?;

@@ -28,7 +28,7 @@ pub(crate) enum Bench {
     /// Drain a queue of jobs that do nothing
     #[command(before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500")]
     Drain(Drain),
-    /// Compare drains without limits, beside kinds that have some, and of jobs held to some
+    /// Compare drains without keys, beside kinds with limits, of keyed jobs and of jobs held to a limit
     #[command(before_help = "Examples:\n  lockstep bench limits -o json")]
     Limits(limits::Compare),
     /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys
@@ -176,7 +176,7 @@ async fn tell<T: Row + Serialize>(
 /// Takes the jobs of the measurement away again.
 async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
     let mut forgotten = 0;
-    for kind in [jobs::Noop::KIND, limits::Keyed::KIND, hostile::Serial::KIND] {
+    for kind in [jobs::Noop::KIND, limits::Held::KIND, hostile::Serial::KIND] {
         forgotten += session.client.delete_ended(kind, &app.actor()).await?;
     }
     app.out

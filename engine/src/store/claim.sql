@@ -4,8 +4,8 @@
 -- gives its share, so that none waits for another's backlog. Downwards, since the front of a key is what was claimed and
 -- not yet vacuumed, and its end leads to it without a step over that. The first of each comes before any second.
 -- Those without a key are as one key, the first of each round ($13): no more keys are looked at than there are
--- slots for, so that none loses its turn, nor than a tenth of many slots, since to look at a key costs as much as
--- five jobs. Kinds with limits have an index of their own, and admit says which of their jobs may run.
+-- slots for, so that none loses its turn, nor than a twentieth of many slots, since to look at a key costs as much as
+-- five jobs; a tenth where kinds have limits, which may leave each key only a few. Kinds with limits have an index of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
@@ -19,7 +19,8 @@ floor as materialized (
 ),
 turn as materialized (
     select
-        greatest(least($4, 20), $4 / 10) - ($13 and (u.limited or exists (
+        greatest(least($4, 20), $4 / case when cardinality($9::text[]) > 0 then 10 else 20 end)
+        - ($13 and (u.limited or exists (
             select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null and not limited
             and rank_at >= coalesce((select floor from floor where key = '' and kind = ''), '-infinity')
         )))::integer as keys,
