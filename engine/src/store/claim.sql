@@ -5,7 +5,8 @@
 -- not yet vacuumed, and its end leads to it without a step over that. The first of each comes before any second.
 -- Those without a key are as one key, the first of each round ($13): no more keys are looked at than there are
 -- slots for, so that none loses its turn, nor than a twentieth of many slots, since to look at a key costs as much as
--- five jobs; a tenth where kinds have limits, which may leave each key only a few. Kinds with limits have an index of their own, and admit says which of their jobs may run.
+-- five jobs; a tenth where kinds have limits, which may leave each key only a few. Kinds with limits have an index
+-- of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
