@@ -224,7 +224,7 @@ pub(crate) async fn listening(db: &Database, workers: i64) {
         db,
         "workers listen",
         "select count(*) from pg_stat_activity \
-         where datname = current_database() and query ilike '%listen%' and pid <> pg_backend_pid()",
+         where datname = current_database() and query ilike 'listen %'",
         workers,
     )
     .await;
