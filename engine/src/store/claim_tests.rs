@@ -1,4 +1,4 @@
-//! Where a claim begins: behind what the one before it took of a key, or from the beginning.
+//! Where a claim begins: behind what the one before it took of a key, or from the beginning. Which keys it finds.
 
 use std::time::Duration;
 
@@ -11,12 +11,22 @@ use crate::testing::Database;
 use crate::{Limits, NewJob, Policy};
 
 async fn take(db: &Database, kinds: &Kinds, limit: usize, floors: &[Floor<'_>]) -> Taken {
+    take_below(db, "", kinds, limit, floors).await
+}
+
+async fn take_below(
+    db: &Database,
+    below: &str,
+    kinds: &Kinds,
+    limit: usize,
+    floors: &[Floor<'_>],
+) -> Taken {
     let ask = Ask {
         queue: "default",
         kinds,
         look: Look::Fair {
-            below: "",
-            unkeyed: true,
+            below,
+            unkeyed: below.is_empty(),
             floors: floors.to_vec(),
         },
         limit,
@@ -104,5 +114,48 @@ async fn a_time_that_rust_has_no_word_for_is_no_floor() {
         assert_eq!(taken.jobs.len(), 2, "{never}");
         let told: Vec<_> = taken.floors.iter().map(|floor| &*floor.key).collect();
         assert_eq!(told, ["a"], "{never}");
+    }
+}
+
+/// The keys that a claim is told of spare it a search, and hide none: some are gone, others are new.
+#[tokio::test]
+async fn a_round_finds_every_key_whichever_of_them_it_was_told_of() {
+    let db = Database::new().await;
+    let kinds = Kinds::of(&[("test.act".to_owned(), Policy::default())]);
+    let keys = ["a", "b", "c", "d", "e"];
+    for told in 0..1_usize << keys.len() {
+        for key in keys {
+            let job = NewJob::new("test.act", &json!(key)).partition_key(key);
+            db.client().enqueue(job).await.unwrap();
+        }
+        let known = keys
+            .iter()
+            .enumerate()
+            .filter(|(nth, _)| told >> nth & 1 == 1);
+        let gone = ["0", "cc", "f"].iter().take(told % 4);
+        let floors: Vec<_> = known
+            .map(|(_, key)| key)
+            .chain(gone)
+            .map(|key| Floor {
+                key: (*key).into(),
+                kind: "".into(),
+                rank_at: jiff::Timestamp::UNIX_EPOCH,
+            })
+            .collect();
+
+        let mut found = Vec::new();
+        let mut below = Some(String::new());
+        while let Some(key) = below {
+            let taken = take_below(&db, &key, &kinds, 2, &floors).await;
+            found.extend(names(&taken).into_iter().map(str::to_owned));
+            assert!(
+                taken.last_key.as_ref() != Some(&key),
+                "it goes on: {floors:?}"
+            );
+            below = taken.last_key;
+        }
+
+        found.sort();
+        assert_eq!(found, keys.map(|key| json!(key).to_string()), "{floors:?}");
     }
 }
