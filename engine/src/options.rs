@@ -37,7 +37,7 @@ pub struct WorkerOptions {
     /// How long an idle worker goes without asking while it gets no hints; five times as long while it
     /// does.
     pub poll: Duration,
-    /// How often a service round (rescue) comes.
+    /// How often a service round comes; three times as seldom to look for lost leases, unless one ends before.
     pub service: Duration,
     /// How long a handler may take to notice that it was told to stop.
     pub grace: Duration,
@@ -55,7 +55,7 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(15),
             heartbeat: Duration::from_secs(5),
             poll: Duration::from_secs(1),
-            // What a lease may outlast its end by is two seconds; the jitter is a tenth.
+            // A lease may outlast its end by two seconds where a worker does not know of it, or somebody held the job.
             service: Duration::from_millis(1_500),
             grace: Duration::from_secs(5),
             shutdown: Duration::from_secs(20),

@@ -36,6 +36,8 @@ pub(crate) mod prune;
 pub(crate) mod put_off;
 pub(crate) mod read;
 pub(crate) mod rescue;
+#[cfg(test)]
+mod rescue_tests;
 pub(crate) mod retry;
 pub(crate) mod rollup;
 mod row;

@@ -1,6 +1,7 @@
 -- Takes back jobs whose lease ran out: their worker died, or slept too long to be believed. A crash
 -- counts as a failure and apart from it: a job that has taken three attempts down with it is poison.
--- Any process may run this; rows another rescuer or a late settle holds are skipped until the next round.
+-- Any process may run this; rows another rescuer or a late settle holds are skipped until the next round. Says when
+-- the next lease ends, in a row of its own if nothing was lost.
 with lost as materialized (
     select ctid as row, id
     from engine.running
@@ -8,6 +9,10 @@ with lost as materialized (
     order by id
     limit $2
     for update skip locked
+),
+soonest as (
+    -- Those that somebody holds among them: they are overdue.
+    select min(lease_until) as lease_until from engine.running where shard = $1 and id not in (select id from lost)
 ),
 removed as (
     delete from engine.running
@@ -58,6 +63,7 @@ tried as (
     where state = 'available'
 )
 select
+    (select (extract(epoch from lease_until - now()) * 1000)::bigint from soonest) as next_ms,
     id,
     queue,
     state::text as state,
@@ -74,6 +80,7 @@ select
         when batch_id is not null and state <> 'available'
         then engine.end_members(shard, batch_id, 0, (state = 'cancelled')::integer, (state = 'dead')::integer)
     end as woken
-from removed
+from (select) one
+left join removed on true
 -- Keys are locked in the order in which a bulk enqueue locks them, batches from the youngest.
 order by kind, unique_key, batch_id desc
