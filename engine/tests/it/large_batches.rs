@@ -1,4 +1,4 @@
-//! Batches of ten thousand jobs of others, and of results that are too much to hold at once.
+//! Batches of ten thousand jobs of others, of results that are too much to hold at once, and what an end among so many costs.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::plans::{Hot, explain};
 use crate::support::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -190,4 +191,33 @@ async fn large_results_come_in_small_pages() {
     assert_eq!(all.len(), 60);
     let at_once = read_at_once(client, &db, batch.id).await;
     assert!((15..30).contains(&at_once), "{at_once} of 200,000 bytes");
+}
+
+/// An end is counted in the row of its batch; nobody looks at the other parts.
+#[tokio::test]
+async fn the_end_of_a_part_costs_as_much_beside_ten_thousand_as_beside_ten() {
+    let mut pages = Vec::new();
+    for parts in [10, 10_000] {
+        let db = Database::new().await;
+        let batch = "'00000000-0000-0000-0000-00000000000b'";
+        let fill = format!(
+            "insert into engine.batch (shard, id, owner_id, name, total, pending) \
+             values (0, {batch}, engine.uuid_v7(), 'all', {parts}, {parts}); \
+             insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts, batch_id) \
+             select 0, engine.uuid_v7(), 'test.act', 'default', true, 0, now(), 8, {batch} \
+             from generate_series(1, {parts})"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(fill))
+            .execute(db.pool())
+            .await
+            .unwrap();
+        let end = Hot {
+            sql: "select engine.end_members($1, $2, $3, $4, $5)",
+            types: "smallint, uuid, integer, integer, integer",
+            args: format!("0, {batch}, 1, 0, 0").into(),
+        };
+        pages.push(explain(&db, end).await.pages);
+    }
+
+    assert!(pages[1] <= pages[0] + 10, "{pages:?}");
 }

@@ -202,6 +202,41 @@ async fn totals_are_exact_after_any_history() {
 }
 
 #[tokio::test]
+async fn each_minute_is_a_point_of_its_own_folded_or_not() {
+    let db = Database::new().await;
+    let options = WorkerOptions {
+        // No fold comes in between.
+        service: Duration::from_secs(600),
+        ..quick()
+    };
+    for names in [vec!["done", "done"], vec!["done"]] {
+        meddle(
+            &db,
+            "update engine.tally set minute_at = minute_at - interval '2 minutes'",
+        )
+        .await;
+        let ids = enqueued(&db, names.into_iter().map(act).collect()).await;
+        let worker = obedient(&db, options.clone()).await;
+        for id in &ids {
+            ended(db.client(), *id).await;
+        }
+        worker.stop().await;
+    }
+
+    let before = db.client().rollups(&RollupQuery::default()).await.unwrap();
+    let folder = elsewhere(&db, done(), quick()).await;
+    until("all is folded", || async { unfolded(&db).await == 0 }).await;
+    folder.stop().await;
+    let after = db.client().rollups(&RollupQuery::default()).await.unwrap();
+
+    let completed: Vec<_> = before.iter().map(|row| row.figures.completed).collect();
+    assert_eq!(completed, [2, 1]);
+    let apart = before[1].at.duration_since(before[0].at).as_secs();
+    assert!(apart >= 120 && apart % 60 == 0, "{before:?}");
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn rollups_are_told_apart_by_what_was_asked_for() {
     let db = Database::new().await;
     let jobs = vec![
