@@ -49,6 +49,9 @@ impl Why {
                     .collect();
                 format!("all slots of its queue are taken: {}", busy.join(", "))
             }
+            Why::Behind { ahead: 1, .. } => {
+                "a job of its queue comes first, by priority and time".to_owned()
+            }
             Why::Behind { ahead, or_more } => format!(
                 "{ahead}{} jobs of its queue come first, by priority and time",
                 if *or_more { " or more" } else { "" }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use engine::testing::Database;
+use engine::testing::{Database, run_worker};
 use engine::{
-    Again, Client, Failure, NewJob, Outcome, PauseScope, State, Twin, UniqueScope, When, Why,
+    Again, Client, Failure, Limits, NewJob, Outcome, PartitionOrder, PauseScope, Policy, State,
+    Twin, UniqueScope, When, Why,
 };
 use uuid::Uuid;
 
@@ -390,4 +391,71 @@ async fn a_limit_that_is_not_reached_is_no_cause_and_of_many_that_run_twenty_are
         panic!("{full:?}");
     };
     assert_eq!((jobs.len(), of_key.len()), (20, 20));
+}
+
+#[tokio::test]
+async fn of_a_long_line_not_all_are_counted() {
+    let db = Database::new().await;
+    meddle(
+        &db,
+        "insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts) \
+         select 0, engine.uuid_v7(), 'test.act', 'default', true, 0, now(), 8 from generate_series(1, 10001)",
+    )
+    .await;
+    let id = queued(&db, act("last")).await;
+    a_worker_of(&db, &["test.act"], 5).await;
+
+    let causes = why(db.client(), id).await;
+
+    let [
+        Why::Behind {
+            ahead: 10_000,
+            or_more: true,
+        },
+    ] = &causes[..]
+    else {
+        panic!("{causes:?}");
+    };
+}
+
+#[tokio::test]
+async fn a_job_whose_time_came_a_moment_ago_is_coming_in() {
+    let db = Database::new().await;
+    let later = act("later").when(When::After(Duration::from_secs(60)));
+    let id = queued(&db, later).await;
+    a_worker_of(&db, &["test.act"], 5).await;
+    meddle(
+        &db,
+        "update engine.pending set run_at = now() - interval '1 second'",
+    )
+    .await;
+
+    let causes = why(db.client(), id).await;
+
+    assert!(matches!(&causes[..], [Why::ComingIn { .. }]), "{causes:?}");
+}
+
+#[tokio::test]
+async fn a_job_of_an_ordered_partition_is_told_who_comes_first() {
+    let db = Database::new().await;
+    let mut registry = done();
+    let policy = Policy {
+        limits: Limits {
+            order: Some(PartitionOrder::Skip),
+            ..Limits::default()
+        },
+        ..registry.policy("test.act")
+    };
+    assert!(registry.set_policy("test.act", policy));
+    run_worker(db.client(), registry, quick()).stop().await;
+    a_worker_of(&db, &["test.act"], 5).await;
+    let first = queued(&db, act("first").partition_key("acme")).await;
+    let second = queued(&db, act("second").partition_key("acme")).await;
+
+    let causes = why(db.client(), second).await;
+
+    let told = causes
+        .iter()
+        .any(|why| matches!(why, Why::NotItsTurn { key, head } if key == "acme" && *head == first));
+    assert!(told, "{causes:?}");
 }
