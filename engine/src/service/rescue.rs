@@ -4,17 +4,17 @@
 use std::time::Duration;
 
 use super::Service;
-use crate::Result;
 use crate::store::rescue;
+use crate::{Result, WorkerOptions};
 
-/// The longest pause, in service rounds: a job that began meanwhile may have a shorter lease than this worker gives.
+/// The longest pause, in service rounds.
 const QUIET: u32 = 3;
 
 pub(super) async fn run(service: Service) {
     let mut pause = service.options.service;
     while service.pause(pause).await {
         pause = match round(&service).await {
-            Ok(next) => until(next, service.options.service),
+            Ok(next) => until(next, &service.options),
             Err(error) => {
                 tracing::warn!(%error, "could not rescue; trying again");
                 service.options.service
@@ -23,13 +23,16 @@ pub(super) async fn run(service: Service) {
     }
 }
 
-/// How long to pause when the next lease ends then: a ninth longer, as a pause may turn out a tenth shorter.
-fn until(next: Option<Duration>, round: Duration) -> Duration {
+/// How long to pause when the next lease ends then: a ninth longer, as a pause may turn out a tenth shorter. A job that
+/// begins meanwhile keeps its lease as long, unless a worker of other settings gives a shorter one.
+fn until(next: Option<Duration>, options: &WorkerOptions) -> Duration {
+    let round = options.service;
+    let most = (round * QUIET).min(options.lease).max(round);
     match next {
         // Somebody holds what is overdue.
         Some(Duration::ZERO) => round,
-        Some(next) => ((next + Duration::from_millis(10)) * 10 / 9).min(round * QUIET),
-        None => round * QUIET,
+        Some(next) => ((next + Duration::from_millis(10)) * 10 / 9).min(most),
+        None => most,
     }
 }
 
@@ -60,17 +63,24 @@ mod tests {
     #[test]
     fn a_pause_ends_just_after_the_next_lease_and_is_never_long() {
         let ms = Duration::from_millis;
-        for (next, least, most) in [
-            (None, 4_500, 4_500),
-            (Some(14_000), 4_500, 4_500),
-            (Some(3_000), 3_334, 3_400),
-            (Some(1), 12, 13),
-            (Some(0), 1_500, 1_500),
+        for (lease, next, least, most) in [
+            (15_000, None, 4_500, 4_500),
+            (15_000, Some(14_000), 4_500, 4_500),
+            (15_000, Some(3_000), 3_334, 3_400),
+            (15_000, Some(1), 12, 13),
+            (15_000, Some(0), 1_500, 1_500),
+            (2_000, None, 2_000, 2_000),
+            (1_000, Some(900), 1_000, 1_100),
+            (1_000, None, 1_500, 1_500),
         ] {
-            let pause = until(next.map(ms), ms(1_500));
+            let options = WorkerOptions {
+                lease: ms(lease),
+                ..WorkerOptions::default()
+            };
+            let pause = until(next.map(ms), &options);
             assert!(
                 (ms(least)..=ms(most)).contains(&pause),
-                "{next:?}: {pause:?}"
+                "{lease}, {next:?}: {pause:?}"
             );
         }
     }
