@@ -3,11 +3,10 @@
 -- their index; keyed ones are found key by key, from the last or from below $8 downwards, and each key
 -- gives its share, so that none waits for another's backlog. Downwards, since the front of a key is what was claimed and
 -- not yet vacuumed, and its end leads to it without a step over that. The first of each comes before any second.
--- Those without a key are as one key, the first of each round ($13). No more keys are looked at than there are slots
--- for, so that none loses its turn; of many slots so few that each gives a twelfth of them, up to twenty jobs, since to
--- look at a key costs as much as five. Where kinds have limits, which may leave each key only a few, it is up to twenty
--- keys, and a tenth of more than two hundred slots. Kinds with limits have an index of their own, and admit says which of
--- their jobs may run.
+-- Those without a key are as one key, the first of each round ($13): no more keys are looked at than there are
+-- slots for, so that none loses its turn, nor than a twentieth of many slots, since to look at a key costs as much as
+-- five jobs; a tenth where kinds have limits, which may leave each key only a few. Kinds with limits have an index
+-- of their own, and admit says which of their jobs may run.
 with recursive allowed as materialized (
     select array(
         select kind from unnest($3::text[]) kind
@@ -21,10 +20,7 @@ floor as materialized (
 ),
 turn as materialized (
     select
-        case
-            when cardinality($9::text[]) > 0 then greatest(least($4, 20), $4 / 10)
-            else $4 / least(greatest($4 / 12, 1), 20)
-        end
+        greatest(least($4, 20), $4 / case when cardinality($9::text[]) > 0 then 10 else 20 end)
         - ($13 and (u.limited or exists (
             select from engine.pending where shard = $1 and queue = $2 and due and partition_key is null and not limited
             and rank_at >= coalesce((select floor from floor where key = '' and kind = ''), '-infinity')
@@ -48,50 +44,28 @@ turn as materialized (
         offset 0
     ) u
 ),
--- Of those that have jobs without limits, which the last round has left.
-known as materialized (
-    select array(
-        select key from floor where key <> '' and kind = '' and ($8 = '' or key < $8) order by key desc
-    ) as keys
-),
 -- The keys in their order, of jobs without and with limits; each walk sees one more than it may take, to tell whether
--- there are more. To look whether there is a key between two known ones takes a fifth of what it takes to find the next
--- one, which reads a page of the index to its end.
+-- there are more.
 free_key as (
-    select coalesce(found.key, known.keys[1]) as key, 1 as nth, (found.key is null)::integer as passed
-    from known
-    cross join lateral (
-        select case
-            when $8 = '' then (
-                select partition_key from engine.pending
-                where
-                    shard = $1 and queue = $2 and due and not limited
-                    and partition_key > coalesce(known.keys[1], '')
-                order by partition_key desc limit 1
-            )
-            else (
-                select partition_key from engine.pending
-                where
-                    shard = $1 and queue = $2 and due and not limited
-                    and partition_key < $8 and partition_key > coalesce(known.keys[1], '')
-                order by partition_key desc limit 1
-            )
-        end as key
-    ) found
-    union all
-    select coalesce(found.key, known.keys[f.passed + 1]), f.nth + 1, f.passed + (found.key is null)::integer
-    from free_key f
-    cross join known
-    cross join lateral (
-        select (
-            select partition_key from engine.pending p
-            where
-                p.shard = $1 and p.queue = $2 and p.due and not p.limited
-                and p.partition_key < f.key and p.partition_key > coalesce(known.keys[f.passed + 1], '')
+    select case
+        when $8 = '' then (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and not limited and partition_key is not null
             order by partition_key desc limit 1
-        ) as key
-        offset 0
-    ) found
+        )
+        else (
+            select partition_key from engine.pending
+            where shard = $1 and queue = $2 and due and not limited and partition_key < $8
+            order by partition_key desc limit 1
+        )
+    end as key, 1 as nth
+    union all
+    select (
+        select partition_key from engine.pending p
+        where p.shard = $1 and p.queue = $2 and p.due and not p.limited and p.partition_key < f.key
+        order by partition_key desc limit 1
+    ), f.nth + 1
+    from free_key f
     where f.key is not null and f.nth <= (select keys from turn)
 ),
 limited_key as (

@@ -117,9 +117,9 @@ async fn a_time_that_rust_has_no_word_for_is_no_floor() {
     }
 }
 
-/// The keys that a claim is told of spare it a search, and hide none: some are gone, others are new.
+/// The floors of some keys hide no other key: some of theirs are gone, others are new.
 #[tokio::test]
-async fn a_round_finds_every_key_whichever_of_them_it_was_told_of() {
+async fn a_round_finds_every_key_whichever_of_them_have_floors() {
     let db = Database::new().await;
     let kinds = Kinds::of(&[("test.act".to_owned(), Policy::default())]);
     let keys = ["a", "b", "c", "d", "e"];

@@ -63,7 +63,7 @@ tried as (
     where state = 'available'
 )
 select
-    (select (extract(epoch from lease_until - now()) * 1000)::bigint from soonest) as next_ms,
+    (select ceil(extract(epoch from lease_until - now()) * 1000)::bigint from soonest) as next_ms,
     id,
     queue,
     state::text as state,

@@ -1,5 +1,4 @@
-//! Floors: how far the claims of a round got with each key, so that the next one need not step over what they took,
-//! and finds the keys without a search for each.
+//! Floors: how far the claims of a round got with each key, so that the next one need not step over what they took.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,13 +12,7 @@ const MOST: usize = 256;
 
 /// By key, empty for jobs without one, and kind, empty for all without limits.
 #[derive(Debug, Default)]
-pub(super) struct Floors(BTreeMap<(String, String), Reached>);
-
-#[derive(Debug)]
-struct Reached {
-    rank_at: Timestamp,
-    of_this_round: bool,
-}
+pub(super) struct Floors(BTreeMap<(String, String), Timestamp>);
 
 impl Floors {
     pub(super) fn is_empty(&self) -> bool {
@@ -30,22 +23,10 @@ impl Floors {
         self.0.clear();
     }
 
-    /// Forgets the keys of which the last round has taken nothing: a claim would look at them in vain, and finds
-    /// those that get jobs again. Of kinds with limits it looks for each, and may find no room but later.
-    pub(super) fn begin_round(&mut self) {
-        self.0.retain(|(key, kind), reached| {
-            std::mem::take(&mut reached.of_this_round) || key.is_empty() || !kind.is_empty()
-        });
-    }
-
     pub(super) fn learn(&mut self, floors: &[Floor<'_>]) {
         for floor in floors {
             let of = (floor.key.to_string(), floor.kind.to_string());
-            let reached = Reached {
-                rank_at: floor.rank_at,
-                of_this_round: true,
-            };
-            self.0.insert(of, reached);
+            self.0.insert(of, floor.rank_at);
         }
     }
 
@@ -69,11 +50,11 @@ impl Floors {
     }
 }
 
-fn floor<'a>(((key, kind), reached): (&'a (String, String), &'a Reached)) -> Floor<'a> {
+fn floor<'a>(((key, kind), rank_at): (&'a (String, String), &'a Timestamp)) -> Floor<'a> {
     Floor {
         key: key.into(),
         kind: kind.into(),
-        rank_at: reached.rank_at,
+        rank_at: *rank_at,
     }
 }
 
@@ -115,29 +96,5 @@ mod tests {
         assert_eq!(from_the_last[..3], ["", "0305", "0304"]);
         assert_eq!(keys(&floors.below("0002")), ["", "0001", "0000"]);
         assert_eq!(keys(&floors.below("0001x")), ["", "0001", "0000"]);
-    }
-
-    #[test]
-    fn a_key_of_which_a_round_took_nothing_is_known_no_more_but_of_a_kind_with_limits() {
-        let mut floors = Floors::default();
-        let of = |key: &'static str, kind: &'static str| Floor {
-            key: key.into(),
-            kind: kind.into(),
-            rank_at: Timestamp::UNIX_EPOCH,
-        };
-        floors.learn(&[of("", ""), of("a", ""), of("b", ""), of("b", "test.act")]);
-        let known = |floors: &Floors| {
-            let of = floors.below("").into_iter();
-            of.map(|floor| format!("{}/{}", floor.key, floor.kind))
-                .collect::<Vec<_>>()
-        };
-
-        floors.begin_round();
-        assert_eq!(known(&floors), ["/", "a/", "b/", "b/test.act"]);
-        floors.learn(&[of("a", "")]);
-        floors.begin_round();
-        assert_eq!(known(&floors), ["/", "a/", "b/test.act"]);
-        floors.begin_round();
-        assert_eq!(known(&floors), ["/", "b/test.act"]);
     }
 }

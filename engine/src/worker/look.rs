@@ -86,7 +86,6 @@ impl Looker {
 
     fn begin_round(&mut self) {
         self.round_cost = Duration::ZERO;
-        self.floors.begin_round();
         if Instant::now() >= self.back_at {
             self.floors.clear();
         }

@@ -209,17 +209,16 @@ async fn each_minute_is_a_point_of_its_own_folded_or_not() {
         service: Duration::from_secs(600),
         ..quick()
     };
-    for names in [vec!["done", "done"], vec!["done"]] {
+    // One at a time: two might end on either side of a minute's turn.
+    for _ in 0..2 {
         meddle(
             &db,
             "update engine.tally set minute_at = minute_at - interval '2 minutes'",
         )
         .await;
-        let ids = enqueued(&db, names.into_iter().map(act).collect()).await;
+        let ids = enqueued(&db, vec![act("done")]).await;
         let worker = obedient(&db, options.clone()).await;
-        for id in &ids {
-            ended(db.client(), *id).await;
-        }
+        ended(db.client(), ids[0]).await;
         worker.stop().await;
     }
 
@@ -230,7 +229,7 @@ async fn each_minute_is_a_point_of_its_own_folded_or_not() {
     let after = db.client().rollups(&RollupQuery::default()).await.unwrap();
 
     let completed: Vec<_> = before.iter().map(|row| row.figures.completed).collect();
-    assert_eq!(completed, [2, 1]);
+    assert_eq!(completed, [1, 1]);
     let apart = before[1].at.duration_since(before[0].at).as_secs();
     assert!(apart >= 120 && apart % 60 == 0, "{before:?}");
     assert_eq!(after, before);
