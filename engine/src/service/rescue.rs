@@ -1,5 +1,5 @@
-//! Rescue: jobs of dead workers run again within a service round of the lease's end. Each look tells when the
-//! next lease ends, so that most of the time few looks are needed.
+//! Rescue: jobs of dead workers run again within a service round of the lease's end, where the fleet's leases are
+//! alike. Each look tells when the next one ends, so that few are needed.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn until(next: Option<Duration>, options: &WorkerOptions) -> Duration {
     }
 }
 
-/// Until when the next lease holds.
+/// How long the next lease holds.
 async fn round(service: &Service) -> Result<Option<Duration>> {
     loop {
         let mut conn = service.hot.acquire().await?;
