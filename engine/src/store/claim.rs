@@ -1,20 +1,40 @@
 //! Claim: take due jobs of one queue under a lease.
 
+mod read;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::postgres::{PgConnection, PgRow, Postgres};
-use sqlx::{Row, types::Json};
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::kind::to_i32;
-use super::row::{instant, instant_or_none};
 use super::{SHARD, millis};
 use crate::Result;
 use crate::fence::Fence;
 use crate::retry::{Backoff, Policy};
 
+/// Jobs without a partition key, of kinds without limits.
+const PLAIN: &str = concat!(
+    include_str!("claim/allowed.sql"),
+    include_str!("claim/plain.sql"),
+    include_str!("claim/take.sql")
+);
+/// Of kinds without limits.
+const KEYED: &str = concat!(
+    include_str!("claim/allowed.sql"),
+    include_str!("claim/keys.sql"),
+    include_str!("claim/keyed.sql"),
+    include_str!("claim/take.sql")
+);
+/// Of all kinds.
+const LIMITED: &str = concat!(
+    include_str!("claim/allowed.sql"),
+    include_str!("claim/keys.sql"),
+    include_str!("claim/limited.sql"),
+    include_str!("claim/take.sql")
+);
 /// A transaction that enqueues.
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -41,6 +61,8 @@ pub(crate) enum Look<'a> {
         below: &'a str,
         /// Jobs without a partition key have their turn.
         unkeyed: bool,
+        /// So many partition keys at most, one less where jobs without one have their turn.
+        keys: usize,
         /// What comes before these is not looked for.
         floors: Vec<Floor<'a>>,
     },
@@ -173,18 +195,19 @@ fn words<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<S
 /// Claims at most `ask.limit` jobs.
 pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Taken> {
     let statement = match &ask.look {
-        Look::Plain(_) => include_str!("claim_plain.sql"),
-        Look::Fair { .. } => include_str!("claim.sql"),
+        Look::Plain(_) => PLAIN,
+        Look::Fair { .. } if ask.kinds.are_free() => KEYED,
+        Look::Fair { .. } => LIMITED,
     };
     let query = sqlx::query(statement)
         .bind(SHARD)
         .bind(ask.queue)
         .bind(&ask.kinds.free)
-        .bind(i64::try_from(ask.limit).unwrap_or(i64::MAX))
+        .bind(to_i64(ask.limit))
         .bind(ask.nonce)
         .bind(ask.worker_id)
         .bind(millis(ask.lease));
-    let row = match &ask.look {
+    let query = match &ask.look {
         Look::Plain(from) => query
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
             .bind(from.map_or(Uuid::nil(), |place| place.id))
@@ -192,26 +215,34 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
         Look::Fair {
             below,
             unkeyed,
+            keys,
             floors,
-        } => query
-            .bind(below)
-            .bind(&ask.kinds.limited)
-            .bind(&ask.kinds.most)
-            .bind(&ask.kinds.per_partition)
-            .bind(&ask.kinds.ordered)
-            .bind(unkeyed)
-            .bind(floors.iter().map(|floor| &*floor.key).collect::<Vec<_>>())
-            .bind(floors.iter().map(|floor| &*floor.kind).collect::<Vec<_>>())
-            .bind(
-                floors
-                    .iter()
-                    .map(|floor| jiff_sqlx::Timestamp::from(floor.rank_at))
-                    .collect::<Vec<_>>(),
-            ),
-    }
-    .fetch_one(conn)
-    .await?;
-    read(&row, ask)
+        } => {
+            let ranks = floors.iter().map(|floor| floor.rank_at.into());
+            let query = query
+                .bind(below)
+                .bind(unkeyed)
+                .bind(to_i64(*keys))
+                .bind(floors.iter().map(|floor| &*floor.key).collect::<Vec<_>>())
+                .bind(floors.iter().map(|floor| &*floor.kind).collect::<Vec<_>>())
+                .bind(ranks.collect::<Vec<jiff_sqlx::Timestamp>>());
+            if ask.kinds.are_free() {
+                query
+            } else {
+                query
+                    .bind(&ask.kinds.limited)
+                    .bind(&ask.kinds.most)
+                    .bind(&ask.kinds.per_partition)
+                    .bind(&ask.kinds.ordered)
+            }
+        }
+    };
+    let row = query.fetch_one(conn).await?;
+    read::taken(&row, ask)
+}
+
+fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Returns once all that was committed before is on disk. A commit waits for it only if its transaction has
@@ -221,84 +252,6 @@ pub(crate) async fn reach_disk(conn: &mut PgConnection) -> Result<()> {
         .execute(conn)
         .await?;
     Ok(())
-}
-
-fn read(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
-    let ids: Vec<Uuid> = column(row, "ids")?;
-    let kinds: Vec<String> = column(row, "kinds")?;
-    let attempts: Vec<i32> = column(row, "attempts")?;
-    let failed: Vec<i16> = column(row, "failed")?;
-    let max_attempts: Vec<i16> = column(row, "max_attempts")?;
-    let args: Vec<String> = column(row, "args")?;
-    let rests: Vec<Option<Json<Rest>>> = column(row, "rests")?;
-    let (last, last_key, floors) = match ask.look {
-        Look::Plain(_) => (last(row, &ids), None, Vec::new()),
-        Look::Fair { .. } => (None, row.try_get("last_key")?, floors(row)?),
-    };
-    let counts = failed.into_iter().zip(max_attempts);
-    let named = ids.into_iter().zip(kinds).zip(attempts);
-    let jobs = named
-        .zip(counts)
-        .zip(args.into_iter().zip(rests))
-        .map(|((named, (failed, max_attempts)), (args, rest))| {
-            let ((job_id, kind), attempt) = named;
-            Claimed {
-                fence: Fence {
-                    shard: SHARD,
-                    job_id,
-                    attempt,
-                    nonce: ask.nonce,
-                },
-                kind,
-                queue: ask.queue.to_owned(),
-                failed: count(failed),
-                max_attempts: count(max_attempts),
-                args,
-                rest: rest.map(|Json(rest)| rest).unwrap_or_default(),
-            }
-        })
-        .collect();
-    Ok(Taken {
-        jobs,
-        last,
-        asked_at: instant(row, "asked_at")?,
-        last_key,
-        floors,
-        saw_fair: row.try_get("saw_fair")?,
-    })
-}
-
-fn last(row: &PgRow, ids: &[Uuid]) -> Option<Place> {
-    let rank_at = instant_or_none(row, "last_rank_at").ok().flatten()?;
-    let id = *ids.last()?;
-    Some(Place { rank_at, id })
-}
-
-fn floors(row: &PgRow) -> Result<Vec<Floor<'static>>> {
-    let keys: Vec<String> = column(row, "floor_keys")?;
-    let kinds: Vec<String> = column(row, "floor_kinds")?;
-    let ranks: Vec<jiff_sqlx::Timestamp> = column(row, "floors")?;
-    let floors = keys.into_iter().zip(kinds).zip(ranks);
-    Ok(floors
-        .map(|((key, kind), rank_at)| Floor {
-            key: key.into(),
-            kind: kind.into(),
-            rank_at: rank_at.to_jiff(),
-        })
-        .collect())
-}
-
-/// Null when nothing was claimed.
-fn column<'r, T>(row: &'r PgRow, name: &str) -> Result<Vec<T>>
-where
-    Vec<T>: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    Ok(row.try_get::<Option<_>, _>(name)?.unwrap_or_default())
-}
-
-/// Counts have a check against going below nothing.
-fn count(stored: i16) -> u32 {
-    u32::try_from(stored).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Where a claim begins: behind what the one before it took of a key, or from the beginning. Which keys it finds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::claim::{Ask, Floor, Kinds, Look, Taken, claim};
@@ -21,21 +23,27 @@ async fn take_below(
     limit: usize,
     floors: &[Floor<'_>],
 ) -> Taken {
+    let look = Look::Fair {
+        below,
+        unkeyed: below.is_empty(),
+        keys: limit.min(20),
+        floors: floors.to_vec(),
+    };
+    let mut conn = db.pool().acquire().await.unwrap();
+    look_for(&mut conn, kinds, limit, look).await
+}
+
+async fn look_for(conn: &mut PgConnection, kinds: &Kinds, limit: usize, look: Look<'_>) -> Taken {
     let ask = Ask {
         queue: "default",
         kinds,
-        look: Look::Fair {
-            below,
-            unkeyed: below.is_empty(),
-            floors: floors.to_vec(),
-        },
+        look,
         limit,
         nonce: 1,
         worker_id: Uuid::nil(),
         lease: Duration::from_secs(60),
     };
-    let mut conn = db.pool().acquire().await.unwrap();
-    claim(&mut conn, &ask).await.unwrap()
+    claim(conn, &ask).await.unwrap()
 }
 
 fn names(taken: &Taken) -> Vec<&str> {
@@ -157,5 +165,72 @@ async fn a_round_finds_every_key_whichever_of_them_have_floors() {
 
         found.sort();
         assert_eq!(found, keys.map(|key| json!(key).to_string()), "{floors:?}");
+    }
+}
+
+/// Jobs of a kind without limits, beside one with limits or not: the shares of the keys, and of the jobs without one, are the
+/// whole of what is asked for, and none is larger than another by more than one job.
+#[tokio::test]
+async fn the_shares_of_a_claim_are_all_that_it_asked_for() {
+    let limits = Limits {
+        running: Some(5),
+        ..Limits::default()
+    };
+    let free = ("test.act".to_owned(), Policy::default());
+    let held = (
+        "test.held".to_owned(),
+        Policy {
+            limits,
+            ..Policy::default()
+        },
+    );
+    let beside = [
+        Kinds::of(std::slice::from_ref(&free)),
+        Kinds::of(&[free, held]),
+    ];
+    for unkeyed in [false, true] {
+        let db = Database::new().await;
+        let keys = [None, Some("a"), Some("b"), Some("c"), Some("d")];
+        for key in keys.iter().filter(|key| unkeyed || key.is_some()) {
+            let jobs: Vec<_> = (0..15).map(|_| job_of(*key)).collect();
+            db.client().enqueue_all(&jobs).await.unwrap();
+        }
+        for (kinds, limit, most) in beside.iter().flat_map(|kinds| {
+            let limits = [1, 2, 3, 5, 7, 12, 13].into_iter();
+            limits.flat_map(move |limit| [1, 3, 20].map(|most| (kinds, limit, most)))
+        }) {
+            let mut undone = db.pool().begin().await.unwrap();
+            let keys = limit.min(most);
+            let look = Look::Fair {
+                below: "",
+                unkeyed: true,
+                keys,
+                floors: Vec::new(),
+            };
+
+            let taken = look_for(&mut undone, kinds, limit, look).await;
+            undone.rollback().await.unwrap();
+
+            let case = format!("{limit} of {keys} keys, {unkeyed}, {kinds:?}");
+            assert_eq!(taken.jobs.len(), limit, "{case}");
+            let mut shares: BTreeMap<&str, usize> = BTreeMap::new();
+            for name in names(&taken) {
+                *shares.entry(name).or_default() += 1;
+            }
+            let turns = keys.min(4 + usize::from(unkeyed));
+            assert_eq!(shares.len(), turns, "{case}: {shares:?}");
+            assert_eq!(shares.contains_key("null"), unkeyed, "{case}: {shares:?}");
+            let (least, most) = (shares.values().min(), shares.values().max());
+            assert!(most.unwrap() - least.unwrap() <= 1, "{case}: {shares:?}");
+        }
+    }
+}
+
+/// A job that is called as its key.
+fn job_of(key: Option<&str>) -> NewJob {
+    let job = NewJob::new("test.act", &json!(key));
+    match key {
+        Some(key) => job.partition_key(key),
+        None => job,
     }
 }

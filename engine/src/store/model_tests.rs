@@ -167,6 +167,7 @@ impl Engine {
                 Look::Fair {
                     below: "",
                     unkeyed: true,
+                    keys: 10,
                     floors: Vec::new(),
                 }
             },

@@ -55,7 +55,7 @@ impl Claimer {
             permits.truncate((permits.len() >> failures.min(10)).max(1));
             let asked = permits.len();
             let began = Instant::now();
-            match self.claim(&kinds, looker.look(), asked).await {
+            match self.claim(&kinds, looker.look(asked), asked).await {
                 Ok(taken) => {
                     failures = failures.saturating_sub(1);
                     let drained = looker.drained(&taken, asked, began);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::store::claim::Floor;
 
-/// A claim looks at fewer keys than this; what is left out costs it time and nothing else.
-const MOST: usize = 256;
+/// No claim looks at more keys than this; a floor that is left out costs it time and nothing else.
+pub(super) const MOST: usize = 256;
 
 /// By key, empty for jobs without one, and kind, empty for all without limits.
 #[derive(Debug, Default)]

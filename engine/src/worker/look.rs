@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::floors::Floors;
+use super::spread::Spread;
 use crate::store::claim::{Floor, Look, Place, Taken};
 
 /// How long jobs may come in before the place where a backlog is being claimed: retries, and those of a
@@ -42,8 +43,11 @@ pub(super) struct Looker {
     round_cost: Duration,
     /// The same of the last one that was not from the beginning: far from the database all rounds are dear.
     near_round: Option<Duration>,
+    /// A round is under way.
+    in_round: bool,
     past_unkeyed: bool,
     below: String,
+    spread: Spread,
     /// Jobs were found since the round began.
     found: bool,
     /// There were jobs for it since the round began.
@@ -62,21 +66,25 @@ impl Looker {
             floors: Floors::default(),
             round_cost: Duration::ZERO,
             near_round: None,
+            in_round: false,
             past_unkeyed: false,
             below: String::new(),
+            spread: Spread::default(),
             found: false,
             saw_fair: false,
         }
     }
 
-    pub(super) fn look(&mut self) -> Look<'_> {
+    /// Where to look for so many jobs.
+    pub(super) fn look(&mut self, asked: usize) -> Look<'_> {
         if self.fair {
-            if self.below.is_empty() {
+            if !self.in_round {
                 self.begin_round();
             }
             return Look::Fair {
                 below: &self.below,
                 unkeyed: !self.past_unkeyed,
+                keys: self.spread.keys(asked),
                 floors: self.floors.below(&self.below),
             };
         }
@@ -85,6 +93,7 @@ impl Looker {
     }
 
     fn begin_round(&mut self) {
+        self.in_round = true;
         self.round_cost = Duration::ZERO;
         if Instant::now() >= self.back_at {
             self.floors.clear();
@@ -162,12 +171,14 @@ impl Looker {
         self.saw_fair |= taken.saw_fair;
         self.found |= taken.jobs.len() == asked || (taken.saw_fair && !taken.jobs.is_empty());
         self.floors.learn(&taken.floors);
+        self.spread.learn(taken, asked);
         self.round_cost += cost(taken, began);
         if let Some(key) = &taken.last_key {
             self.past_unkeyed = true;
             self.below.clone_from(key);
             return false;
         }
+        self.in_round = false;
         self.past_unkeyed = false;
         self.below.clear();
         if self.whole {

@@ -10,6 +10,7 @@ mod log;
 mod look;
 pub(crate) mod running;
 pub(crate) mod settle;
+mod spread;
 pub(crate) mod wake;
 
 use std::sync::Arc;

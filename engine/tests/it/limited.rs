@@ -1,23 +1,13 @@
 //! Jobs of kinds with limits stand apart: neither they nor others are stepped over, and they stay where
 //! their kind says when its limits come and go.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
 use engine::{Limits, NewJob, Policy, Registry, State, WorkerOptions};
 
-use crate::plans::{self, CLAIM, CLAIM_PLAIN, Hot};
+use crate::plans::{self, CLAIM, CLAIM_LIMITED, CLAIM_PLAIN};
 use crate::support::*;
-
-/// Twenty jobs of a kind of which two of a key may run.
-const CLAIM_LIMITED: Hot = Hot {
-    args: Cow::Borrowed(
-        "0, 'default', '{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', \
-           '{test.limited}', '{null}', '{2}', '{false}', true, '{}', '{}', '{}'",
-    ),
-    ..CLAIM
-};
 
 /// 30,000 due jobs of a kind with limits before all others: one in two with one of 300 keys.
 const LIMITED: &[&str] = &[

@@ -95,18 +95,36 @@ pub(crate) struct Hot {
     pub(crate) args: Cow<'static, str>,
 }
 
-/// Twenty jobs.
+/// A claim's statement, put together as `store::claim` does.
+macro_rules! claim {
+    ($($part:literal),*) => {
+        concat!($(include_str!(concat!("../../src/store/claim/", $part, ".sql"))),*)
+    };
+}
+
+/// Twenty jobs of kinds without limits.
 pub(crate) const CLAIM: Hot = Hot {
-    sql: include_str!("../../src/store/claim.sql"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, text[], integer[], integer[], boolean[], boolean, text[], text[], timestamptz[]",
+    sql: claim!("allowed", "keys", "keyed", "take"),
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, boolean, bigint, text[], text[], timestamptz[]",
     args: Cow::Borrowed(
-        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}', true, '{}', '{}', '{}'",
+        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', true, 20, '{}', '{}', '{}'",
+    ),
+};
+
+/// Twenty jobs, where another kind has limits.
+pub(crate) const CLAIM_LIMITED: Hot = Hot {
+    sql: claim!("allowed", "keys", "limited", "take"),
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, text, boolean, bigint, text[], text[], timestamptz[], \
+            text[], integer[], integer[], boolean[]",
+    args: Cow::Borrowed(
+        "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', true, 20, '{}', '{}', '{}', \
+           '{test.limited}', '{null}', '{2}', '{false}'",
     ),
 };
 
 /// Twenty jobs that have no key, after those that were claimed before.
 pub(crate) const CLAIM_PLAIN: Hot = Hot {
-    sql: include_str!("../../src/store/claim_plain.sql"),
+    sql: claim!("allowed", "plain", "take"),
     types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean",
     args: Cow::Borrowed(
         "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
@@ -284,6 +302,7 @@ fn hot_statements() -> Vec<(&'static str, Hot, Vec<&'static str>, u64)> {
     ];
     vec![
         ("claim", CLAIM, claims.clone(), 400),
+        ("limited claim", CLAIM_LIMITED, claims.clone(), 400),
         ("plain claim", CLAIM_PLAIN, claims, 400),
         ("complete", COMPLETE, vec!["running_pkey"], 200 * 25),
         ("settle", SETTLE, vec!["running_pkey"], 200 * 30),

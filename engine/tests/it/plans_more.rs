@@ -235,15 +235,20 @@ async fn a_claim_that_begins_at_a_floor_steps_over_nothing_that_was_claimed_befo
         .await
         .unwrap();
         meddle(&db, "delete from engine.pending where rank_at < '2026-01-01Z'::timestamptz + interval '20000 seconds'").await;
-        let kinds = if limited {
-            "'{}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{test.act}', '{null}', '{10}', '{f}'"
+        let (free, held, of) = if limited {
+            let held = ", '{test.act}', '{null}', '{10}', '{f}'";
+            ("{}", held, plans::CLAIM_LIMITED)
         } else {
-            "'{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, '', '{}', '{}', '{}', '{}'"
+            ("{test.act}", "", plans::CLAIM)
         };
         let pages = async |floors: &str| {
             let claim = Hot {
-                args: format!("0, 'default', {kinds}, true, {floors}").into(),
-                ..plans::CLAIM
+                args: format!(
+                    "0, 'default', '{free}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
+                     '', true, 20, {floors}{held}"
+                )
+                .into(),
+                ..of.clone()
             };
             plans::explain(&db, claim).await.pages
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::testing::{Database, run_worker};
 use engine::{Limits, Policy, State, WorkerOptions};
 
-use crate::plans::{CLAIM, CLAIM_PLAIN, Hot, PROMOTE, explain};
+use crate::plans::{CLAIM, CLAIM_LIMITED, CLAIM_PLAIN, Hot, PROMOTE, explain};
 use crate::support::*;
 
 /// As many wait for signals, batches and twins, and as many more for an hour at most.
@@ -52,6 +52,7 @@ async fn what_runs_every_second_reads_a_handful_of_pages_whatever_waits() {
 
     for (name, hot, most) in [
         ("claim", CLAIM, 20),
+        ("limited claim", CLAIM_LIMITED, 20),
         ("plain claim", CLAIM_PLAIN, 20),
         ("promote", PROMOTE, 20),
         ("heartbeat", HEARTBEAT, 20),

@@ -42,35 +42,36 @@ async fn rounds_begin_behind_what_was_claimed_and_now_and_then_from_the_beginnin
     let short = Duration::from_millis(2);
     learn(&mut looker, &of_a_key(0, 0), short).await;
 
-    assert_eq!(floors(&looker.look()), [""; 0], "it knows of nothing yet");
+    assert_eq!(floors(&looker.look(10)), [""; 0], "it knows of nothing yet");
     learn(&mut looker, &of_a_key(10, 0), short).await;
-    assert_eq!(floors(&looker.look()), ["", "acme"]);
+    assert_eq!(floors(&looker.look(10)), ["", "acme"]);
     learn(&mut looker, &of_a_key(10, 10), short).await;
     tokio::time::advance(ROUND_AHEAD).await;
     assert_eq!(
-        floors(&looker.look()),
+        floors(&looker.look(10)),
         [""; 0],
         "others may have come ahead"
     );
     learn(&mut looker, &of_a_key(10, 20), DEAR).await;
     tokio::time::advance(ROUND_AHEAD).await;
-    assert_eq!(floors(&looker.look()), ["", "acme"], "it was dear");
+    assert_eq!(floors(&looker.look(10)), ["", "acme"], "it was dear");
+    learn(&mut looker, &of_a_key(10, 30), short).await;
     tokio::time::advance(LONGEST).await;
-    assert_eq!(floors(&looker.look()), [""; 0]);
+    assert_eq!(floors(&looker.look(10)), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn far_from_the_database_all_rounds_are_alike_and_none_is_dear() {
     let mut looker = Looker::new();
     for _ in 0..3 {
-        looker.look();
+        looker.look(10);
         learn(&mut looker, &of_a_key(10, 0), DEAR).await;
     }
 
-    assert_eq!(floors(&looker.look()), [""; 0]);
+    assert_eq!(floors(&looker.look(10)), [""; 0]);
     learn(&mut looker, &of_a_key(10, 0), DEAR).await;
     tokio::time::advance(ROUND_AHEAD).await;
-    assert_eq!(floors(&looker.look()), [""; 0]);
+    assert_eq!(floors(&looker.look(10)), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,14 +79,39 @@ async fn only_a_round_from_the_beginning_tells_that_there_is_nothing() {
     let mut looker = Looker::new();
     let short = Duration::from_millis(2);
     for jobs in [0, 10] {
-        looker.look();
+        looker.look(10);
         learn(&mut looker, &of_a_key(jobs, 0), short).await;
     }
 
-    assert_ne!(floors(&looker.look()), [""; 0]);
+    assert_ne!(floors(&looker.look(10)), [""; 0]);
     assert!(!learn(&mut looker, &of_a_key(0, 0), short).await);
-    assert_eq!(floors(&looker.look()), [""; 0]);
+    assert_eq!(floors(&looker.look(10)), [""; 0]);
     assert!(learn(&mut looker, &of_a_key(0, 0), short).await);
+}
+
+/// A claim for one job that takes one without a key looks at no key, and has to look for them below none.
+#[tokio::test(start_paused = true)]
+async fn a_round_begins_once_though_its_first_claim_has_seen_no_key() {
+    let mut looker = Looker::new();
+    let short = Duration::from_millis(2);
+    learn(&mut looker, &of_a_key(0, 0), short).await;
+    looker.look(10);
+    let turn_of_the_unkeyed = Taken {
+        last_key: Some(String::new()),
+        ..of_a_key(1, 0)
+    };
+    learn(&mut looker, &turn_of_the_unkeyed, short).await;
+
+    let Look::Fair { below, unkeyed, .. } = looker.look(10) else {
+        panic!("a fair look");
+    };
+    assert_eq!((below, unkeyed), ("", false));
+    assert!(
+        looker.whole,
+        "the round is still the one from the beginning"
+    );
+    assert!(!learn(&mut looker, &of_a_key(0, 0), short).await);
+    assert_eq!(floors(&looker.look(10)), ["", "acme"], "it found some");
 }
 
 fn place(look: &Look<'_>) -> Option<Place> {
@@ -100,14 +126,14 @@ async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog(
     let mut looker = Looker::new();
 
     for (jobs, drained) in [(3, true), (0, true), (10, false)] {
-        assert_eq!(place(&looker.look()), None);
+        assert_eq!(place(&looker.look(10)), None);
         let cost = Duration::from_millis(2);
         assert_eq!(learn(&mut looker, &taken(jobs, 0), cost).await, drained);
     }
-    assert_eq!(place(&looker.look()), taken(10, 0).last);
+    assert_eq!(place(&looker.look(10)), taken(10, 0).last);
     assert!(!learn(&mut looker, &taken(2, 10), Duration::from_millis(2)).await);
     assert_eq!(
-        place(&looker.look()),
+        place(&looker.look(10)),
         None,
         "others may have come ahead of it"
     );
@@ -118,32 +144,32 @@ async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog(
 async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ever() {
     let mut looker = Looker::new();
     for _ in 0..2 {
-        assert_eq!(place(&looker.look()), None);
+        assert_eq!(place(&looker.look(10)), None);
         assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
     }
 
     for (jobs, at) in [(3, 0), (0, 5), (2, 6)] {
-        assert_ne!(place(&looker.look()), None);
+        assert_ne!(place(&looker.look(10)), None);
         let taken = taken(jobs, at);
         assert!(learn(&mut looker, &taken, Duration::from_millis(1)).await);
-        assert_eq!(place(&looker.look()), taken.just_now());
+        assert_eq!(place(&looker.look(10)), taken.just_now());
     }
     let wait = looker.may_wait();
     assert!(wait > LONGEST / 2 && wait <= LONGEST, "{wait:?}");
     tokio::time::advance(wait).await;
-    assert_eq!(place(&looker.look()), None);
+    assert_eq!(place(&looker.look(10)), None);
     // Nobody holds the snapshot any more.
     assert!(learn(&mut looker, &taken(0, 0), Duration::from_millis(1)).await);
-    assert_eq!(place(&looker.look()), None);
+    assert_eq!(place(&looker.look(10)), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_slow_look_may_be_the_machine() {
     let mut looker = Looker::new();
-    looker.look();
+    looker.look(10);
     learn(&mut looker, &taken(3, 0), DEAR).await;
 
-    assert_eq!(place(&looker.look()), None);
+    assert_eq!(place(&looker.look(10)), None);
     assert_eq!(looker.may_wait(), Duration::MAX);
 }
 
@@ -152,11 +178,11 @@ async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
     let far = Duration::from_millis(50);
     let mut looker = Looker::new();
     for _ in 0..3 {
-        looker.look();
+        looker.look(10);
         learn(&mut looker, &taken(0, 0), far).await;
     }
 
-    assert_eq!(place(&looker.look()), None);
+    assert_eq!(place(&looker.look(10)), None);
     assert_eq!(looker.may_wait(), Duration::MAX);
 }
 
@@ -164,12 +190,12 @@ async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
 async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
     let mut looker = Looker::new();
     for _ in 0..2 {
-        looker.look();
+        looker.look(10);
         learn(&mut looker, &taken(3, 100), DEAR).await;
     }
     tokio::time::advance(looker.may_wait()).await;
 
-    looker.look();
+    looker.look(10);
     let fresh = taken(10, 0);
     let old = Taken {
         asked_at: taken(1, 60).asked_at,
@@ -177,11 +203,11 @@ async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
     };
     assert!(!learn(&mut looker, &fresh, DEAR).await);
     assert_eq!(
-        place(&looker.look()),
+        place(&looker.look(10)),
         fresh.just_now(),
         "ahead of the place before"
     );
     assert!(!learn(&mut looker, &old, Duration::from_millis(1)).await);
 
-    assert_eq!(place(&looker.look()), old.last);
+    assert_eq!(place(&looker.look(10)), old.last);
 }
