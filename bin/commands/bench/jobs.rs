@@ -1,4 +1,4 @@
-//! What writing costs: enqueue, drain, pickup.
+//! What writing costs: enqueue, drain, pickup; and what all measurements share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use engine::{
-    Client, Cx, Failure, Filter, Job, JobQuery, NewJob, Outcome, QueueOptions, Registry, State,
-    Worker, WorkerOptions,
+    Again, Client, Cx, Failure, Filter, Job, JobQuery, NewJob, Outcome, QueueOptions, Registry,
+    State, Worker, WorkerOptions,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -66,6 +66,27 @@ pub(super) fn padded(n: u64, bytes: usize) -> NewJob {
         })
         .collect();
     NewJob::of(&Noop { n, padding }).queue(QUEUE)
+}
+
+/// A job that fails once, and says when it started again.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub(super) struct Flaky {
+    n: u64,
+}
+
+impl Job for Flaky {
+    const KIND: &'static str = "bench.flaky";
+    type Env = Env;
+    type Error = Failure;
+
+    async fn run(self, cx: Cx<Self::Env>) -> Result<Outcome, Failure> {
+        if cx.failed() == 0 {
+            let failure = Failure::new("bench", "it fails once, to be measured");
+            return Err(failure.again(Again::After(Duration::ZERO)));
+        }
+        started(cx.env(), self.n);
+        Ok(Outcome::done())
+    }
 }
 
 /// Enqueues, and then drains outside the measurement, since only ended jobs are forgotten.
@@ -133,12 +154,22 @@ async fn fill(client: &Client, jobs: u64) -> anyhow::Result<()> {
 
 /// From the worker's start until the last job is settled.
 pub(super) async fn drain(client: &Client, how: &Drain) -> anyhow::Result<Figures> {
-    fill(client, how.jobs).await?;
+    let (name, job): (_, fn(u64) -> NewJob) = match how.fail_once {
+        true => ("drain --fail-once", |n| {
+            NewJob::of(&Flaky { n }).queue(QUEUE)
+        }),
+        false => ("drain", noop),
+    };
+    let all: Vec<NewJob> = (0..how.jobs).map(job).collect();
+    client.enqueue_in_parts(&all).await?;
+    drop(all);
     let meter = Meter::start(client).await?;
-    let (worker, mut started) = worker(client, how.slots);
+    let (env, mut started) = Started::channel();
+    let kinds = Registry::new().with::<Noop>(env.clone()).with::<Flaky>(env);
+    let worker = work(client, how.slots, kinds);
     started.count(how.jobs).await?;
     worker.stop().await?;
-    meter.stop(client, "drain", how.jobs, Vec::new()).await
+    meter.stop(client, name, how.jobs, Vec::new()).await
 }
 
 pub(super) async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figures> {
@@ -167,7 +198,7 @@ pub(super) async fn pickup(client: &Client, how: &Pickup) -> anyhow::Result<Figu
 }
 
 /// A worker of this process, and the starts of its handlers.
-fn worker(client: &Client, slots: usize) -> (Running, Started) {
+pub(super) fn worker(client: &Client, slots: usize) -> (Running, Started) {
     let (env, started) = Started::channel();
     (
         work(client, slots, Registry::new().with::<Noop>(env)),
@@ -210,23 +241,34 @@ impl Started {
         (sender, Started(receiver))
     }
 
+    /// The next start, of whichever job.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Instant> {
+        let (_, at) = self.0.recv().await.context("the worker ended early")?;
+        Ok(at)
+    }
+
+    /// How many more there have been, once the worker has ended.
+    pub(super) fn rest(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     pub(super) async fn count(&mut self, jobs: u64) -> anyhow::Result<()> {
         for _ in 0..jobs {
-            self.0.recv().await.context("the worker ended early")?;
+            self.next().await?;
         }
         Ok(())
     }
 }
 
 /// What the database has written, from one moment to another.
-struct Meter {
+pub(super) struct Meter {
     wal: i64,
     commits: i64,
     started: Instant,
 }
 
 impl Meter {
-    async fn start(client: &Client) -> anyhow::Result<Meter> {
+    pub(super) async fn start(client: &Client) -> anyhow::Result<Meter> {
         tokio::time::sleep(STATISTICS_LAG).await;
         let (wal, commits) = client.written().await?;
         Ok(Meter {
@@ -236,7 +278,7 @@ impl Meter {
         })
     }
 
-    async fn stop(
+    pub(super) async fn stop(
         self,
         client: &Client,
         bench: &'static str,

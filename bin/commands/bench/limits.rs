@@ -1,5 +1,5 @@
-//! What keys and limits cost: the same drain without them, beside kinds that have limits, of jobs that have
-//! a partition key, and of jobs that are held to so many running of a key. The cells take turns in one run,
+//! What keys and limits cost: the same drain without them, beside kinds that have limits, of jobs that share
+//! partition keys, of jobs that have one each, and of jobs that are held to so many running of a key. The cells take turns in one run,
 //! so that a machine that grows slower is so for all of them.
 
 use clap::Args;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::jobs::{self, Env, Noop, QUEUE, Started};
 use crate::output::Row;
 
-/// Partitions of the cells whose jobs have a key.
+/// Partitions of the cells whose jobs share keys.
 const TENANTS: u64 = 100;
 /// Jobs of one partition that run at a time: together more than there are slots.
 const OF_A_TENANT: u32 = 10;
@@ -88,27 +88,36 @@ enum Cell {
     Plain,
     Unused,
     Keyed,
+    Alone,
     Held,
 }
 
 impl Cell {
-    const ALL: [Cell; 4] = [Cell::Plain, Cell::Unused, Cell::Keyed, Cell::Held];
+    const ALL: [Cell; 5] = [
+        Cell::Plain,
+        Cell::Unused,
+        Cell::Keyed,
+        Cell::Alone,
+        Cell::Held,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Cell::Plain => "plain",
             Cell::Unused => "unused",
             Cell::Keyed => "keyed",
+            Cell::Alone => "alone",
             Cell::Held => "held",
         }
     }
 
-    /// The least share of the plain drain's speed.
-    fn bar(self) -> f64 {
+    /// The least share of the plain drain's speed. None for keys that gain nothing.
+    fn bar(self) -> Option<f64> {
         match self {
-            Cell::Plain => 1.0,
-            Cell::Unused => 0.95,
-            Cell::Keyed | Cell::Held => 0.75,
+            Cell::Plain => Some(1.0),
+            Cell::Unused => Some(0.95),
+            Cell::Keyed | Cell::Held => Some(0.75),
+            Cell::Alone => None,
         }
     }
 
@@ -116,6 +125,7 @@ impl Cell {
         match self {
             Cell::Plain | Cell::Unused => jobs::noop(n),
             Cell::Keyed => jobs::noop(n).partition_key(tenant(n)),
+            Cell::Alone => jobs::noop(n).partition_key(format!("bench job {n}")),
             Cell::Held => NewJob::of(&Held { n })
                 .queue(QUEUE)
                 .partition_key(tenant(n)),
@@ -124,7 +134,7 @@ impl Cell {
 
     fn registry(self, env: Env) -> Registry {
         match self {
-            Cell::Plain | Cell::Keyed => Registry::new().with::<Noop>(env),
+            Cell::Plain | Cell::Keyed | Cell::Alone => Registry::new().with::<Noop>(env),
             Cell::Unused => Registry::new()
                 .with::<Noop>(env.clone())
                 .with::<Limited>(env),
@@ -149,7 +159,7 @@ pub(super) struct Compared {
     fastest: f64,
     /// The median of each round's speed by that of its plain drain.
     of_plain: f64,
-    bar: f64,
+    bar: Option<f64>,
 }
 
 impl Row for Compared {
@@ -166,7 +176,8 @@ impl Row for Compared {
             format!("{:.0}", self.slowest),
             format!("{:.0}", self.fastest),
             format!("{:.3}", self.of_plain),
-            format!("{:.2}", self.bar),
+            self.bar
+                .map_or_else(|| "-".into(), |bar| format!("{bar:.2}")),
         ]
     }
 
@@ -177,9 +188,9 @@ impl Row for Compared {
 
 /// Drains each cell once a round, each round beginning with another.
 pub(super) async fn compare(client: &Client, how: &Compare) -> anyhow::Result<Vec<Compared>> {
-    let mut rounds: Vec<[f64; 4]> = Vec::new();
+    let mut rounds: Vec<[f64; Cell::ALL.len()]> = Vec::new();
     for round in 0..usize::try_from(how.rounds)? {
-        let mut speeds = [0.0; 4];
+        let mut speeds = [0.0; Cell::ALL.len()];
         for turn in 0..Cell::ALL.len() {
             let place = (round + turn) % Cell::ALL.len();
             speeds[place] = drain(client, how, Cell::ALL[place]).await?;

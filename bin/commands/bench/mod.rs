@@ -2,9 +2,13 @@
 //! with a kind of its own, and forgets its jobs afterwards.
 
 mod api;
+mod crash;
+mod deep;
 mod hostile;
+mod idle;
 mod jobs;
 mod limits;
+mod process;
 mod read;
 
 use clap::{Args, Subcommand};
@@ -13,6 +17,15 @@ use serde::Serialize;
 
 use crate::app::{App, Session};
 use crate::output::{Exit, Row};
+
+/// Those whose jobs are forgotten.
+const KINDS: [&str; 5] = [
+    jobs::Noop::KIND,
+    jobs::Flaky::KIND,
+    limits::Held::KIND,
+    hostile::Serial::KIND,
+    crash::Lost::KIND,
+];
 
 /// The measurements.
 #[derive(Debug, Subcommand)]
@@ -26,14 +39,31 @@ pub(crate) enum Bench {
     )]
     Enqueue(Enqueue),
     /// Drain a queue of jobs that do nothing
-    #[command(before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500")]
+    #[command(
+        before_help = "Examples:\n  lockstep bench drain --jobs 100000 --slots 500\n  lockstep bench drain --fail-once --jobs 20000"
+    )]
     Drain(Drain),
+    /// Drain a few of very many jobs of mixed priorities, half of them in the future
+    #[command(before_help = "Examples:\n  lockstep bench deep --pending 1000000 --jobs 50000")]
+    Deep(deep::Deep),
     /// Compare drains without keys, beside kinds with limits, of keyed jobs and of jobs held to a limit
     #[command(before_help = "Examples:\n  lockstep bench limits -o json")]
     Limits(limits::Compare),
     /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys
     #[command(before_help = "Examples:\n  lockstep bench hostile")]
     Hostile(hostile::Hostile),
+    /// Kill a worker process, and measure until its jobs run again
+    #[command(before_help = "Examples:\n  lockstep bench crash --jobs 100")]
+    Crash(crash::Crash),
+    /// Hold jobs until somebody kills this process: the other half of `bench crash`
+    #[command(
+        hide = true,
+        before_help = "Examples:\n  lockstep bench hang --slots 100"
+    )]
+    Hang(crash::Hang),
+    /// Begin processes of `lockstep work` that have nothing to do, and count their statements
+    #[command(before_help = "Examples:\n  lockstep bench idle --processes 10 --seconds 60")]
+    Idle(idle::Idle),
     /// Measure reading: pages of lists, groups and the overview
     #[command(before_help = "Examples:\n  lockstep bench read --seed --rounds 200")]
     Read(read::Read),
@@ -70,6 +100,9 @@ pub(crate) struct Drain {
     /// How many run at a time
     #[arg(long, default_value_t = 500)]
     slots: usize,
+    /// Let each job fail once, and try it again at once
+    #[arg(long)]
+    fail_once: bool,
 }
 
 /// How to trickle.
@@ -154,6 +187,19 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
             let figures = jobs::drain(client, how).await;
             tell(app, &session, figures.map(|one| vec![one])).await?;
         }
+        Bench::Deep(how) => {
+            let figures = deep::drain(client, how, &app.actor()).await;
+            tell(app, &session, figures.map(|one| vec![one])).await?;
+        }
+        Bench::Crash(how) => {
+            let figures = Box::pin(crash::kill(app, &session, how)).await;
+            tell(app, &session, figures.map(|one| vec![one])).await?;
+        }
+        Bench::Hang(how) => crash::hang(client, how).await?,
+        Bench::Idle(how) => {
+            let rested = idle::rest(app, &session, how).await?;
+            app.out.list(&[rested], "")?;
+        }
         Bench::Pickup(how) => {
             let figures = jobs::pickup(client, how).await;
             tell(app, &session, figures.map(|one| vec![one])).await?;
@@ -176,7 +222,7 @@ async fn tell<T: Row + Serialize>(
 /// Takes the jobs of the measurement away again.
 async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
     let mut forgotten = 0;
-    for kind in [jobs::Noop::KIND, limits::Held::KIND, hostile::Serial::KIND] {
+    for kind in KINDS {
         forgotten += session.client.delete_ended(kind, &app.actor()).await?;
     }
     app.out

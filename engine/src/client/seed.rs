@@ -4,7 +4,7 @@ use futures::FutureExt;
 use sqlx::{Postgres, Transaction};
 
 use super::Client;
-use crate::store::{group, rollup, seed};
+use crate::store::{group, load, rollup, seed};
 use crate::{Result, State};
 
 /// The schedule that seeded ticks are of.
@@ -34,6 +34,15 @@ impl Client {
         let mut tx = self.inner.pool.begin().await?;
         seed::take_snapshot(&mut tx).await?;
         Ok(tx)
+    }
+
+    /// Statements in this database so far; none without `pg_stat_statements`. To ask takes two.
+    ///
+    /// # Errors
+    /// [`crate::Error::Database`], where that is there and the server does not load it.
+    #[doc(hidden)]
+    pub async fn statements_for_bench(&self) -> Result<Option<i64>> {
+        load::statements(&mut *self.inner.pool.acquire().await?).await
     }
 
     /// Invents jobs of the kinds `bench.seed_…`, the newest a moment old.

@@ -1,4 +1,4 @@
-//! Load: what the database has written so far, for benchmarks.
+//! Load: what the database has written and answered so far, for benchmarks.
 
 use sqlx::postgres::PgConnection;
 
@@ -11,6 +11,22 @@ pub(crate) async fn written(conn: &mut PgConnection) -> Result<(i64, i64)> {
     Ok(sqlx::query_as(
         "select (pg_current_wal_insert_lsn() - '0/0')::bigint, \
              (select xact_commit from pg_stat_database where datname = current_database())",
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Statements in this database so far, this one not yet; none without pg_stat_statements.
+pub(crate) async fn statements(conn: &mut PgConnection) -> Result<Option<i64>> {
+    let counted: bool = sqlx::query_scalar("select to_regclass('pg_stat_statements') is not null")
+        .fetch_one(&mut *conn)
+        .await?;
+    if !counted {
+        return Ok(None);
+    }
+    Ok(sqlx::query_scalar(
+        "select coalesce(sum(calls), 0)::bigint from pg_stat_statements s join pg_database d on d.oid = s.dbid \
+         where d.datname = current_database()",
     )
     .fetch_one(conn)
     .await?)

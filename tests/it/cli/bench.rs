@@ -1,6 +1,6 @@
 //! Measurements at the command line: each is taken, and leaves nothing behind.
 
-use super::{database, json, lockstep};
+use super::{database, ended, json, lockstep};
 
 #[tokio::test]
 async fn the_api_is_measured_and_what_that_enqueued_is_gone() {
@@ -25,4 +25,70 @@ async fn the_api_is_measured_and_what_that_enqueued_is_gone() {
     .await
     .expect("counts");
     assert_eq!((jobs, tokens), (0, 0));
+}
+
+/// The jobs of the measurement, by what it shows of them.
+async fn measured(args: &[&str]) -> (u64, serde_json::Value) {
+    let database = database().await;
+
+    let (code, rows) = json(lockstep(&database, &[args, &["-o", "json"]].concat())).await;
+
+    assert_eq!(code, 0, "{args:?}: {rows}");
+    let left: i64 = sqlx::query_scalar("select count(*) from engine.job")
+        .fetch_one(database.pool())
+        .await
+        .expect("a count");
+    assert_eq!(left, 0, "{args:?} leaves nothing");
+    (rows[0]["jobs"].as_u64().expect("a count"), rows)
+}
+
+#[tokio::test]
+async fn drains_of_all_kinds_are_measured() {
+    for (args, least) in [
+        (["drain", "--jobs", "300"].as_slice(), 300),
+        (&["drain", "--jobs", "300", "--fail-once"], 300),
+        // Those that had been claimed when the last one counted began are counted too.
+        (&["deep", "--pending", "2000", "--jobs", "100"], 100),
+        (&["limits", "--jobs", "200", "--rounds", "1"], 200),
+    ] {
+        let (jobs, rows) = measured(&[&["bench"], args].concat()).await;
+
+        assert!(jobs >= least, "{args:?}: {rows}");
+        let speeds = rows.as_array().expect("rows").iter();
+        let speeds: Vec<f64> = speeds
+            .filter_map(|row| row["jobs_per_second"].as_f64())
+            .collect();
+        assert!(speeds.iter().all(|speed| *speed > 0.0), "{args:?}: {rows}");
+        assert_eq!(speeds.len(), rows.as_array().expect("rows").len());
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_a_killed_process_run_again_and_how_long_that_took_is_told() {
+    let (jobs, rows) = measured(&["bench", "crash", "--jobs", "20"]).await;
+
+    assert_eq!(jobs, 20);
+    let after = rows[0]["p50_ms"].as_f64().expect("milliseconds");
+    // Not before their leases end, which the last heartbeat began.
+    assert!(after > 5_000.0, "{rows}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_measured_says_why() {
+    let database = database().await;
+    for (args, why) in [
+        (
+            ["bench", "deep", "--pending", "100", "--jobs", "50"].as_slice(),
+            "more than a quarter",
+        ),
+        (
+            &["bench", "idle", "--processes", "1", "--seconds", "1"],
+            "pg_stat_statements",
+        ),
+    ] {
+        let (code, _, stderr) = ended(lockstep(&database, args)).await;
+
+        assert_ne!(code, 0, "{args:?}");
+        assert!(stderr.contains(why), "{args:?}: {stderr}");
+    }
 }

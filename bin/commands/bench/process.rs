@@ -1,0 +1,61 @@
+//! Processes of this program beside the one that measures: some are killed, some do nothing.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use crate::app::{App, Session};
+
+/// Whoever was asked to end has settled its jobs by then.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Begins one with the same settings and database. It ends by force with whoever drops it.
+pub(super) fn spawn(app: &App, session: &Session, words: &[&str]) -> anyhow::Result<Child> {
+    let program = std::env::current_exe().context("where this program is")?;
+    let mut command = Command::new(program);
+    if let Some(config) = &app.flags.config {
+        command.arg("--config").arg(config);
+    }
+    command
+        .args(words)
+        // Not an argument, which every user of the machine could read.
+        .env("LOCKSTEP_DATABASE_URL", &session.database.url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command.spawn().context("could not begin another process")
+}
+
+/// Fails if it has ended by itself.
+pub(super) fn is_running(child: &mut Child) -> anyhow::Result<()> {
+    match child.try_wait()? {
+        None => Ok(()),
+        Some(status) => anyhow::bail!("a process beside this one ended early ({status})"),
+    }
+}
+
+/// Asks it to end, and ends it by force where it does not.
+pub(super) async fn end(child: &mut Child) -> anyhow::Result<()> {
+    if let Some(process) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+        // It may have ended meanwhile.
+        let _ = kill_process(process, Signal::TERM);
+    }
+    if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
+        child.kill().await?;
+    }
+    Ok(())
+}
+
+/// What of it is in memory, where the system tells.
+pub(super) fn resident_mb(id: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kb: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kb / 1024.0)
+}
