@@ -1,9 +1,10 @@
 //! `lockstep partition`: ordered partitions that a dead job holds up, and letting them go on without it.
 
 use clap::{Args, Subcommand};
-use engine::PartitionBlock;
+use engine::{Cursor, PartitionBlock};
 use serde_json::json;
 
+use super::job::list::more;
 use super::{asked, dry};
 use crate::app::{App, Session};
 use crate::audited;
@@ -11,20 +12,34 @@ use crate::cli::Change;
 use crate::config::suggest::nearest;
 use crate::output::{Exit, Fault, Row, instant};
 
+/// So many, the longest first, are looked at for what was meant, and for how much waits.
+const KNOWN: u16 = 500;
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Partition {
     /// List ordered partitions that a dead job holds up, the longest first
     #[command(
-        before_help = "Examples:\n  lockstep partition list",
+        before_help = "Examples:\n  lockstep partition list\n  lockstep partition list --limit 500 -o csv",
         visible_alias = "ls"
     )]
-    List,
+    List(List),
     /// Let one go on without the dead job, which stays a dead letter
     #[command(
         before_help = "Examples:\n  lockstep partition skip company-42 --reason 'the contact is gone'\n  lockstep job retry 01938e5c-7d3a-7c2e-9b1a-3f2d1c0b9a88      lets the dead job try on instead, in its place"
     )]
     Skip(Skip),
+}
+
+/// Which of them.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Behind this place: the next page
+    #[arg(long, value_name = "PLACE")]
+    after: Option<Cursor<String>>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
 }
 
 /// One partition.
@@ -40,16 +55,18 @@ pub(crate) struct Skip {
 pub(crate) async fn run(app: &App, partition: Partition) -> anyhow::Result<Exit> {
     let session = app.connect().await?;
     let done = match partition {
-        Partition::List => list(app, &session).await,
+        Partition::List(it) => list(app, &session, &it).await,
         Partition::Skip(it) => skip(app, &session, &it).await,
     };
     session.close().await?;
     done.map(|()| Exit::Ok)
 }
 
-async fn list(app: &App, session: &Session) -> anyhow::Result<()> {
-    let blocked = session.client.blocked_partitions().await?;
-    app.out.list(&blocked, "No partition is held up.")?;
+async fn list(app: &App, session: &Session, list: &List) -> anyhow::Result<()> {
+    let after = list.after.as_ref();
+    let page = session.client.blocked_partitions(after, list.limit).await?;
+    app.out.list(&page.data, "No partition is held up.")?;
+    more(app, &page, "--after");
     Ok(())
 }
 
@@ -63,7 +80,7 @@ async fn skip(app: &App, session: &Session, skip: &Skip) -> anyhow::Result<()> {
             .fix(format!("lockstep partition skip {key} --reason 'why'"))
             .into());
     }
-    let blocked = session.client.blocked_partitions().await?;
+    let blocked = session.client.blocked_partitions(None, KNOWN).await?.data;
     let asked = asked(app, change);
     let skipped = match audited::skip_dead(&session.client, key, reason, &asked).await {
         Err(engine::Error::NoSuch { .. }) => return Err(not_blocked(key, &blocked).into()),

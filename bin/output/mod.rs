@@ -19,7 +19,9 @@ pub(crate) use clean::clean;
 pub(crate) use exit::Exit;
 pub(crate) use fault::Fault;
 pub(crate) use progress::Progress;
-pub(crate) use words::{instant, instant_or_dash, long, plural, short, span_between, sparkline};
+pub(crate) use words::{
+    instant, instant_or_dash, long, plural, shell_word, short, span_between, sparkline,
+};
 
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -66,6 +66,17 @@ pub(crate) fn sparkline(numbers: &[i64]) -> String {
         .collect()
 }
 
+/// As a shell reads it back: in quotes where it has to be.
+pub(crate) fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-~".contains(c);
+    // A tilde leads home, at the beginning.
+    if word.starts_with(|c| c != '~' && is_plain(c)) && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +105,18 @@ mod tests {
         ];
 
         assert_eq!(said, ["1 job", "0 jobs", "2 companies", "3 days"]);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_back_as_it_was() {
+        for (word, written) in [
+            ("1700000000000000~company-42", "1700000000000000~company-42"),
+            ("1~a b", "'1~a b'"),
+            ("it's", "'it'\\''s'"),
+            ("~root", "'~root'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), written);
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use engine::{Client, Cx, Failure, Filter, Job, JobQuery, NewJob, Outcome, Registry, State};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::app::{App, Session};
 
 /// A process that has not taken its jobs by then will not.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Whoever should have killed the process has ended itself by then.
+/// Longer than any lease: whoever should have killed the process has ended itself by then.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// What to lose.
@@ -56,6 +57,10 @@ impl Job for Lost {
 pub(super) async fn kill(app: &App, session: &Session, how: &Crash) -> anyhow::Result<Figures> {
     let client = &session.client;
     let count = u64::from(how.jobs);
+    ensure!(
+        super::under_way(client, Lost::KIND, 1).await? == 0,
+        "jobs of an earlier measurement are still under way: try again in half a minute"
+    );
     let all: Vec<NewJob> = (0..count)
         .map(|n| NewJob::of(&Lost { n }).queue(QUEUE))
         .collect();
@@ -65,7 +70,7 @@ pub(super) async fn kill(app: &App, session: &Session, how: &Crash) -> anyhow::R
     let asked = Instant::now();
     while running(client, how.jobs).await? < usize::from(how.jobs) {
         process::is_running(&mut child)?;
-        anyhow::ensure!(
+        ensure!(
             asked.elapsed() < PATIENCE,
             "the process that is to be killed has not taken its jobs within {} s",
             PATIENCE.as_secs()
@@ -83,7 +88,8 @@ pub(super) async fn kill(app: &App, session: &Session, how: &Crash) -> anyhow::R
     child.kill().await?;
     let mut spans = Vec::new();
     for _ in 0..count {
-        let at = started.next().await?;
+        let next = tokio::time::timeout(LONGEST, started.next()).await;
+        let at = next.context("the jobs of the killed process do not run again")??;
         spans.push(at.saturating_duration_since(killed).as_secs_f64() * 1_000.0);
     }
     worker.stop().await?;

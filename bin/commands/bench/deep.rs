@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use engine::{Actor, BulkAct, Client, Filter, Job as _, NewBulk, NewJob, When};
+use engine::{Client, NewJob, When};
 
 use super::Figures;
-use super::jobs::{self, Meter, Noop};
+use super::jobs::{self, Meter};
 
 /// Jobs that are enqueued at a time, so that a million are not held in memory.
 const AT_A_TIME: u64 = 50_000;
@@ -41,7 +41,7 @@ fn job(n: u64) -> NewJob {
 }
 
 /// From the worker's start until so many jobs have begun, and all that have are settled.
-pub(super) async fn drain(client: &Client, how: &Deep, actor: &Actor) -> anyhow::Result<Figures> {
+pub(super) async fn drain(client: &Client, how: &Deep) -> anyhow::Result<Figures> {
     anyhow::ensure!(
         how.jobs <= how.pending / 4,
         "--jobs {} is more than a quarter of --pending {}: what is left would not be deep",
@@ -60,18 +60,5 @@ pub(super) async fn drain(client: &Client, how: &Deep, actor: &Actor) -> anyhow:
     worker.stop().await?;
     // Those that had been claimed when the last one counted began.
     let drained = how.jobs + started.rest();
-    let figures = meter.stop(client, "deep", drained, Vec::new()).await;
-    cancel_rest(client, actor).await?;
-    figures
-}
-
-async fn cancel_rest(client: &Client, actor: &Actor) -> anyhow::Result<()> {
-    let theirs = Filter::new().kind(Noop::KIND);
-    let (bulk, _) = client
-        .start_bulk(&NewBulk::new(BulkAct::Cancel, theirs), actor)
-        .await?;
-    while !client.bulk(bulk.id).await?.state.is_over() {
-        client.advance_bulk(bulk.id).await?;
-    }
-    Ok(())
+    meter.stop(client, "deep", drained, Vec::new()).await
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use engine::{
-    Actor, BulkAct, Client, Cx, Failure, Filter, Job, Limits, NewBulk, NewJob, Outcome,
-    PartitionOrder, Policy, Registry, Seed,
+    Actor, Client, Cx, Failure, Job, Limits, NewJob, Outcome, PartitionOrder, Policy, Registry,
+    Seed,
 };
 use serde::Serialize;
 
@@ -194,12 +194,6 @@ async fn one_by_one(client: &Client, how: &Hostile, actor: &Actor) -> anyhow::Re
     started.count(jobs).await?;
     let speed = jobs as f64 / begun.elapsed().as_secs_f64();
     worker.stop().await?;
-    let theirs = Filter::new().kind(Serial::KIND);
-    let (bulk, _) = client
-        .start_bulk(&NewBulk::new(BulkAct::Cancel, theirs), actor)
-        .await?;
-    while !client.bulk(bulk.id).await?.state.is_over() {
-        client.advance_bulk(bulk.id).await?;
-    }
+    super::cancel(client, Serial::KIND, actor).await?;
     Ok((jobs, speed))
 }

@@ -14,10 +14,10 @@ use crate::output::Row;
 /// Until then they begin: they register, and look around more often.
 const BEGIN: Duration = Duration::from_secs(15);
 
-/// The statements of a count that show in the next one.
-const OF_A_COUNT: i64 = 2;
+/// The statements of a count that show in the next one: two, and a look at the connection when it comes back.
+const OF_A_COUNT: i64 = 3;
 
-/// How many are idle.
+/// How many are idle. They have the settings and schedules of this database: what comes due meanwhile is carried out.
 #[derive(Debug, Args)]
 pub(crate) struct Idle {
     /// Processes of `lockstep work`
@@ -73,6 +73,9 @@ pub(super) async fn rest(app: &App, session: &Session, how: &Idle) -> anyhow::Re
         .map(|_| process::spawn(app, session, &["work"]))
         .collect::<anyhow::Result<Vec<_>>>()?;
     tokio::time::sleep(BEGIN).await;
+    for child in &mut children {
+        process::is_running(child)?;
+    }
     let before = statements(client).await?;
     tokio::time::sleep(Duration::from_secs(how.seconds)).await;
     let statements = statements(client).await? - before - OF_A_COUNT;
@@ -81,9 +84,7 @@ pub(super) async fn rest(app: &App, session: &Session, how: &Idle) -> anyhow::Re
         process::is_running(child)?;
         resident.extend(child.id().and_then(process::resident_mb));
     }
-    for child in &mut children {
-        process::end(child).await?;
-    }
+    process::end_all(children).await?;
     Ok(Rested {
         processes: how.processes,
         seconds: how.seconds,
@@ -95,8 +96,7 @@ pub(super) async fn rest(app: &App, session: &Session, how: &Idle) -> anyhow::Re
 }
 
 async fn statements(client: &Client) -> anyhow::Result<i64> {
-    let counted = client.statements_for_bench().await;
-    counted.ok().flatten().context(
+    client.statements_for_bench().await?.context(
         "statements are counted by pg_stat_statements, which this database does not have: add it to \
          shared_preload_libraries, start the server anew, and `create extension pg_stat_statements` here",
     )

@@ -1,5 +1,5 @@
 //! `lockstep bench`: what this database does on this machine. Runs against any database, in a queue and
-//! with a kind of its own, and forgets its jobs afterwards.
+//! with kinds of its own, and forgets its jobs afterwards. `bench idle` alone begins workers of the real kinds.
 
 mod api;
 mod crash;
@@ -11,12 +11,14 @@ mod limits;
 mod process;
 mod read;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use engine::Job;
+use engine::{Actor, BulkAct, Client, Filter, Job, JobQuery, NewBulk};
 use serde::Serialize;
 
 use crate::app::{App, Session};
 use crate::output::{Exit, Row};
+use crate::signals;
 
 /// Those whose jobs are forgotten.
 const KINDS: [&str; 5] = [
@@ -188,16 +190,16 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
             tell(app, &session, figures.map(|one| vec![one])).await?;
         }
         Bench::Deep(how) => {
-            let figures = deep::drain(client, how, &app.actor()).await;
+            let figures = deep::drain(client, how).await;
             tell(app, &session, figures.map(|one| vec![one])).await?;
         }
         Bench::Crash(how) => {
-            let figures = Box::pin(crash::kill(app, &session, how)).await;
+            let figures = unless_stopped(crash::kill(app, &session, how)).await;
             tell(app, &session, figures.map(|one| vec![one])).await?;
         }
         Bench::Hang(how) => crash::hang(client, how).await?,
         Bench::Idle(how) => {
-            let rested = idle::rest(app, &session, how).await?;
+            let rested = unless_stopped(idle::rest(app, &session, how)).await?;
             app.out.list(&[rested], "")?;
         }
         Bench::Pickup(how) => {
@@ -219,14 +221,52 @@ async fn tell<T: Row + Serialize>(
     Ok(app.out.list(&measured?, "")?)
 }
 
-/// Takes the jobs of the measurement away again.
+/// A measurement with processes of its own, which end with it, also when this one is told to.
+async fn unless_stopped<T>(measure: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let stop = signals::stop_token()?;
+    stop.run_until_cancelled(Box::pin(measure))
+        .await
+        .unwrap_or_else(|| bail!("stopped before it was measured"))
+}
+
+/// Takes the jobs of the measurement away again, those that it has left undone too.
 async fn forget(app: &App, session: &Session) -> anyhow::Result<()> {
+    let (client, actor) = (&session.client, app.actor());
     let mut forgotten = 0;
     for kind in KINDS {
-        forgotten += session.client.delete_ended(kind, &app.actor()).await?;
+        cancel(client, kind, &actor).await?;
+        forgotten += client.delete_ended(kind, &actor).await?;
     }
     app.out
         .note(&format!("Forgot the {forgotten} jobs of the measurement."));
+    Ok(())
+}
+
+/// Jobs of a kind that wait or run: at most so many.
+async fn under_way(client: &Client, kind: &str, most: u16) -> anyhow::Result<usize> {
+    let of_them = JobQuery {
+        filter: Filter::new().kind(kind).and(live()?),
+        limit: Some(most),
+        ..JobQuery::default()
+    };
+    Ok(client.jobs(of_them).await?.data.len())
+}
+
+fn live() -> anyhow::Result<Filter> {
+    Ok(Filter::parse("state:available,scheduled,running").map_err(engine::Error::from)?)
+}
+
+async fn cancel(client: &Client, kind: &str, actor: &Actor) -> anyhow::Result<()> {
+    if under_way(client, kind, 1).await? == 0 {
+        return Ok(());
+    }
+    let theirs = Filter::new().kind(kind).and(live()?);
+    let (bulk, _) = client
+        .start_bulk(&NewBulk::new(BulkAct::Cancel, theirs), actor)
+        .await?;
+    while !client.bulk(bulk.id).await?.state.is_over() {
+        client.advance_bulk(bulk.id).await?;
+    }
     Ok(())
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::{App, Session};
 
-/// Whoever was asked to end has settled its jobs by then.
+/// Whoever was asked to end has ended by then.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Begins one with the same settings and database. It ends by force with whoever drops it.
@@ -38,14 +39,19 @@ pub(super) fn is_running(child: &mut Child) -> anyhow::Result<()> {
     }
 }
 
-/// Asks it to end, and ends it by force where it does not.
-pub(super) async fn end(child: &mut Child) -> anyhow::Result<()> {
-    if let Some(process) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-        // It may have ended meanwhile.
-        let _ = kill_process(process, Signal::TERM);
+/// Asks them to end, and ends by force who does not.
+pub(super) async fn end_all(mut children: Vec<Child>) -> anyhow::Result<()> {
+    for child in &children {
+        if let Some(process) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            // It may have ended meanwhile.
+            let _ = kill_process(process, Signal::TERM);
+        }
     }
-    if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
-        child.kill().await?;
+    let end = Instant::now() + PATIENCE;
+    for child in &mut children {
+        if timeout_at(end, child.wait()).await.is_err() {
+            child.kill().await?;
+        }
     }
     Ok(())
 }

@@ -176,7 +176,10 @@ async fn lists(client: &Client, rounds: u32) -> anyhow::Result<Vec<Timing>> {
         Ok((client.schedules().await?.len(), None))
     });
     let partitions = timed("blocked partitions", rounds, async || {
-        Ok((client.blocked_partitions().await?.len(), None))
+        Ok((
+            client.blocked_partitions(None, PAGE).await?.data.len(),
+            None,
+        ))
     });
     Ok(vec![
         workers.await?,

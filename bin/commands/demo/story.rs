@@ -13,7 +13,7 @@ use super::{Stage, leads, settings};
 use crate::app::{App, Session};
 use crate::commands::job::list::PATIENCE;
 use crate::commands::sync::of_all;
-use crate::output::{Format, clean, instant, long, plural, span_between};
+use crate::output::{Format, clean, instant, long, plural, shell_word, span_between};
 
 const ALL: &str = "soundtrack.sync_all";
 
@@ -112,11 +112,11 @@ pub(super) async fn what_to_try(
     let mut lines = vec![
         format!(
             "export LOCKSTEP_DATABASE_URL={}",
-            quoted(&session.database.url)
+            shell_word(&session.database.url)
         ),
         format!(
             "export LOCKSTEP_CONFIG={}",
-            quoted(&settings::path(home).display().to_string())
+            shell_word(&settings::path(home).display().to_string())
         ),
     ];
     lines.extend(alias(app));
@@ -153,17 +153,12 @@ fn alias(app: &App) -> Option<String> {
         .search_path()
         .iter()
         .any(|dir| dir.join("lockstep") == program);
-    (!on_path).then(|| format!("alias lockstep={}", quoted(&program.display().to_string())))
-}
-
-/// For a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+    (!on_path).then(|| {
+        format!(
+            "alias lockstep={}",
+            shell_word(&program.display().to_string())
+        )
+    })
 }
 
 /// The newest sync of all that has ended since the one of that id.

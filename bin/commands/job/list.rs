@@ -8,7 +8,7 @@ use engine::{Cursor, Filter, JobQuery, Label, Page, State, TextKey};
 use uuid::Uuid;
 
 use crate::app::{App, Session};
-use crate::output::Exit;
+use crate::output::{Exit, shell_word};
 
 /// How long a list searches for jobs that meet a filter.
 pub(in crate::commands) const PATIENCE: Duration = Duration::from_secs(5);
@@ -112,7 +112,10 @@ pub(in crate::commands) fn more<T, K: Display>(app: &App, page: &Page<T, K>, fla
             "Searched {} rows and stopped. Search on with {flag} {next}, or {}.",
             searched.rows, searched.help
         )),
-        None => app.out.next(&format!("More: add {flag} {next}")),
+        None => {
+            let place = shell_word(&next.to_string());
+            app.out.next(&format!("More: add {flag} {place}"));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::found;
 use crate::app::{App, Session};
 use crate::flows::Step;
-use crate::output::{Exit, Row, instant, long};
+use crate::output::{Exit, Row, instant, long, shell_word};
 
 /// Which steps.
 #[derive(Debug, Args)]
@@ -56,9 +56,9 @@ pub(super) async fn run(app: &App, session: &Session, steps: Steps) -> anyhow::R
     let data: Vec<Step> = page.data.into_iter().filter_map(Step::of).collect();
     app.out.list(&data, "No steps yet.")?;
     if let Some(next) = page.next {
-        let (id, place) = (steps.id, next.to_string());
+        let (id, place) = (steps.id, shell_word(&next.to_string()));
         app.out
-            .next(&format!("More: lockstep job steps {id} --after '{place}'"));
+            .next(&format!("More: lockstep job steps {id} --after {place}"));
     }
     Ok(Exit::Ok)
 }

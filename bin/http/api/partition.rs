@@ -2,16 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use engine::Cursor;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::view::Blocked;
-use super::{DryRun, Reason};
+use super::{DryRun, Part, Reason};
 use crate::audited;
 use crate::http::FrontState;
 use crate::http::extract::{At, MaybeBody, Params};
-use crate::http::page::All;
+use crate::http::page::{self, Listed};
 use crate::http::problem::{Flaw, Problem};
 use crate::http::token::Caller;
 
@@ -27,17 +29,28 @@ pub(super) struct Skipped {
     dry_run: bool,
 }
 
-/// Lists ordered partitions that a dead job holds up, the longest first; 1,000 at the most.
+/// Lists ordered partitions that a dead job holds up, the longest first.
 #[utoipa::path(
-    get, path = "/partitions/blocked", tag = "operations", operation_id = "partition_list_blocked",
-    security(("token" = ["jobs:read"])), responses((status = 200, body = All<Blocked>))
+    get, path = "/partitions/blocked", tag = "operations", operation_id = "partition_list_blocked", params(Part),
+    security(("token" = ["jobs:read"])), responses((status = 200, body = Listed<Blocked>))
 )]
 pub(super) async fn blocked(
     State(front): State<FrontState>,
-) -> Result<Json<All<Blocked>>, Problem> {
-    let blocked = front.client.blocked_partitions().await?;
-    let data = blocked.into_iter().map(Blocked::from).collect();
-    Ok(Json(All { data }))
+    Params(part): Params<Part>,
+) -> Result<(HeaderMap, Json<Listed<Blocked>>), Problem> {
+    let (limit, after): (u16, Option<Cursor<String>>) = part.read("/partitions/blocked")?;
+    let found = front
+        .client
+        .blocked_partitions(after.as_ref(), limit)
+        .await?;
+    let blocked = found.data.into_iter().map(Blocked::from).collect();
+    Ok(page::page(
+        "/partitions/blocked",
+        blocked,
+        found.next,
+        &[],
+        part.limit,
+    ))
 }
 
 /// Lets an ordered partition go on without the dead job that holds it up. The body must say why. To let

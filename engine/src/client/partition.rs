@@ -4,21 +4,32 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::Client;
+use super::read::LARGEST_PAGE;
 use crate::control::{Actor, PartitionBlock};
+use crate::cursor::Cursor;
 use crate::store::{audit, partition, wake};
 use crate::worker::wake::ALL;
-use crate::{Error, Result};
-
-/// Rows of the list; whoever has more has another problem.
-const MOST: i64 = 1_000;
+use crate::{Error, Page, Result};
 
 impl Client {
-    /// Ordered partitions that a dead job holds up, the longest first; 1,000 at the most.
+    /// A page of ordered partitions that a dead job holds up, the longest first: those behind the place
+    /// `after`, at most `limit`, 500 at the most.
     ///
     /// # Errors
-    /// [`Error::Database`].
-    pub async fn blocked_partitions(&self) -> Result<Vec<PartitionBlock>> {
-        partition::blocked(&mut *self.inner.pool.acquire().await?, MOST).await
+    /// [`Error::Invalid`] for a place of another list, [`Error::Database`].
+    pub async fn blocked_partitions(
+        &self,
+        after: Option<&Cursor<String>>,
+        limit: u16,
+    ) -> Result<Page<PartitionBlock, String>> {
+        Cursor::check(after, true)?;
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let mut conn = self.inner.pool.acquire().await?;
+        let data = partition::blocked(&mut conn, after, i64::from(limit) + 1).await?;
+        Ok(Page::of(data, limit, |block| Cursor {
+            at: Some(block.blocked_at),
+            key: block.partition_key.clone(),
+        }))
     }
 
     /// Lets an ordered partition go on without the dead job that holds it up, and says which that was.

@@ -226,6 +226,42 @@ async fn the_shares_of_a_claim_are_all_that_it_asked_for() {
     }
 }
 
+/// Jobs without a key that have their turn and may not run leave it to those that have one.
+#[tokio::test]
+async fn a_turn_that_nothing_takes_goes_to_the_keys() {
+    let held = Limits {
+        running: Some(5),
+        ..Limits::default()
+    };
+    let held = Policy {
+        limits: held,
+        ..Policy::default()
+    };
+    let free = ("test.act".to_owned(), Policy::default());
+    let db = Database::new().await;
+    let unknown = NewJob::new("test.unknown", &json!(null));
+    let jobs: Vec<_> = (0..15).map(|_| job_of(Some("a"))).collect();
+    db.client().enqueue_all(&[unknown]).await.unwrap();
+    db.client().enqueue_all(&jobs).await.unwrap();
+    for kinds in [
+        Kinds::of(std::slice::from_ref(&free)),
+        Kinds::of(&[free, ("test.held".to_owned(), held)]),
+    ] {
+        let look = Look::Fair {
+            below: "",
+            unkeyed: true,
+            keys: 8,
+            floors: Vec::new(),
+        };
+        let mut undone = db.pool().begin().await.unwrap();
+
+        let taken = look_for(&mut undone, &kinds, 12, look).await;
+        undone.rollback().await.unwrap();
+
+        assert_eq!(names(&taken), [r#""a""#; 12], "{kinds:?}");
+    }
+}
+
 /// A job that is called as its key.
 fn job_of(key: Option<&str>) -> NewJob {
     let job = NewJob::new("test.act", &json!(key));

@@ -8,6 +8,7 @@ use super::SHARD;
 use super::row::instant;
 use crate::Result;
 use crate::control::PartitionBlock;
+use crate::cursor::Cursor;
 
 /// The job that held a partition up tries on, and is its head again.
 pub(crate) async fn unblock_by(conn: &mut PgConnection, job_id: Uuid) -> Result<()> {
@@ -57,16 +58,24 @@ pub(crate) async fn put_in_place(conn: &mut PgConnection, limit: i64) -> Result<
 }
 
 /// Partitions that are held up, the longest first, with how many jobs wait in each; at most `limit`.
-pub(crate) async fn blocked(conn: &mut PgConnection, limit: i64) -> Result<Vec<PartitionBlock>> {
+pub(crate) async fn blocked(
+    conn: &mut PgConnection,
+    after: Option<&Cursor<String>>,
+    limit: i64,
+) -> Result<Vec<PartitionBlock>> {
     let rows = sqlx::query(
         "select b.partition_key, b.job_id, b.kind, b.blocked_at, ( \
              select count(*) from (select from engine.pending p \
              where p.shard = b.shard and p.partition_key = b.partition_key and p.ordered limit 10000) waiting \
          ) as waiting \
-         from engine.partition_block b where b.shard = $1 order by b.blocked_at, b.partition_key limit $2",
+         from engine.partition_block b \
+         where b.shard = $1 and (b.blocked_at, b.partition_key) > (coalesce($3, '-infinity'), $4) \
+         order by b.blocked_at, b.partition_key limit $2",
     )
     .bind(SHARD)
     .bind(limit)
+    .bind(after.and_then(|place| place.at).map(jiff_sqlx::Timestamp::from))
+    .bind(after.map_or("", |place| &place.key))
     .fetch_all(conn)
     .await?;
     rows.iter()

@@ -44,7 +44,7 @@ impl Claimer {
         let slots = Arc::new(Semaphore::new(self.queue.concurrency));
         let bell = self.client.hub().bell(&self.queue.name);
         let kinds = Kinds::of(&self.registry.policies());
-        let mut looker = Looker::new();
+        let mut looker = Looker::new(kinds.are_free());
         let mut failures: u32 = 0;
         loop {
             let mut permits = tokio::select! {

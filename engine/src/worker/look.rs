@@ -55,7 +55,8 @@ pub(super) struct Looker {
 }
 
 impl Looker {
-    pub(super) fn new() -> Looker {
+    /// For kinds without limits, or others too.
+    pub(super) fn new(are_free: bool) -> Looker {
         Looker {
             fair: false,
             from: None,
@@ -69,7 +70,7 @@ impl Looker {
             in_round: false,
             past_unkeyed: false,
             below: String::new(),
-            spread: Spread::default(),
+            spread: Spread::new(are_free),
             found: false,
             saw_fair: false,
         }

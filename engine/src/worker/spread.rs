@@ -1,45 +1,61 @@
 //! Spread: over how many partition keys a claim goes. Over few, since to look at a key costs as much as five jobs; over
-//! more while these give less than was asked for, as where each job has a key of its own or limits leave a few of each.
+//! more while these give far too little, as where each job has a key of its own.
 
 use super::floors;
 use crate::store::claim::Taken;
 
-/// Fewer would have those of many keys wait longer for their turn, and gain nothing.
-const FEWEST: usize = 8;
-/// What each key gives of a large claim, so that a look at it is an eighth of what its jobs cost.
+/// Each key of kinds with limits is locked until the claim has committed.
+const MOST_LIMITED: usize = 100;
+/// Claims for fewer jobs than this are not bound by what they cost, and those of a key wait for a turn of all keys.
+const LARGE: usize = 200;
+/// What each key should give of a large claim: a look at it is then an eighth of what its jobs cost.
 const JOBS_OF_A_KEY: usize = 40;
 
 #[derive(Debug)]
 pub(super) struct Spread {
-    least: usize,
+    are_free: bool,
+    /// More keys than usual are looked at, so many, since fewer gave far too little.
+    wanted: usize,
     /// The last claim was told this.
     told: usize,
 }
 
-impl Default for Spread {
-    fn default() -> Spread {
+impl Spread {
+    /// For kinds without limits, or others too.
+    pub(super) fn new(are_free: bool) -> Spread {
         Spread {
-            least: FEWEST,
+            are_free,
+            wanted: 0,
             told: 0,
         }
     }
-}
 
-impl Spread {
     /// How many keys to look at for so many jobs.
     pub(super) fn keys(&mut self, asked: usize) -> usize {
-        self.told = self.least.max(asked / JOBS_OF_A_KEY).min(asked);
+        let usual = match self.are_free {
+            true if asked >= LARGE => (asked / JOBS_OF_A_KEY).max(8),
+            true => 20,
+            // Of those with limits each key may give only a few, and more of them a moment later.
+            false => (asked / 10).max(20),
+        };
+        self.told = usual.max(self.wanted).min(asked);
         self.told
     }
 
     pub(super) fn learn(&mut self, taken: &Taken, asked: usize) {
         let jobs = taken.jobs.len();
-        let has_more = taken.last_key.is_some();
-        if has_more && jobs * 4 < asked * 3 {
-            let enough = (self.told * asked).div_ceil(jobs.max(1));
-            self.least = self.least.max(enough.min(self.told * 4)).min(floors::MOST);
-        } else if jobs == asked && self.told == self.least {
-            self.least = (self.least * 3 / 4).max(FEWEST);
+        let is_full = jobs * 10 >= asked * 9;
+        // Whoever got nothing may not have any: what waits is paused, locked, or of kinds that others know.
+        if taken.last_key.is_some() && (1..asked.div_ceil(4)).contains(&jobs) {
+            let enough = (self.told * asked).div_ceil(jobs);
+            let most = if self.are_free {
+                floors::MOST
+            } else {
+                MOST_LIMITED
+            };
+            self.wanted = self.wanted.max(enough.min(self.told * 4)).min(most);
+        } else if is_full && self.told == self.wanted.min(asked) {
+            self.wanted = self.wanted * 3 / 4;
         }
     }
 }
@@ -66,38 +82,50 @@ mod tests {
 
     #[test]
     fn few_keys_are_enough_where_each_has_many_jobs() {
-        let mut spread = Spread::default();
+        for (are_free, asked, keys) in [
+            (true, 1, 1),
+            (true, 20, 20),
+            (true, 199, 20),
+            (true, 250, 8),
+            (true, 1_000, 25),
+            (false, 1, 1),
+            (false, 20, 20),
+            (false, 250, 25),
+            (false, 1_000, 100),
+        ] {
+            let looked = claims(&mut Spread::new(are_free), asked, 100, 2);
 
-        assert_eq!(claims(&mut spread, 1, 100, 2), [1, 1]);
-        assert_eq!(claims(&mut spread, 20, 100, 2), [8, 8]);
-        assert_eq!(claims(&mut spread, 250, 100, 2), [8, 8]);
-        assert_eq!(claims(&mut spread, 1_000, 100, 2), [25, 25]);
+            assert_eq!(looked, [keys, keys], "{are_free}, {asked}");
+        }
     }
 
     #[test]
-    fn more_keys_are_looked_at_while_they_give_too_little_and_fewer_again_when_they_give_enough() {
-        let mut spread = Spread::default();
+    fn more_keys_are_looked_at_while_they_give_far_too_little_and_fewer_again_when_they_give_nearly_all()
+     {
+        let mut spread = Spread::new(true);
 
-        assert_eq!(claims(&mut spread, 500, 1, 5), [12, 48, 192, 256, 256]);
-        assert_eq!(claims(&mut spread, 20, 1, 2), [20, 20], "no more than jobs");
-        assert_eq!(
-            claims(&mut spread, 500, 10, 7),
-            [256, 192, 144, 108, 81, 60, 45]
-        );
-        assert_eq!(
-            claims(&mut spread, 500, 10, 3),
-            [45, 45, 45],
-            "nearly enough"
-        );
+        assert_eq!(claims(&mut spread, 500, 1, 4), [12, 48, 192, 192]);
+        assert_eq!(claims(&mut spread, 1_000, 1, 2), [192, 256]);
+        assert_eq!(claims(&mut spread, 100, 100, 4), [100; 4]);
+        assert_eq!(claims(&mut spread, 500, 40, 6), [81, 60, 45, 33, 24, 18]);
+        assert_eq!(claims(&mut spread, 500, 40, 3), [13, 12, 12]);
+        assert_eq!(claims(&mut Spread::new(false), 1_000, 1, 2), [100, 100]);
+    }
+
+    #[test]
+    fn claims_that_get_nothing_tell_nothing() {
+        let mut spread = Spread::new(true);
+
+        assert_eq!(claims(&mut spread, 500, 0, 3), [12, 12, 12]);
     }
 
     #[test]
     fn the_last_claim_of_a_round_tells_nothing() {
-        let mut spread = Spread::default();
+        let mut spread = Spread::new(true);
         spread.keys(500);
 
         spread.learn(&taken(3, 0), 500);
 
-        assert_eq!(spread.keys(250), FEWEST);
+        assert_eq!(spread.keys(250), 8);
     }
 }

@@ -108,7 +108,7 @@ async fn the_one_behind_a_dead_job_runs_where_its_order_skips_and_not_where_it_b
         worker.stop().await;
 
         assert_eq!(noted.all(), ran, "{order:?}");
-        let blocks = client.blocked_partitions().await.unwrap();
+        let blocks = client.blocked_partitions(None, 50).await.unwrap().data;
         assert_eq!(blocks.len(), usize::from(order == PartitionOrder::Block));
         let left = number(&db, "select count(*) from engine.pending").await;
         assert_eq!(left, i64::from(order == PartitionOrder::Block));
@@ -143,7 +143,10 @@ async fn a_dead_letter_that_holds_up_its_partition_outlives_its_retention() {
     assert_eq!((would.rows, pruned.rows), (1, 1), "the other one has gone");
     assert!(client.job(other).await.unwrap().is_none());
     assert_eq!(job(client, bad).await.state, State::Dead);
-    assert_eq!(client.blocked_partitions().await.unwrap()[0].job_id, bad);
+    assert_eq!(
+        client.blocked_partitions(None, 50).await.unwrap().data[0].job_id,
+        bad
+    );
     assert_eq!(noted.all(), Vec::<String>::new());
     client
         .skip_dead("tenant", &somebody(), Some("not needed"))
@@ -183,12 +186,23 @@ async fn an_era_that_is_emptied_keeps_the_dead_letter_that_holds_up_a_partition(
     assert_eq!(would, pruned, "a dry run says what is done");
     let first = &pruned.emptied[1];
     assert_eq!((first.gone, first.stayed), (102, 1), "{pruned:?}");
-    assert_eq!(client.blocked_partitions().await.unwrap()[0].job_id, bad);
+    assert_eq!(
+        client.blocked_partitions(None, 50).await.unwrap().data[0].job_id,
+        bad
+    );
     assert_eq!(outcomes(client, bad).await, ["retry", "dead"]);
     // Again, by the row and by the sweep, now that the era is emptied.
     let again = client.prune(all_five_days()).await.unwrap();
     assert_eq!((again.emptied, again.rows), (vec![], 0));
-    assert_eq!(client.blocked_partitions().await.unwrap().len(), 1);
+    assert_eq!(
+        client
+            .blocked_partitions(None, 50)
+            .await
+            .unwrap()
+            .data
+            .len(),
+        1
+    );
     assert_eq!(number(&db, "select count(*) from engine.pending").await, 1);
     client.retry(bad, &somebody()).await.unwrap();
     assert_eq!(ended(client, bad).await.state, State::Completed);

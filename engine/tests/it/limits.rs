@@ -228,7 +228,13 @@ async fn a_dead_job_blocks_its_ordered_partition_until_it_is_retried_or_skipped(
     reaches(client, ids[0], State::Dead).await;
     reaches(client, ids[2], State::Dead).await;
     until("both are held up", || async {
-        client.blocked_partitions().await.unwrap().len() == 2
+        client
+            .blocked_partitions(None, 50)
+            .await
+            .unwrap()
+            .data
+            .len()
+            == 2
     })
     .await;
     // Another key goes on meanwhile, and this many claims have not taken what is held up.
@@ -240,9 +246,10 @@ async fn a_dead_job_blocks_its_ordered_partition_until_it_is_retried_or_skipped(
     ended(client, other).await;
     assert_eq!(noted.all(), ["other"]);
     let waiting: Vec<i64> = client
-        .blocked_partitions()
+        .blocked_partitions(None, 50)
         .await
         .unwrap()
+        .data
         .iter()
         .map(|b| b.waiting)
         .collect();
@@ -261,7 +268,7 @@ async fn a_dead_job_blocks_its_ordered_partition_until_it_is_retried_or_skipped(
         noted.all()[1..],
         ["bad retried", "next retried", "next skipped"]
     );
-    assert_eq!(client.blocked_partitions().await.unwrap(), []);
+    assert_eq!(client.blocked_partitions(None, 50).await.unwrap().data, []);
     let error = client
         .skip_dead("skipped", &somebody(), None)
         .await

@@ -277,7 +277,7 @@ async fn connections_stay_shut(db: &Database, client: &Client) {
 
 async fn partitions_stay_blocked(db: &Database, client: &Client) {
     let behind = named(db, "behind").await;
-    let blocks = client.blocked_partitions().await.unwrap();
+    let blocks = client.blocked_partitions(None, 50).await.unwrap().data;
     assert_eq!(blocks.len(), 1);
     assert_eq!(
         (blocks[0].job_id, blocks[0].waiting),

@@ -212,7 +212,7 @@ async fn a_partition_that_is_held_up_is_listed_and_skipped_with_a_reason() {
     let (dry, would, err) = ended(lockstep(&database, &[&skip[..], &["--dry-run"]].concat())).await;
     assert_eq!(dry, 0, "{err}");
     let (without, _, why) = ended(lockstep(&database, &skip)).await;
-    let unchanged = database.client().blocked_partitions().await;
+    let unchanged = database.client().blocked_partitions(None, 50).await;
     let (code, done, _) = ended(lockstep(&database, &[&skip[..], &reason].concat())).await;
     comes_to(database.client(), next, State::Completed).await;
     worker.stop().await;
@@ -222,7 +222,7 @@ async fn a_partition_that_is_held_up_is_listed_and_skipped_with_a_reason() {
     insta::assert_snapshot!("partitions", [listed, would, done].concat());
     assert_eq!((without, code, gone), (2, 0, 3));
     assert!(why.contains("--reason"), "{why}");
-    assert_eq!(unchanged.expect("blocked").len(), 1);
+    assert_eq!(unchanged.expect("blocked").data.len(), 1);
     let audit = database.client().audit(Some("company-42"), 10).await;
     let detail = json!({"skipped": dead, "reason": "the contact is gone"});
     assert_eq!(audit.expect("audit")[0].detail, Some(detail));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{database, ended, lockstep};
 
 /// Each list with the flag that turns its page and what tells its rows apart.
-const LISTS: [(&str, &str, &[&str]); 6] = [
+const LISTS: [(&str, &str, &[&str]); 7] = [
     ("worker list", "--before", &["id"]),
     ("token list", "--before", &["id"]),
     (
@@ -19,6 +19,7 @@ const LISTS: [(&str, &str, &[&str]); 6] = [
     ("company list", "--after", &["id"]),
     ("zone list", "--after", &["id"]),
     ("audit list", "--before", &["id"]),
+    ("partition list", "--after", &["partition_key"]),
 ];
 
 /// Some rows in each list; `first` and `last` number them.
@@ -32,6 +33,8 @@ async fn fill(database: &Database, first: i32, last: i32) {
              select 'nightly', timestamptz '2026-01-01Z' + n / 2 * interval '1 day', n % 2 = 0, 'skipped_paused' from n), \
          k as (insert into engine.token (id, name, secret_hash, scopes, created_by) \
              select 'token' || n, 'ci', '\\x00', '{}', 'tester' from n), \
+         b as (insert into engine.partition_block (shard, partition_key, job_id, kind, blocked_at) \
+             select 0, 'key' || n, lpad(to_hex(n), 32, '0')::uuid, 'a.b', timestamptz '2026-01-01Z' + n / 2 * interval '1 day' from n), \
          a as (insert into engine.audit (actor, via, action, target) select 'tester', 'cli', 'test.act', 't' || n from n), \
          c as (insert into sync.company (name) select 'company ' || n from n returning id) \
          insert into sync.zone (company_id, soundtrack_zone_id, name) select id, 'z' || id, 'Lobby' from c";

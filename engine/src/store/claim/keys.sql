@@ -1,5 +1,6 @@
--- Partition keys in their order, from the last or from below $8 downwards: no more than $10, which turn makes one less
--- where jobs without a key have their turn ($9), as they are as one key, the first of each round. Downwards, since the
+-- Partition keys in their order, from the last or from below $8 downwards: no more than $10 or than there are slots for,
+-- so that none loses its turn. Turn makes it one less where jobs without a key have theirs ($9): they are as one key, the first
+-- of each round. Downwards, since the
 -- front of a key is what was claimed and not yet vacuumed, and its end leads to it without a step over that.
 
 -- How far the claims before came with a key, or '', and a kind, or '' for all that have no limits: nothing is looked for

@@ -1,7 +1,7 @@
 -- Up to $4 due jobs of all kinds, key by key, the first of each before any second. Kinds with limits ($14 to $17) have an
 -- index of their own, and admit says which of their jobs may run.
 turn as materialized (
-    select $10 - (($9 and u.limited) or (select due from unkeyed))::integer as keys, u.limited
+    select least($10, $4) - (($9 and u.limited) or (select due from unkeyed))::integer as keys, u.limited
     from (
         select exists (
             select

@@ -38,7 +38,7 @@ fn floors(look: &Look<'_>) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn rounds_begin_behind_what_was_claimed_and_now_and_then_from_the_beginning() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     let short = Duration::from_millis(2);
     learn(&mut looker, &of_a_key(0, 0), short).await;
 
@@ -62,7 +62,7 @@ async fn rounds_begin_behind_what_was_claimed_and_now_and_then_from_the_beginnin
 
 #[tokio::test(start_paused = true)]
 async fn far_from_the_database_all_rounds_are_alike_and_none_is_dear() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     for _ in 0..3 {
         looker.look(10);
         learn(&mut looker, &of_a_key(10, 0), DEAR).await;
@@ -76,7 +76,7 @@ async fn far_from_the_database_all_rounds_are_alike_and_none_is_dear() {
 
 #[tokio::test(start_paused = true)]
 async fn only_a_round_from_the_beginning_tells_that_there_is_nothing() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     let short = Duration::from_millis(2);
     for jobs in [0, 10] {
         looker.look(10);
@@ -92,7 +92,7 @@ async fn only_a_round_from_the_beginning_tells_that_there_is_nothing() {
 /// A claim for one job that takes one without a key looks at no key, and has to look for them below none.
 #[tokio::test(start_paused = true)]
 async fn a_round_begins_once_though_its_first_claim_has_seen_no_key() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     let short = Duration::from_millis(2);
     learn(&mut looker, &of_a_key(0, 0), short).await;
     looker.look(10);
@@ -102,16 +102,28 @@ async fn a_round_begins_once_though_its_first_claim_has_seen_no_key() {
     };
     learn(&mut looker, &turn_of_the_unkeyed, short).await;
 
-    let Look::Fair { below, unkeyed, .. } = looker.look(10) else {
-        panic!("a fair look");
-    };
-    assert_eq!((below, unkeyed), ("", false));
-    assert!(
-        looker.whole,
-        "the round is still the one from the beginning"
-    );
+    looker.look(10);
     assert!(!learn(&mut looker, &of_a_key(0, 0), short).await);
     assert_eq!(floors(&looker.look(10)), ["", "acme"], "it found some");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_which_each_key_gave_one_job_is_followed_by_one_over_more_keys() {
+    let mut looker = Looker::new(true);
+    learn(&mut looker, &of_a_key(0, 0), Duration::from_millis(2)).await;
+    let keys = |look: Look<'_>| match look {
+        Look::Plain(_) => panic!("a fair look"),
+        Look::Fair { keys, .. } => keys,
+    };
+    assert_eq!(keys(looker.look(500)), 12);
+    let one_of_each = Taken {
+        last_key: Some("acme".to_owned()),
+        ..of_a_key(12, 0)
+    };
+
+    looker.drained(&one_of_each, 500, Instant::now());
+
+    assert_eq!(keys(looker.look(500)), 48);
 }
 
 fn place(look: &Look<'_>) -> Option<Place> {
@@ -123,7 +135,7 @@ fn place(look: &Look<'_>) -> Option<Place> {
 
 #[tokio::test(start_paused = true)]
 async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
 
     for (jobs, drained) in [(3, true), (0, true), (10, false)] {
         assert_eq!(place(&looker.look(10)), None);
@@ -142,7 +154,7 @@ async fn while_looks_are_cheap_each_is_from_the_beginning_but_through_a_backlog(
 
 #[tokio::test(start_paused = true)]
 async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ever() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     for _ in 0..2 {
         assert_eq!(place(&looker.look(10)), None);
         assert!(learn(&mut looker, &taken(3, 0), DEAR).await);
@@ -165,7 +177,7 @@ async fn a_dear_look_from_the_beginning_is_seldom_and_no_job_waits_for_it_for_ev
 
 #[tokio::test(start_paused = true)]
 async fn one_slow_look_may_be_the_machine() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     looker.look(10);
     learn(&mut looker, &taken(3, 0), DEAR).await;
 
@@ -176,7 +188,7 @@ async fn one_slow_look_may_be_the_machine() {
 #[tokio::test(start_paused = true)]
 async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
     let far = Duration::from_millis(50);
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     for _ in 0..3 {
         looker.look(10);
         learn(&mut looker, &taken(0, 0), far).await;
@@ -188,7 +200,7 @@ async fn far_from_the_database_all_looks_are_alike_and_none_is_dear() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
-    let mut looker = Looker::new();
+    let mut looker = Looker::new(true);
     for _ in 0..2 {
         looker.look(10);
         learn(&mut looker, &taken(3, 100), DEAR).await;
