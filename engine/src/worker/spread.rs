@@ -4,8 +4,6 @@
 use super::floors;
 use crate::store::claim::Taken;
 
-/// Each key of kinds with limits is locked until the claim has committed.
-const MOST_LIMITED: usize = 100;
 /// Claims for fewer jobs than this are not bound by what they cost, and those of a key wait for a turn of all keys.
 const LARGE: usize = 200;
 /// What each key should give of a large claim: a look at it is then an eighth of what its jobs cost.
@@ -46,14 +44,12 @@ impl Spread {
         let jobs = taken.jobs.len();
         let is_full = jobs * 10 >= asked * 9;
         // Whoever got nothing may not have any: what waits is paused, locked, or of kinds that others know.
-        if taken.last_key.is_some() && (1..asked.div_ceil(4)).contains(&jobs) {
+        let is_far_too_little = (1..asked.div_ceil(4)).contains(&jobs);
+        // Where limits are full, more keys would give as little and cost more.
+        if self.are_free && taken.last_key.is_some() && is_far_too_little {
             let enough = (self.told * asked).div_ceil(jobs);
-            let most = if self.are_free {
-                floors::MOST
-            } else {
-                MOST_LIMITED
-            };
-            self.wanted = self.wanted.max(enough.min(self.told * 4)).min(most);
+            let wanted = enough.min(self.told * 4).min(floors::MOST);
+            self.wanted = self.wanted.max(wanted);
         } else if is_full && self.told == self.wanted.min(asked) {
             self.wanted = self.wanted * 3 / 4;
         }
@@ -109,7 +105,7 @@ mod tests {
         assert_eq!(claims(&mut spread, 100, 100, 4), [100; 4]);
         assert_eq!(claims(&mut spread, 500, 40, 6), [81, 60, 45, 33, 24, 18]);
         assert_eq!(claims(&mut spread, 500, 40, 3), [13, 12, 12]);
-        assert_eq!(claims(&mut Spread::new(false), 1_000, 1, 2), [100, 100]);
+        assert_eq!(claims(&mut Spread::new(false), 500, 1, 2), [50, 50]);
     }
 
     #[test]
