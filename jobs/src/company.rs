@@ -112,15 +112,6 @@ pub async fn with_account(pool: &PgPool) -> Result<Vec<i64>, Error> {
     }
 }
 
-/// Invents companies with five zones each, for measurements of reading.
-///
-/// # Errors
-/// [`Error::Database`].
-#[doc(hidden)]
-pub async fn seed_for_bench(pool: &PgPool, companies: u32) -> Result<(), Error> {
-    store::seed::seed(&mut *pool.acquire().await?, companies.into()).await
-}
-
 /// One company, if there is such.
 pub async fn get(pool: &PgPool, id: i64) -> Result<Option<Company>, Error> {
     store::company::get(&mut *pool.acquire().await?, id).await

@@ -28,6 +28,8 @@ pub mod record;
 mod register;
 pub mod run;
 pub mod seal;
+#[doc(hidden)]
+pub mod seed;
 pub mod soundtrack;
 mod store;
 #[cfg(feature = "testing")]

@@ -8,6 +8,7 @@ mod hostile;
 mod idle;
 mod jobs;
 mod limits;
+mod lists;
 mod process;
 mod read;
 

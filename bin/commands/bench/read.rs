@@ -4,16 +4,12 @@ use std::time::Instant;
 
 use clap::Args;
 use engine::{Client, Filter, JobQuery, RollupBy, RollupQuery, Seed};
-use jobs::{company, zone};
+use jobs::{alert, seed as synced};
 use serde::Serialize;
-use sqlx::PgPool;
 
-use super::quantile;
+use super::{lists, quantile};
 use crate::app::{App, Session};
 use crate::output::Row;
-
-/// Rows a page, where a list says nothing else.
-const PAGE: u16 = 50;
 
 /// How to read.
 #[derive(Debug, Args)]
@@ -30,12 +26,15 @@ pub(crate) struct Read {
     /// Future jobs to invent
     #[arg(long, default_value_t = 200_000, requires = "seed")]
     future: u32,
-    /// Rows of the audit trail to invent; ticks, tokens and workers come with them
+    /// Rows of the audit trail to invent; ticks, steps, tokens, breakers, budgets and workers come with them
     #[arg(long, default_value_t = 100_000, requires = "seed")]
     audit: u32,
     /// Companies to invent, with five zones each
     #[arg(long, default_value_t = 10_000, requires = "seed")]
     companies: u32,
+    /// Runs of syncs to invent; history, bad records, products, profiles and Creatio's records come with them
+    #[arg(long, default_value_t = 500_000, requires = "seed")]
+    runs: u32,
     /// How often each is read, within twenty seconds
     #[arg(long, default_value_t = 200)]
     rounds: u32,
@@ -100,132 +99,59 @@ pub(super) async fn run(app: &App, session: &Session, how: &Read) -> anyhow::Res
             audit: how.audit,
         };
         client.seed_for_bench(seed).await?;
-        company::seed_for_bench(&session.env.pool, how.companies).await?;
+        let seed = synced::Seed {
+            companies: how.companies,
+            runs: how.runs,
+        };
+        synced::seed_for_bench(&session.env.pool, seed).await?;
         let seconds = begun.elapsed().as_secs_f64();
         app.out
             .note(&format!("Invented the rows in {seconds:.0} s; they stay."));
     }
-    let mut timings = Vec::new();
+    let mut reads = Reads {
+        rounds: how.rounds,
+        timings: Vec::new(),
+    };
     for text in FILTERS {
         let filter = Filter::parse(text).map_err(engine::Error::from)?;
-        timings.push(
-            timed(&format!("jobs {text}"), how.rounds, async || {
-                let page = client.jobs(filter.clone()).await?;
-                Ok((page.data.len(), page.searched.map(|searched| searched.rows)))
-            })
-            .await?,
-        );
+        let name = format!("jobs {text}");
+        let read = async || {
+            let page = client.jobs(filter.clone()).await?;
+            Ok((page.data.len(), page.searched.map(|searched| searched.rows)))
+        };
+        reads.search(name.trim_end(), read).await?;
     }
-    timings.push(deep(client, how.rounds).await?);
-    timings.extend(Box::pin(glances(client, how.rounds)).await?);
-    timings.push(month(client, how.rounds).await?);
-    timings.extend(Box::pin(lists(client, how.rounds)).await?);
-    timings.extend(synced(&session.env.pool, how.rounds).await?);
-    Ok(timings)
+    deep(&mut reads, client).await?;
+    glances(&mut reads, client).await?;
+    month(&mut reads, client).await?;
+    Box::pin(lists::of_work(&mut reads, client)).await?;
+    Box::pin(lists::of_syncs(&mut reads, &session.env.pool)).await?;
+    Box::pin(lists::of_creatio(&mut reads, &session.env.pool)).await?;
+    Ok(reads.timings)
+}
+
+/// Later pages cost what the first does.
+async fn deep(reads: &mut Reads, client: &Client) -> anyhow::Result<()> {
+    let mut query = JobQuery::default();
+    for _ in 0..20 {
+        query.before = client.jobs(query.clone()).await?.next;
+    }
+    let read = async || Ok(client.jobs(query.clone()).await?.data.len());
+    reads.list("jobs, page 21", read).await
 }
 
 /// What people look at first.
-async fn glances(client: &Client, rounds: u32) -> anyhow::Result<Vec<Timing>> {
-    let overview = timed("overview", rounds, async || {
-        Ok((client.overview().await?.shares.len(), None))
-    });
-    let groups = timed("dead groups", rounds, async || {
-        Ok((client.dead_groups(None, PAGE).await?.data.len(), None))
-    });
-    let queues = timed("queues", rounds, async || {
-        Ok((client.queues().await?.len(), None))
-    });
-    let alerts = timed("alerts", rounds, async || {
-        Ok((client.alerts().await?.len(), None))
-    });
-    Ok(vec![
-        overview.await?,
-        groups.await?,
-        queues.await?,
-        alerts.await?,
-    ])
-}
-
-/// Lists that are not of jobs.
-async fn lists(client: &Client, rounds: u32) -> anyhow::Result<Vec<Timing>> {
-    let workers = timed("workers", rounds, async || {
-        Ok((client.workers(None, PAGE).await?.data.len(), None))
-    });
-    let tokens = timed("tokens", rounds, async || {
-        Ok((client.tokens(None, PAGE).await?.data.len(), None))
-    });
-    let ticks = timed("ticks of a schedule", rounds, async || {
-        let page = client.ticks(engine::SEEDED_SCHEDULE, None, PAGE).await;
-        // Without a seed there is no such schedule.
-        Ok((page.map_or(0, |page| page.data.len()), None))
-    });
-    let audit = timed("audit trail", rounds, async || {
-        Ok((client.audit_page(None, None, PAGE).await?.data.len(), None))
-    });
-    let target = timed("audit trail of a job", rounds, async || {
-        let page = client.audit_page(Some("job 7"), None, PAGE).await?;
-        Ok((page.data.len(), None))
-    });
-    let acts = timed("acts on many", rounds, async || {
-        Ok((client.bulks(None, PAGE).await?.data.len(), None))
-    });
-    let kinds = timed("kinds", rounds, async || {
-        Ok((client.kinds().await?.len(), None))
-    });
-    let schedules = timed("schedules", rounds, async || {
-        Ok((client.schedules().await?.len(), None))
-    });
-    let partitions = timed("blocked partitions", rounds, async || {
-        Ok((
-            client.blocked_partitions(None, PAGE).await?.data.len(),
-            None,
-        ))
-    });
-    Ok(vec![
-        workers.await?,
-        tokens.await?,
-        ticks.await?,
-        audit.await?,
-        target.await?,
-        acts.await?,
-        kinds.await?,
-        schedules.await?,
-        partitions.await?,
-    ])
-}
-
-/// Lists of what was synced.
-async fn synced(pool: &PgPool, rounds: u32) -> anyhow::Result<Vec<Timing>> {
-    let companies = company::Filter::default();
-    let companies = timed("companies", rounds, async || {
-        let page = company::list(pool, &companies, PAGE).await?;
-        Ok((page.data.len(), None))
-    });
-    let all = zone::Filter::default();
-    let offline = zone::Filter {
-        status: Some(zone::Status::Offline),
-        ..all
-    };
-    let orphans = zone::Filter {
-        orphaned: Some(true),
-        ..all
-    };
-    let mut timings = vec![companies.await?];
-    for (name, filter) in [
-        ("zones", all),
-        ("zones that are offline", offline),
-        ("zones that are orphaned", orphans),
-    ] {
-        let read = timed(name, rounds, async || {
-            Ok((zone::list(pool, &filter, PAGE).await?.data.len(), None))
-        });
-        timings.push(read.await?);
-    }
-    Ok(timings)
+async fn glances(reads: &mut Reads, client: &Client) -> anyhow::Result<()> {
+    let read = async || Ok(client.overview().await?.shares.len());
+    reads.list("overview", read).await?;
+    let read = async || Ok(client.queues().await?.len());
+    reads.list("queues", read).await?;
+    let read = async || Ok(alert::list(client).await?.len());
+    reads.list("alerts", read).await
 }
 
 /// A month, hour by hour and kind by kind.
-async fn month(client: &Client, rounds: u32) -> anyhow::Result<Timing> {
+async fn month(reads: &mut Reads, client: &Client) -> anyhow::Result<()> {
     let now = client.server().await?.now;
     let hour = std::time::Duration::from_secs(3_600);
     let query = RollupQuery {
@@ -237,46 +163,50 @@ async fn month(client: &Client, rounds: u32) -> anyhow::Result<Timing> {
         },
         ..RollupQuery::default()
     };
-    let read = timed("rollups of a month", rounds, async || {
-        Ok((client.rollups(&query).await?.len(), None))
-    });
-    read.await
+    let read = async || Ok(client.rollups(&query).await?.len());
+    reads.list("rollups of a month", read).await
 }
 
-/// Later pages cost what the first does.
-async fn deep(client: &Client, rounds: u32) -> anyhow::Result<Timing> {
-    let mut query = JobQuery::default();
-    for _ in 0..20 {
-        query.before = client.jobs(query.clone()).await?.next;
+/// What was read so far, each sort up to `rounds` times.
+pub(super) struct Reads {
+    rounds: u32,
+    timings: Vec<Timing>,
+}
+
+impl Reads {
+    /// Times what answers with so many rows.
+    pub(super) async fn list<F>(&mut self, name: &str, mut read: F) -> anyhow::Result<()>
+    where
+        F: AsyncFnMut() -> anyhow::Result<usize>,
+    {
+        self.search(name, async || Ok((read().await?, None))).await
     }
-    let read = timed("jobs, page 21", rounds, async || {
-        Ok((client.jobs(query.clone()).await?.data.len(), None))
-    });
-    read.await
-}
 
-async fn timed<F>(name: &str, rounds: u32, mut read: F) -> anyhow::Result<Timing>
-where
-    F: AsyncFnMut() -> anyhow::Result<(usize, Option<u64>)>,
-{
-    let mut spans = Vec::new();
-    let mut seen = (0, None);
-    let begun = Instant::now();
-    for _ in 0..rounds.max(1) {
-        let asked = Instant::now();
-        seen = read().await?;
-        spans.push(asked.elapsed().as_secs_f64() * 1_000.0);
-        // A slow one need not be read a hundred times.
-        if begun.elapsed().as_secs() >= 20 {
-            break;
+    /// Times what may stop before all is searched: it answers with the rows that it looked at, too.
+    async fn search<F>(&mut self, name: &str, mut read: F) -> anyhow::Result<()>
+    where
+        F: AsyncFnMut() -> anyhow::Result<(usize, Option<u64>)>,
+    {
+        let mut spans = Vec::new();
+        let mut seen = (0, None);
+        let begun = Instant::now();
+        for _ in 0..self.rounds.max(1) {
+            let asked = Instant::now();
+            seen = read().await?;
+            spans.push(asked.elapsed().as_secs_f64() * 1_000.0);
+            // A slow one need not be read a hundred times.
+            if begun.elapsed().as_secs() >= 20 {
+                break;
+            }
         }
+        spans.sort_by(f64::total_cmp);
+        self.timings.push(Timing {
+            read: name.to_owned(),
+            rows: seen.0,
+            searched: seen.1,
+            p50_ms: quantile(&spans, 0.50).unwrap_or_default(),
+            p99_ms: quantile(&spans, 0.99).unwrap_or_default(),
+        });
+        Ok(())
     }
-    spans.sort_by(f64::total_cmp);
-    Ok(Timing {
-        read: name.trim_end().to_owned(),
-        rows: seen.0,
-        searched: seen.1,
-        p50_ms: quantile(&spans, 0.50).unwrap_or_default(),
-        p99_ms: quantile(&spans, 0.99).unwrap_or_default(),
-    })
 }

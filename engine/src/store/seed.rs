@@ -42,6 +42,7 @@ pub(crate) async fn seed_lists(
     sqlx::query(include_str!("seed_lists.sql"))
         .bind(audit_rows)
         .bind(schedule)
+        .bind(SHARD)
         .execute(conn)
         .await?;
     Ok(())
@@ -50,7 +51,8 @@ pub(crate) async fn seed_lists(
 /// Tells the planner what has become of the tables.
 pub(crate) async fn analyze(conn: &mut PgConnection) -> Result<()> {
     let tables = "vacuum (analyze) engine.job, engine.pending, engine.ended, engine.tally, \
-         engine.audit, engine.tick, engine.worker, engine.token";
+         engine.audit, engine.tick, engine.worker, engine.token, engine.attempt, engine.step, engine.breaker, \
+         engine.budget";
     sqlx::raw_sql(tables).execute(conn).await?;
     Ok(())
 }

@@ -26,13 +26,20 @@ ended as (
         started_at, ended_at, outcome, code, error, result
     )
     select
-        $1, id, kind, queue, $4::engine.job_state, 0, 1, ($4 = 'dead')::integer, 0, 8, at, at + interval '1 second',
+        $1, id, kind, queue, $4::engine.job_state, 0, case $4 when 'dead' then 8 else 1 end,
+        case $4 when 'dead' then 8 else 0 end, 0, 8, at, at + interval '1 second',
         case $4 when 'dead' then 'dead' else 'done' end,
         case when $4 = 'dead' then (array['http_401', 'http_500', 'timeout', 'bad_args'])[1 + n % 4] end,
         case when $4 = 'dead' then format('company %s answered %s after %s ms', n % 1000, (array[401, 500, 504])[1 + n % 3], n) end,
         case when $4 = 'completed' then '{"synced": 1}'::jsonb end
     from made
     where $4 <> 'available'
+),
+tried as (
+    insert into engine.attempt (shard, job_id, attempt, started_at, ended_at, outcome, code, error, next_run_at)
+    select $1, id, attempt, at, at, 'retry', 'http_500', 'answered 500', at
+    from made, generate_series(1, 7) attempt
+    where $4 = 'dead'
 )
 insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts)
 select $1, id, kind, queue, false, 0, now() + interval '1 day' + n * interval '1 second', 8

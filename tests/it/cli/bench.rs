@@ -70,6 +70,53 @@ async fn jobs_of_a_killed_process_run_again_and_how_long_that_took_is_told() {
 }
 
 #[tokio::test]
+async fn reading_is_measured_against_tables_that_have_what_each_list_shows() {
+    let database = database().await;
+    let few = "bench read --seed --rounds 1 --finished 3000 --dead 100 --future 100 --audit 10000 \
+         --companies 200 --runs 20000 -o json";
+    let args: Vec<&str> = few.split_whitespace().collect();
+
+    let (code, rows) = json(lockstep(&database, &args)).await;
+
+    assert_eq!(code, 0, "{rows}");
+    let rows = rows.as_array().expect("rows");
+    let shown = |read: &str| {
+        let row = rows.iter().find(|row| row["read"] == read);
+        row.unwrap_or_else(|| panic!("{read} is read"))["rows"].as_u64()
+    };
+    for (read, most) in [
+        ("jobs", 50),
+        ("jobs state:dead", 50),
+        ("attempts of a job", 8),
+        ("steps of a job", 50),
+        ("audit trail", 50),
+        ("workers", 50),
+        ("breakers", 100),
+        ("budgets", 100),
+        ("zones", 50),
+        ("runs", 50),
+        ("runs that failed", 50),
+        ("quarantine", 50),
+        ("quarantine that is open", 2),
+        ("held sweeps", 50),
+        ("history of a record", 50),
+        ("products", 50),
+        ("products of a SKU", 1),
+        ("profiles", 50),
+        ("reviews that are open", 4),
+        ("records", 50),
+        ("records that failed", 4),
+        ("operations of a record", 5),
+        ("conflicts", 50),
+        ("conflicts that wait", 10),
+        ("journal of a record", 1),
+        ("versions of a mapping", 50),
+    ] {
+        assert_eq!(shown(read), Some(most), "{read}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_measured_says_why() {
     let database = database().await;
     for (args, why) in [
