@@ -51,6 +51,8 @@ pub(crate) async fn list(
          where ($1::text is null or target = $1) and ($2::bigint is null or id < $2) \
          order by id desc limit $3",
     )
+    // One plan for all would read all rows for those of a target.
+    .persistent(false)
     .bind(target)
     .bind(before)
     .bind(limit)

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::instant;
+use super::{instant, listing};
 use crate::Error;
 use crate::company::{Company, Filter, NewCompany, Patch};
 
@@ -31,7 +31,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Company>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = listing(concat!(
         "select ",
         columns!(),
         " from sync.company \

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::record::Missing;
-use super::{instant, instant_or_none};
+use super::{instant, instant_or_none, listing};
 use crate::Error;
 use crate::flow::{Partition, Progress};
 use crate::held::{Held, Status};
@@ -121,7 +121,7 @@ pub(crate) async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Held>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = listing(concat!(
         "select ",
         columns!(),
         " from sync.held_sweep \

@@ -25,10 +25,17 @@ pub(crate) mod zone;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{PgPool, Row};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgPool, Postgres, Row};
 
 use crate::Error;
+
+/// A list, planned for the filters of this call: the one plan that Postgres would settle on for all of them reads the
+/// whole table.
+fn listing(sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
+}
 
 /// Runs `work` in a transaction of its own, in a task that ends even when the caller is dropped:
 /// sqlx hands a connection back with its transaction open when a future is dropped inside `begin`,

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::record::Table;
-use super::{instant, instant_or_none};
+use super::{instant, instant_or_none, listing};
 use crate::Error;
 use crate::product::{Filter, Product};
 
@@ -24,7 +24,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Product>, Error> {
-    let rows = sqlx::query(
+    let rows = listing(
         "select id, connection, zoho_item_id, name, sku, description, price::text as price_text, \
              stock_quantity::text as stock_text, is_active, gone_at, created_at, updated_at \
          from sync.product \

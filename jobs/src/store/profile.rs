@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
-use super::instant_or_none;
+use super::{instant_or_none, listing};
 use crate::Error;
 use crate::packages::{Filter, Link, Profile, SyncAll};
 
@@ -57,7 +57,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<(Profile, Option<Link>)>, Error> {
-    let rows = sqlx::query(include_str!("list_profiles.sql"))
+    let rows = listing(include_str!("list_profiles.sql"))
         .bind(filter.connection.as_deref())
         .bind(filter.is_linked)
         .bind(filter.after)

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 use uuid::Uuid;
 
-use super::{instant, instant_or_none, storable};
+use super::{instant, instant_or_none, listing, storable};
 use crate::Error;
 use crate::flow::{Bad, Partition};
 use crate::packages;
@@ -206,7 +206,7 @@ async fn select(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Quarantined>, Error> {
-    let rows = sqlx::query(
+    let rows = listing(
         "select id, stream, partition, company_id, connection, key, is_named, field, expected, times, status, \
              profile_id, run_id, job_id, first_seen_at, last_seen_at, resolved_at, ignored_by, ignored_because, \
              raw \

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{instant, instant_or_none};
+use super::{instant, instant_or_none, listing};
 use crate::Error;
 use crate::packages::Review;
 
@@ -24,7 +24,7 @@ pub(crate) async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Review>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = listing(concat!(
         "select ",
         columns!(),
         " from sync.match_review where id > $2 and ($1::text is null or status = $1) \

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
-use super::{instant, instant_or_none};
+use super::{instant, instant_or_none, listing};
 use crate::Error;
 use crate::flow::{Counters, Mode, Partition, Progress};
 use crate::run::{Filter, Run, Status};
@@ -223,7 +223,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<Run>, Error> {
     let partition = filter.partition.as_ref();
-    let rows = sqlx::query(include_str!("list_runs.sql"))
+    let rows = listing(include_str!("list_runs.sql"))
         .bind(partition.and_then(Partition::company_id))
         .bind(partition.and_then(Partition::connection))
         .bind(filter.before)

@@ -4,7 +4,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, types::Json};
 
 use super::record::Table;
-use super::{instant, instant_or_none};
+use super::{instant, instant_or_none, listing};
 use crate::Error;
 use crate::plan::adopt::{Adoption, Named};
 use crate::zone::{Filter, Status, Zone};
@@ -103,7 +103,7 @@ async fn select(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Zone>, Error> {
-    let rows = sqlx::query(include_str!("zone/list.sql"))
+    let rows = listing(include_str!("zone/list.sql"))
         .bind(id)
         .bind(filter.company_id)
         .bind(filter.status.map(Status::as_str))

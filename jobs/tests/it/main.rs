@@ -5,6 +5,7 @@
 mod company;
 mod connection;
 mod creatio;
+mod lists;
 mod migrate;
 mod packages;
 mod process;

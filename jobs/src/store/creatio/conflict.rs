@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::creatio::conflict::{Conflict, Filter, Status};
 use crate::creatio::{Decision, Sort};
-use crate::store::{instant, instant_or_none, storable};
+use crate::store::{instant, instant_or_none, listing, storable};
 
 /// Not `*`: a column that a migration adds would fail what sessions have prepared.
 macro_rules! columns {
@@ -136,7 +136,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Conflict>, Error> {
-    let rows = sqlx::query(include_str!("conflict/list.sql"))
+    let rows = listing(include_str!("conflict/list.sql"))
         .bind(filter.connection.as_deref())
         .bind(filter.sort.map(Sort::stream))
         .bind(filter.field.as_deref())

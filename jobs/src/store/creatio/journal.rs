@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::creatio::Sort;
 use crate::creatio::journal::{Entry, Filter};
-use crate::store::{instant, instant_or_none, storable};
+use crate::store::{instant, instant_or_none, listing, storable};
 
 /// What was written over, or will be once a write is known to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
-    let rows = sqlx::query(concat!(
+    let rows = listing(concat!(
         "select ",
         columns!(),
         " from sync.journal where ($1::text is null or connection = $1) and ($2::text is null or stream = $2) \

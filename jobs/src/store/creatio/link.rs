@@ -11,7 +11,7 @@ use crate::Error;
 use crate::creatio::record::{Filter, Record};
 use crate::creatio::{Sort, Status};
 use crate::plan::reconcile::{Base, Bases};
-use crate::store::{instant, instant_or_none, storable};
+use crate::store::{instant, instant_or_none, listing, storable};
 
 /// A link as it is stored.
 #[derive(Debug, Clone)]
@@ -249,7 +249,7 @@ pub(crate) async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Record>, Error> {
-    let rows = sqlx::query(include_str!("link/list.sql"))
+    let rows = listing(include_str!("link/list.sql"))
         .bind(filter.connection.as_deref())
         .bind(filter.sort.map(Sort::stream))
         .bind(filter.status.map(Status::as_str))
