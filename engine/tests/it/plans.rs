@@ -48,13 +48,31 @@ const ROWS: &[&str] = &[
      from generate_series(120001, 180000) n",
 ];
 
-const TABLES: &[&str] = &["job", "pending", "running", "ended", "attempt", "batch"];
+const TABLES: &[&str] = &[
+    "job",
+    "pending",
+    "running",
+    "ended",
+    "attempt",
+    "batch",
+    "key",
+    "flow",
+    "signal",
+    "step",
+    "partition_block",
+];
 
 /// Makes the tables as they are, and the planner believe otherwise.
 pub(crate) async fn fill(db: &Database, told: &Told) {
+    fill_with(db, told, async || ()).await;
+}
+
+/// The same with more rows.
+pub(crate) async fn fill_with(db: &Database, told: &Told, more: impl AsyncFn()) {
     without_autovacuum(db).await;
     if told.filled_first {
         fill_rows(db).await;
+        more().await;
     }
     if !told.due_then {
         meddle(db, "update engine.pending set due = false").await;
@@ -62,6 +80,7 @@ pub(crate) async fn fill(db: &Database, told: &Told) {
     analyze(db).await;
     if !told.filled_first {
         fill_rows(db).await;
+        more().await;
     }
     if !told.due_then {
         meddle(db, "update engine.pending set due = run_at <= now()").await;
@@ -70,7 +89,7 @@ pub(crate) async fn fill(db: &Database, told: &Told) {
     }
 }
 
-async fn fill_rows(db: &Database) {
+pub(crate) async fn fill_rows(db: &Database) {
     for rows in ROWS {
         meddle(db, rows).await;
     }
@@ -143,7 +162,7 @@ const COMPLETE: Hot = Hot {
 };
 
 /// Two hundred attempts that are tried again.
-const SETTLE: Hot = Hot {
+pub(crate) const SETTLE: Hot = Hot {
     sql: include_str!("../../src/store/settle.sql"),
     types: "smallint, uuid[], integer[], bigint[], text[], text[], bigint[], text[], text[], text[], text[]",
     args: Cow::Borrowed(
@@ -220,15 +239,32 @@ impl Explained {
     }
 }
 
+/// A statement within another, in sessions that know its function.
+const RUN: &str = "create function pg_temp.run(statement text) returns void language plpgsql \
+    as $$ begin execute statement; end $$; ";
+
 /// A worker's session with a hot statement in it that has been planned and run once.
-async fn session(db: &Database, hot: &Hot) -> PgConnection {
+pub(crate) async fn session(db: &Database, hot: &Hot) -> PgConnection {
+    session_with(db, &hot_settings(), hot).await
+}
+
+/// The same with settings of its own.
+pub(crate) async fn session_with(
+    db: &Database,
+    settings: &[(&str, &str)],
+    hot: &Hot,
+) -> PgConnection {
     let mut statements = String::new();
-    for (name, value) in hot_settings() {
+    for (name, value) in settings {
         statements.push_str(&format!("set {name} = {value}; "));
     }
+    statements.push_str(RUN);
     statements.push_str(&format!("prepare hot ({}) as {}", hot.types, hot.sql));
     // In messages of their own: the statements of one message are one transaction.
-    let run = format!("begin; execute hot ({}); rollback", hot.args());
+    let run = format!(
+        "begin; select pg_temp.run($run$execute hot ({})$run$); rollback",
+        hot.args()
+    );
     let mut conn = db.pool().acquire().await.unwrap().detach();
     for message in [statements, run] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(message))
@@ -239,8 +275,20 @@ async fn session(db: &Database, hot: &Hot) -> PgConnection {
     conn
 }
 
-/// Runs a hot statement in its session, takes it back, and says what it did.
-async fn explain_in(conn: &mut PgConnection, hot: &Hot) -> Explained {
+/// Runs a hot statement in its session, takes it back, and says what it did: the better of two runs, since a session that
+/// others have left behind with news of the catalog reads that anew, and functions do it in the midst of the statement.
+pub(crate) async fn explain_in(conn: &mut PgConnection, hot: &Hot) -> Explained {
+    let first = explain_once(conn, hot).await;
+    let second = explain_once(conn, hot).await;
+    if first.pages < second.pages {
+        first
+    } else {
+        second
+    }
+}
+
+/// One run.
+pub(crate) async fn explain_once(conn: &mut PgConnection, hot: &Hot) -> Explained {
     sqlx::raw_sql("begin").execute(&mut *conn).await.unwrap();
     let run = format!(
         "explain (analyze, buffers, timing off) execute hot ({})",
@@ -279,6 +327,32 @@ impl Hot {
         self.args
             .replace("IDS", &format!("'{{{}}}'", ids.join(",")))
     }
+}
+
+/// The same of the statement and its triggers, which EXPLAIN leaves out unless it all is a part of another statement: their
+/// pages, and the one number that `then` selects behind them.
+pub(crate) async fn whole(conn: &mut PgConnection, hot: &Hot, then: &str) -> (u64, i64) {
+    let first = whole_once(conn, hot, then).await;
+    first.min(whole_once(conn, hot, then).await)
+}
+
+async fn whole_once(conn: &mut PgConnection, hot: &Hot, then: &str) -> (u64, i64) {
+    let run = format!(
+        "explain (analyze, buffers, timing off) select pg_temp.run($run$execute hot ({})$run$)",
+        hot.args()
+    );
+    sqlx::raw_sql("begin").execute(&mut *conn).await.unwrap();
+    let lines: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(run))
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    let number = sqlx::query_scalar(sqlx::AssertSqlSafe(then.to_owned()))
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    sqlx::raw_sql("rollback").execute(conn).await.unwrap();
+    let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
+    (pages, number)
 }
 
 /// `Buffers: shared hit=12 read=3 dirtied=1`: what was hit and what was read.
