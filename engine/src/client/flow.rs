@@ -254,16 +254,24 @@ impl Client {
     /// many jobs it told.
     pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
         let mut told = 0;
+        // How far the members of a batch have been told, so that none is looked at again with each chunk.
+        let mut place = (Uuid::nil(), Uuid::nil());
         loop {
             let mut conn = self.inner.singles.acquire().await?;
             let Some(id) = batch::abandoned(&mut conn).await? else {
                 return Ok(told);
             };
-            let members = batch::live_members(&mut conn, id, CANCELS).await?;
-            if members.is_empty() {
-                batch::settle_abandoned(&mut conn, id).await?;
+            let after = if place.0 == id { place.1 } else { Uuid::nil() };
+            let members = batch::live_members(&mut conn, id, after, CANCELS).await?;
+            let Some(last) = members.last() else {
+                // Once more from the beginning: somebody may have brought one back to life.
+                if after.is_nil() {
+                    batch::settle_abandoned(&mut conn, id).await?;
+                }
+                place = (Uuid::nil(), Uuid::nil());
                 continue;
-            }
+            };
+            place = (id, *last);
             drop(conn);
             for member in members {
                 told += u64::from(self.cancel_member(member).await?);

@@ -208,23 +208,19 @@ pub(crate) async fn abandoned(conn: &mut PgConnection) -> Result<Option<Uuid>> {
     .await?)
 }
 
-/// Members that are live and not yet asked to stop, at most `limit`.
+/// Members that are live and not yet asked to stop, at most `limit`, behind that id.
 pub(crate) async fn live_members(
     conn: &mut PgConnection,
     id: Uuid,
+    after: Uuid,
     limit: i64,
 ) -> Result<Vec<Uuid>> {
-    Ok(sqlx::query_scalar(
-        "select j.id from engine.job j where j.shard = $1 and j.batch_id = $2 and ( \
-             exists (select from engine.pending p where p.shard = j.shard and p.id = j.id) \
-             or exists (select from engine.running r where r.shard = j.shard and r.id = j.id and not r.cancel_requested)) \
-         order by j.id limit $3",
-    )
-    .bind(SHARD)
-    .bind(id)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?)
+    let members = sqlx::query_scalar(include_str!("live_members.sql"))
+        .bind(SHARD)
+        .bind(id)
+        .bind(after)
+        .bind(limit);
+    Ok(members.fetch_all(conn).await?)
 }
 
 /// All members have been told.

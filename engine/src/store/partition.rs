@@ -12,7 +12,7 @@ use crate::cursor::Cursor;
 
 /// The job that held a partition up tries on, and is its head again.
 pub(crate) async fn unblock_by(conn: &mut PgConnection, job_id: Uuid) -> Result<()> {
-    sqlx::query("delete from engine.partition_block where shard = $1 and job_id = $2")
+    sqlx::query(include_str!("unblock.sql"))
         .bind(SHARD)
         .bind(job_id)
         .execute(conn)

@@ -113,6 +113,26 @@ fn retries() -> Vec<(&'static str, Hot, &'static str, u64)> {
             60,
         ),
         (
+            "let its partition go on",
+            Hot {
+                sql: include_str!("../../src/store/unblock.sql"),
+                types: "smallint, uuid",
+                args: format!("0, '{}'", id(DEAD)).into(),
+            },
+            "select 1 - count(*) from engine.partition_block where job_id = job_id(190000)",
+            20,
+        ),
+        (
+            "look behind the members that were told",
+            Hot {
+                sql: include_str!("../../src/store/live_members.sql"),
+                types: "smallint, uuid, uuid, bigint",
+                args: format!("0, '{}', '{}', 500", id(97), id(239_995)).into(),
+            },
+            "select 1::bigint",
+            60,
+        ),
+        (
             "take a key",
             take_key("test.ordered", "dead 190000"),
             holds,
