@@ -332,26 +332,34 @@ impl Way {
 }
 
 #[tokio::test]
-async fn what_settling_touches_follows_from_what_hangs_on_the_jobs() {
-    for told in plans::MISLED {
-        let db = Database::new().await;
-        gather(&db, CLASSES).await;
-        plans::fill_with(&db, told, async || put(&db, 1, EACH).await).await;
-        // A worker's session, and one of an application that settles in a transaction of its own.
-        let first = ways()[0].of(1, 1);
-        let mut worker = plans::session(&db, &first).await;
-        let mut own = plans::session_with(&db, &[], &first).await;
+async fn what_settling_touches_follows_from_what_hangs_on_the_jobs_if_analysed_while_empty() {
+    settling_is_bounded(&plans::MISLED[0]).await;
+}
 
-        for one in ways() {
-            one.is_bounded(&mut worker, 1, told.name).await;
-            one.is_bounded(&mut worker, 200, told.name).await;
-            one.is_bounded(
-                &mut own,
-                1,
-                &format!("{}, in its own transaction", told.name),
-            )
-            .await;
-        }
+#[tokio::test]
+async fn what_settling_touches_follows_from_what_hangs_on_the_jobs_if_analysed_when_all_was_due() {
+    settling_is_bounded(&plans::MISLED[1]).await;
+}
+
+#[tokio::test]
+async fn what_settling_touches_follows_from_what_hangs_on_the_jobs_if_analysed_when_none_was_due() {
+    settling_is_bounded(&plans::MISLED[2]).await;
+}
+
+async fn settling_is_bounded(told: &plans::Told) {
+    let db = Database::new().await;
+    gather(&db, CLASSES).await;
+    plans::fill_with(&db, told, async || put(&db, 1, EACH).await).await;
+    // A worker's session, and one of an application that settles in a transaction of its own.
+    let first = ways()[0].of(1, 1);
+    let mut worker = plans::session(&db, &first).await;
+    let mut own = plans::session_with(&db, &[], &first).await;
+
+    for one in ways() {
+        one.is_bounded(&mut worker, 1, told.name).await;
+        one.is_bounded(&mut worker, 200, told.name).await;
+        let case = format!("{}, in its own transaction", told.name);
+        one.is_bounded(&mut own, 1, &case).await;
     }
 }
 
