@@ -1,5 +1,5 @@
 //! What a drain loses where queues usually lose: beside a long history and many future jobs, under a
-//! snapshot that is held open, with several workers, with large args, and one after the other.
+//! snapshot that is held open, with several processes, with large args, and one after the other.
 
 use std::time::Instant;
 
@@ -10,7 +10,9 @@ use engine::{
 };
 use serde::Serialize;
 
-use super::jobs::{self, Env, Noop, QUEUE, Started};
+use super::fleet;
+use super::jobs::{self, Env, QUEUE, Started};
+use crate::app::{App, Session};
 use crate::output::Row;
 
 /// How to be hostile. The invented jobs stay, so give it a database of its own.
@@ -90,10 +92,11 @@ impl Row for Survived {
 
 /// Every cell, the plain drain first and last, since machines change meanwhile.
 pub(super) async fn survive(
-    client: &Client,
+    app: &App,
+    session: &Session,
     how: &Hostile,
-    actor: &Actor,
 ) -> anyhow::Result<Vec<Survived>> {
+    let client = &session.client;
     let mut cells: Vec<Survived> = Vec::new();
     let mut note = |cell: &str, jobs: u64, jobs_per_second: f64| {
         let first = cells
@@ -107,23 +110,24 @@ pub(super) async fn survive(
         });
     };
     // A drain that warms up plans, caches and the disk.
-    drain(client, how, how.jobs, 1, 0).await?;
-    note("plain", how.jobs, drain(client, how, how.jobs, 1, 0).await?);
-    for workers in [2, 4] {
-        let speed = drain(client, how, how.jobs, workers, 0).await?;
-        note(&format!("{workers} workers"), how.jobs, speed);
+    drain(client, how, how.jobs, 0).await?;
+    note("plain", how.jobs, drain(client, how, how.jobs, 0).await?);
+    for (cell, processes) in [("one process", 1), ("four processes", 4)] {
+        fill(client, how.jobs, 0).await?;
+        let speed = fleet::drain((app, session), how.jobs, how.slots, processes).await?;
+        note(cell, how.jobs, speed);
     }
     for (bytes, fewer) in [(256, 1), (4 << 10, 4), (64 << 10, 40)] {
         let jobs = how.jobs / fewer;
-        let speed = drain(client, how, jobs, 1, bytes).await?;
+        let speed = drain(client, how, jobs, bytes).await?;
         note(&format!("args of {bytes} bytes"), jobs, speed);
     }
-    let (jobs, speed) = one_by_one(client, how, actor).await?;
+    let (jobs, speed) = one_by_one(client, how, &app.actor()).await?;
     note("two serial keys", jobs, speed);
     let snapshot = client.hold_snapshot_for_bench().await?;
     let mut speed = 0.0;
     for _ in 0..how.under_snapshot {
-        speed = drain(client, how, how.jobs, 1, 0).await?;
+        speed = drain(client, how, how.jobs, 0).await?;
     }
     snapshot.rollback().await?;
     note("under a snapshot", how.jobs, speed);
@@ -135,38 +139,29 @@ pub(super) async fn survive(
             ..Seed::default()
         })
         .await?;
-    let speed = drain(client, how, how.jobs, 1, 0).await?;
+    let speed = drain(client, how, how.jobs, 0).await?;
     note("beside history and future", how.jobs, speed);
     note(
         "plain again",
         how.jobs,
-        drain(client, how, how.jobs, 1, 0).await?,
+        drain(client, how, how.jobs, 0).await?,
     );
     Ok(cells)
 }
 
-/// Jobs a second, from the workers' start until the last job is settled.
-async fn drain(
-    client: &Client,
-    how: &Hostile,
-    jobs: u64,
-    workers: usize,
-    bytes: usize,
-) -> anyhow::Result<f64> {
+async fn fill(client: &Client, jobs: u64, bytes: usize) -> anyhow::Result<()> {
     let all: Vec<NewJob> = (0..jobs).map(|n| jobs::padded(n, bytes)).collect();
     client.enqueue_in_parts(&all).await?;
-    drop(all);
-    let (env, mut started) = Started::channel();
+    Ok(())
+}
+
+/// Jobs a second, from the worker's start until the last job is settled.
+async fn drain(client: &Client, how: &Hostile, jobs: u64, bytes: usize) -> anyhow::Result<f64> {
+    fill(client, jobs, bytes).await?;
     let begun = Instant::now();
-    let mut running = Vec::new();
-    for _ in 0..workers {
-        let kinds = Registry::new().with::<Noop>(env.clone());
-        running.push(jobs::work(client, how.slots / workers, kinds));
-    }
+    let (worker, mut started) = jobs::worker(client, how.slots);
     started.count(jobs).await?;
-    for worker in running {
-        worker.stop().await?;
-    }
+    worker.stop().await?;
     Ok(jobs as f64 / begun.elapsed().as_secs_f64())
 }
 

@@ -4,6 +4,7 @@
 mod api;
 mod crash;
 mod deep;
+mod fleet;
 mod hostile;
 mod idle;
 mod jobs;
@@ -52,7 +53,7 @@ pub(crate) enum Bench {
     /// Compare drains without keys, beside kinds with limits, of keyed jobs and of jobs held to a limit
     #[command(before_help = "Examples:\n  lockstep bench limits -o json")]
     Limits(limits::Compare),
-    /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys
+    /// Drain where queues usually slow down: long history, held snapshot, large args, serial keys, four processes
     #[command(before_help = "Examples:\n  lockstep bench hostile")]
     Hostile(hostile::Hostile),
     /// Kill a worker process, and measure until its jobs run again
@@ -64,6 +65,12 @@ pub(crate) enum Bench {
         before_help = "Examples:\n  lockstep bench hang --slots 100"
     )]
     Hang(crash::Hang),
+    /// Work until the input ends: a process of `bench hostile`
+    #[command(
+        hide = true,
+        before_help = "Examples:\n  lockstep bench member --slots 125"
+    )]
+    Member(fleet::Member),
     /// Begin processes of `lockstep work` that have nothing to do, and count their statements
     #[command(before_help = "Examples:\n  lockstep bench idle --processes 10 --seconds 60")]
     Idle(idle::Idle),
@@ -175,7 +182,7 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
         }
         Bench::Limits(how) => tell(app, &session, limits::compare(client, how).await).await?,
         Bench::Hostile(how) => {
-            let survived = hostile::survive(client, how, &app.actor()).await;
+            let survived = unless_stopped(hostile::survive(app, &session, how)).await;
             tell(app, &session, survived).await?;
         }
         Bench::Api(how) => {
@@ -199,6 +206,7 @@ pub(crate) async fn run(app: &App, bench: Bench) -> anyhow::Result<Exit> {
             tell(app, &session, figures.map(|one| vec![one])).await?;
         }
         Bench::Hang(how) => crash::hang(client, how).await?,
+        Bench::Member(how) => fleet::join(client, how).await?,
         Bench::Idle(how) => {
             let rested = unless_stopped(idle::rest(app, &session, how)).await?;
             app.out.list(&[rested], "")?;

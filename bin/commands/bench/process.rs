@@ -15,6 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Begins one with the same settings and database. It ends by force with whoever drops it.
 pub(super) fn spawn(app: &App, session: &Session, words: &[&str]) -> anyhow::Result<Child> {
+    let spawned = command(app, session, words)?.spawn();
+    spawned.context("could not begin another process")
+}
+
+/// As [`spawn`], for one that is talked to: its input and output are pipes.
+pub(super) fn spawn_to_talk(app: &App, session: &Session, words: &[&str]) -> anyhow::Result<Child> {
+    let mut command = command(app, session, words)?;
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    spawned.context("could not begin another process")
+}
+
+fn command(app: &App, session: &Session, words: &[&str]) -> anyhow::Result<Command> {
     let program = std::env::current_exe().context("where this program is")?;
     let mut command = Command::new(program);
     if let Some(config) = &app.flags.config {
@@ -28,7 +40,7 @@ pub(super) fn spawn(app: &App, session: &Session, words: &[&str]) -> anyhow::Res
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    command.spawn().context("could not begin another process")
+    Ok(command)
 }
 
 /// Fails if it has ended by itself.

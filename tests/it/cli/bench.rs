@@ -70,6 +70,51 @@ async fn jobs_of_a_killed_process_run_again_and_how_long_that_took_is_told() {
 }
 
 #[tokio::test]
+async fn every_hostile_cell_is_measured_also_by_processes() {
+    let database = database().await;
+    let few = "bench hostile --jobs 400 --finished 500 --future 100 --under-snapshot 1 -o json";
+    let args: Vec<&str> = few.split_whitespace().collect();
+
+    let (code, rows) = json(lockstep(&database, &args)).await;
+
+    assert_eq!(code, 0, "{rows}");
+    let cells: Vec<_> = rows
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter(|row| {
+            row["jobs_per_second"]
+                .as_f64()
+                .is_some_and(|speed| speed > 0.0)
+        })
+        .map(|row| row["cell"].as_str().expect("a cell"))
+        .collect();
+    assert_eq!(
+        cells,
+        [
+            "plain",
+            "one process",
+            "four processes",
+            "args of 256 bytes",
+            "args of 4096 bytes",
+            "args of 65536 bytes",
+            "two serial keys",
+            "under a snapshot",
+            "beside history and future",
+            "plain again",
+        ]
+    );
+    // All were carried out, by whomever; of the serial ones those that nobody waited for were cancelled.
+    let left: i64 = sqlx::query_scalar(
+        "select count(*) from engine.job where kind in ('bench.noop', 'bench.serial')",
+    )
+    .fetch_one(database.pool())
+    .await
+    .expect("a count");
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
 async fn reading_is_measured_against_tables_that_have_what_each_list_shows() {
     let database = database().await;
     let few = "bench read --seed --rounds 1 --finished 3000 --dead 100 --future 100 --audit 10000 \
