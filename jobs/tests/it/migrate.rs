@@ -6,7 +6,9 @@ async fn migrating_twice_is_migrating_once_and_leaves_the_engines_ledger_alone()
     let engine_before = database.client().pending_migrations().await.unwrap();
     assert_eq!(
         jobs::pending_migrations(database.pool()).await.unwrap(),
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+        [
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
+        ]
     );
 
     jobs::migrate(database.pool()).await.unwrap();
