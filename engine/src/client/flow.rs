@@ -253,30 +253,33 @@ impl Client {
     /// Cancels the members of batches whose owners were cancelled, until there are none left; gives how
     /// many jobs it told.
     pub(crate) async fn cancel_abandoned(&self) -> Result<u64> {
-        let mut told = 0;
-        // How far the members of a batch have been told, so that none is looked at again with each chunk.
-        let mut place = (Uuid::nil(), Uuid::nil());
-        loop {
-            let mut conn = self.inner.singles.acquire().await?;
-            let Some(id) = batch::abandoned(&mut conn).await? else {
-                return Ok(told);
-            };
-            let after = if place.0 == id { place.1 } else { Uuid::nil() };
-            let members = batch::live_members(&mut conn, id, after, CANCELS).await?;
-            let Some(last) = members.last() else {
-                // Once more from the beginning: somebody may have brought one back to life.
-                if after.is_nil() {
-                    batch::settle_abandoned(&mut conn, id).await?;
-                }
-                place = (Uuid::nil(), Uuid::nil());
-                continue;
-            };
-            place = (id, *last);
-            drop(conn);
-            for member in members {
-                told += u64::from(self.cancel_member(member).await?);
-            }
+        let (mut told, mut place) = (0, (Uuid::nil(), Uuid::nil()));
+        while let Some(some) = self.cancel_some(&mut place).await? {
+            told += some;
         }
+        Ok(told)
+    }
+
+    /// Cancels some of them; none where no batch is left. `place` is the batch and the last member that were told, so that
+    /// none is looked at again with each chunk.
+    async fn cancel_some(&self, place: &mut (Uuid, Uuid)) -> Result<Option<u64>> {
+        let mut conn = self.inner.singles.acquire().await?;
+        let Some(id) = batch::abandoned(&mut conn).await? else {
+            return Ok(None);
+        };
+        let after = if place.0 == id { place.1 } else { Uuid::nil() };
+        let members = batch::live_members(&mut conn, id, after, CANCELS).await?;
+        *place = (id, members.last().copied().unwrap_or_default());
+        // Once more from the beginning before it is settled: somebody may have brought one back to life.
+        if members.is_empty() && after.is_nil() {
+            batch::settle_abandoned(&mut conn, id).await?;
+        }
+        drop(conn);
+        let mut told = 0;
+        for member in members {
+            told += u64::from(self.cancel_member(member).await?);
+        }
+        Ok(Some(told))
     }
 
     async fn cancel_member(&self, id: Uuid) -> Result<bool> {
@@ -291,5 +294,49 @@ impl Client {
             self.ask_to_stop(id);
         }
         Ok(done.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Actor;
+    use crate::testing::Database;
+
+    #[tokio::test]
+    async fn a_member_that_comes_back_to_life_behind_the_cascade_is_told_too() {
+        let db = Database::new().await;
+        let client = db.client();
+        let act = || NewJob::new("test.act", &json!({}));
+        let parts: Vec<NewJob> = (0..2 * CANCELS + 1).map(|_| act()).collect();
+        let first = parts.iter().map(|part| part.id).min();
+        client.enqueue_batch(parts, act()).await.expect("a batch");
+        // As the cancel of a parent marks those of its parts.
+        sqlx::query("update engine.batch set abandoned = true")
+            .execute(db.pool())
+            .await
+            .expect("it is marked");
+        let person = Actor::new("ops", "test");
+
+        let mut place = (Uuid::nil(), Uuid::nil());
+        let mut told = Vec::new();
+        while let Some(some) = client.cancel_some(&mut place).await.expect("a chunk") {
+            if told.is_empty() {
+                let first = first.expect("a part");
+                client.retry(first, &person).await.expect("it is cancelled");
+            }
+            told.push(some);
+        }
+
+        // Behind each chunk the next; then the one that came back; then nobody, twice.
+        assert_eq!(told, [500, 500, 1, 0, 1, 0, 0]);
+        let live: i64 =
+            sqlx::query_scalar("select count(*) from engine.pending where batch_id is not null")
+                .fetch_one(db.pool())
+                .await
+                .expect("a count");
+        assert_eq!(live, 0);
     }
 }

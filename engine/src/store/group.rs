@@ -89,6 +89,8 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<DeadGroup>> {
     let rows = sqlx::query(include_str!("group_list.sql"))
+        // One plan for all would read all groups for the one that is asked for.
+        .persistent(false)
         .bind(SHARD)
         .bind(only)
         .bind(

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use engine::testing::Database;
-use engine::{Actor, Client, Error, Failure, Filter, JobQuery, NewJob, Outcome, State, When};
+use engine::{Actor, Client, Error, Failure, Filter, JobQuery, NewJob, Outcome, Seed, State, When};
 use serde_json::json;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -278,4 +280,48 @@ async fn who_waits_for_a_job_waits_on_while_its_table_is_locked() {
     db.client().cancel(id, &actor, "over").await.unwrap();
 
     assert_eq!(waiting.await.unwrap().unwrap(), State::Cancelled);
+}
+
+/// Rows and entries of indexes of the audit trail that this connection has read so far.
+async fn read_so_far(pool: &PgPool) -> i64 {
+    sqlx::query("select pg_stat_force_next_flush()")
+        .execute(pool)
+        .await
+        .unwrap();
+    sqlx::query_scalar(
+        "select (t.seq_tup_read + (select sum(i.idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid))::bigint \
+         from pg_stat_user_tables t where t.schemaname = 'engine' and t.relname = 'audit'",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_audit_trail_of_a_job_is_found_by_it_also_after_many_pages_of_all() {
+    let db = Database::new().await;
+    let seed = Seed {
+        audit: 20_000,
+        ..Seed::default()
+    };
+    db.client().seed_for_bench(seed).await.unwrap();
+    let options = (*db.pool().connect_options()).clone();
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options);
+    let pool = pool.await.unwrap();
+    let client = Client::from_pool(pool.clone());
+    for _ in 0..8 {
+        let page = client.audit_page(None, None, 50).await.unwrap();
+        assert_eq!(page.data.len(), 50);
+    }
+
+    for _ in 0..3 {
+        let before = read_so_far(&pool).await;
+        let page = client.audit_page(Some("job 7"), None, 50).await.unwrap();
+        let read = read_so_far(&pool).await - before;
+
+        assert_eq!(page.data.len(), 2);
+        assert!(read <= 10, "{read} read");
+    }
 }

@@ -299,7 +299,7 @@ pub(crate) async fn explain_once(conn: &mut PgConnection, hot: &Hot) -> Explaine
         .await
         .unwrap();
     sqlx::raw_sql("rollback").execute(conn).await.unwrap();
-    let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
+    let pages = lines.iter().find_map(|line| pages(line)).unwrap();
     Explained {
         plan: undivided(&lines.join("\n")),
         pages,
@@ -351,7 +351,7 @@ async fn whole_once(conn: &mut PgConnection, hot: &Hot, then: &str) -> (u64, i64
         .await
         .unwrap();
     sqlx::raw_sql("rollback").execute(conn).await.unwrap();
-    let pages = lines.iter().find_map(|line| pages(line)).unwrap_or(0);
+    let pages = lines.iter().find_map(|line| pages(line)).unwrap();
     (pages, number)
 }
 
