@@ -57,10 +57,7 @@ impl Job for Lost {
 pub(super) async fn kill(app: &App, session: &Session, how: &Crash) -> anyhow::Result<Figures> {
     let client = &session.client;
     let count = u64::from(how.jobs);
-    ensure!(
-        super::under_way(client, Lost::KIND, 1).await? == 0,
-        "jobs of an earlier measurement are still under way: try again in half a minute"
-    );
+    super::nothing_is_left(client, Lost::KIND).await?;
     let all: Vec<NewJob> = (0..count)
         .map(|n| NewJob::of(&Lost { n }).queue(QUEUE))
         .collect();

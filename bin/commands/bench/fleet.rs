@@ -4,18 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use engine::{Client, Job, Registry};
+use engine::{Client, Job};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 
-use super::jobs::{self, Noop, Started};
+use super::jobs::{self, Noop};
 use super::process;
 use crate::app::{App, Session};
 
 /// Between two looks at whether all is drained.
-const LOOK: Duration = Duration::from_millis(25);
-/// A process that is not ready by then, or has not ended, will not be.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(10);
 /// What a process says once it is connected, and what it is told.
 const WORD: u8 = b'.';
 
@@ -40,7 +38,7 @@ pub(super) async fn drain(
         .map(|_| process::spawn_to_talk(app, session, &words))
         .collect::<anyhow::Result<Vec<_>>>()?;
     for child in &mut children {
-        let said = tokio::time::timeout(PATIENCE, hear(child)).await;
+        let said = tokio::time::timeout(process::PATIENCE, hear(child)).await;
         said.context("a process beside this one does not begin")??;
     }
     let begun = Instant::now();
@@ -58,7 +56,7 @@ pub(super) async fn drain(
     for mut child in children {
         // The end of its input ends it.
         drop(child.stdin.take());
-        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let ended = tokio::time::timeout(process::PATIENCE, child.wait()).await;
         let status = ended.context("a process beside this one does not end")??;
         ensure!(
             status.success(),
@@ -83,9 +81,13 @@ pub(super) async fn join(client: &Client, how: &Member) -> anyhow::Result<()> {
     if input.read(&mut [0]).await? == 0 {
         return Ok(());
     }
-    // Nobody counts here.
-    let (env, _) = Started::channel();
-    let worker = jobs::work(client, how.slots, Registry::new().with::<Noop>(env));
-    input.read_to_end(&mut Vec::new()).await?;
+    let (worker, mut started) = jobs::worker(client, how.slots);
+    // Nobody counts here; but a worker that ends by itself must not be waited for.
+    let ended = async { while started.next().await.is_ok() {} };
+    let mut rest = Vec::new();
+    tokio::select! {
+        end = input.read_to_end(&mut rest) => { end?; }
+        () = ended => {}
+    }
     worker.stop().await
 }

@@ -97,6 +97,7 @@ pub(super) async fn survive(
     how: &Hostile,
 ) -> anyhow::Result<Vec<Survived>> {
     let client = &session.client;
+    super::nothing_is_left(client, jobs::Noop::KIND).await?;
     let mut cells: Vec<Survived> = Vec::new();
     let mut note = |cell: &str, jobs: u64, jobs_per_second: f64| {
         let first = cells
@@ -113,7 +114,7 @@ pub(super) async fn survive(
     drain(client, how, how.jobs, 0).await?;
     note("plain", how.jobs, drain(client, how, how.jobs, 0).await?);
     for (cell, processes) in [("one process", 1), ("four processes", 4)] {
-        fill(client, how.jobs, 0).await?;
+        jobs::fill(client, how.jobs, 0).await?;
         let speed = fleet::drain((app, session), how.jobs, how.slots, processes).await?;
         note(cell, how.jobs, speed);
     }
@@ -149,15 +150,9 @@ pub(super) async fn survive(
     Ok(cells)
 }
 
-async fn fill(client: &Client, jobs: u64, bytes: usize) -> anyhow::Result<()> {
-    let all: Vec<NewJob> = (0..jobs).map(|n| jobs::padded(n, bytes)).collect();
-    client.enqueue_in_parts(&all).await?;
-    Ok(())
-}
-
 /// Jobs a second, from the worker's start until the last job is settled.
 async fn drain(client: &Client, how: &Hostile, jobs: u64, bytes: usize) -> anyhow::Result<f64> {
-    fill(client, jobs, bytes).await?;
+    jobs::fill(client, jobs, bytes).await?;
     let begun = Instant::now();
     let (worker, mut started) = jobs::worker(client, how.slots);
     started.count(jobs).await?;

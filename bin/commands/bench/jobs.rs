@@ -95,7 +95,7 @@ pub(super) async fn enqueue(client: &Client, url: &str, how: &Enqueue) -> anyhow
     let (name, spans) = match how.bulk {
         true => (
             "enqueue --bulk",
-            fill(client, how.jobs).await.map(|()| Vec::new())?,
+            fill(client, how.jobs, 0).await.map(|()| Vec::new())?,
         ),
         false => ("enqueue", produce(url, how).await?),
     };
@@ -146,8 +146,9 @@ async fn produce(url: &str, how: &Enqueue) -> anyhow::Result<Vec<f64>> {
     Ok(spans)
 }
 
-async fn fill(client: &Client, jobs: u64) -> anyhow::Result<()> {
-    let all: Vec<NewJob> = (0..jobs).map(noop).collect();
+/// Enqueues so many, whose args are so many bytes longer.
+pub(super) async fn fill(client: &Client, jobs: u64, bytes: usize) -> anyhow::Result<()> {
+    let all: Vec<NewJob> = (0..jobs).map(|n| padded(n, bytes)).collect();
     client.enqueue_in_parts(&all).await?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! What pages of lists cost that are not of jobs: as they come first, and by what is seldom.
 
 use engine::{Client, Retention, StepQuery};
-use jobs::creatio::{Status, conflict, journal, mapping, record};
+use jobs::creatio::record::{self, Record};
+use jobs::creatio::{Status, conflict, journal, mapping};
 use jobs::packages::{self, review};
 use jobs::seed::{CREATIO, ZOHO};
 use jobs::{company, held, history, product, quarantine, run, zone};
@@ -59,6 +60,14 @@ pub(super) async fn of_work(reads: &mut Reads, client: &Client) -> anyhow::Resul
 
 /// Lists of what was synced from Soundtrack, Supabase and Zoho.
 pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
+    of_zones(reads, pool).await?;
+    of_runs(reads, pool).await?;
+    of_bad_records(reads, pool).await?;
+    of_products(reads, pool).await?;
+    of_packages(reads, pool).await
+}
+
+async fn of_zones(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     let all = company::Filter::default();
     let read = async || Ok(company::list(pool, &all, PAGE).await?.data.len());
     reads.list("companies", read).await?;
@@ -83,6 +92,10 @@ pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result
         let read = async || Ok(zone::list(pool, &filter, PAGE).await?.data.len());
         reads.list(name, read).await?;
     }
+    Ok(())
+}
+
+async fn of_runs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     for (name, stream, status) in [
         ("runs", None, None),
         ("runs of a stream", Some("zoho.products"), None),
@@ -102,6 +115,10 @@ pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result
         let read = async || Ok(run::list(pool, &filter, PAGE).await?.data.len());
         reads.list(name, read).await?;
     }
+    Ok(())
+}
+
+async fn of_bad_records(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     for (name, stream, status) in [
         ("quarantine", None, None),
         (
@@ -132,6 +149,10 @@ pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result
         let read = async || Ok(held::list(pool, all, None, PAGE).await?.data.len());
         reads.list(name, read).await?;
     }
+    Ok(())
+}
+
+async fn of_products(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     let of = ("zoho.products", "item-7");
     let read = async || Ok(history::list(pool, of, None, PAGE).await?.data.len());
     reads.list("history of a record", read).await?;
@@ -155,6 +176,10 @@ pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result
         let read = async || Ok(product::list(pool, &filter, PAGE).await?.data.len());
         reads.list(name, read).await?;
     }
+    Ok(())
+}
+
+async fn of_packages(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     for (name, connection, is_linked) in [
         ("profiles", None, None),
         (
@@ -190,7 +215,6 @@ pub(super) async fn of_syncs(reads: &mut Reads, pool: &PgPool) -> anyhow::Result
 pub(super) async fn of_creatio(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
     let all = record::Filter::default();
     let known = record::list(pool, &all, 1).await?.data.into_iter().next();
-    let local_id = known.as_ref().and_then(|record| record.local_id);
     for (name, connection, status) in [
         ("records", None, None),
         ("records that failed", Some(CREATIO), Some(Status::Failed)),
@@ -205,44 +229,13 @@ pub(super) async fn of_creatio(reads: &mut Reads, pool: &PgPool) -> anyhow::Resu
         let read = async || Ok(record::list(pool, &filter, PAGE).await?.data.len());
         reads.list(name, read).await?;
     }
-    if let (Some(record), Some(local_id)) = (known, local_id) {
-        let of = (record.sort, local_id);
-        let read = async || Ok(record::history(pool, of, None, PAGE).await?.data.len());
-        reads.list("operations of a record", read).await?;
-    }
-    for (name, status, local_id) in [
-        ("conflicts", None, None),
-        (
-            "conflicts that are open",
-            Some(conflict::Status::Open),
-            None,
-        ),
-        (
-            "conflicts that are resolved",
-            Some(conflict::Status::Resolved),
-            None,
-        ),
-        ("conflicts of a record", None, local_id),
-    ] {
-        let filter = conflict::Filter {
-            status,
-            local_id,
-            ..conflict::Filter::default()
-        };
-        let read = async || Ok(conflict::list(pool, &filter, PAGE).await?.data.len());
-        reads.list(name, read).await?;
-    }
-    let all = conflict::Filter::default();
-    let read = async || Ok(conflict::waiting(pool, &all, PAGE).await?.data.len());
-    reads.list("conflicts that wait", read).await?;
-    for (name, connection, local_id) in [
-        ("journal", None, None),
-        ("journal of a record", None, local_id),
-        ("journal of another connection", Some("creatio/other"), None),
+    of_conflicts(reads, pool).await?;
+    for (name, connection) in [
+        ("journal", None),
+        ("journal of another connection", Some("creatio/other")),
     ] {
         let filter = journal::Filter {
             connection: connection.map(Into::into),
-            local_id,
             ..journal::Filter::default()
         };
         let read = async || Ok(journal::list(pool, &filter, PAGE).await?.data.len());
@@ -252,5 +245,52 @@ pub(super) async fn of_creatio(reads: &mut Reads, pool: &PgPool) -> anyhow::Resu
         let page = mapping::versions(pool, CREATIO, None, PAGE).await?;
         Ok(page.data.len())
     };
-    reads.list("versions of a mapping", read).await
+    reads.list("versions of a mapping", read).await?;
+    match known {
+        Some(record) => of_a_record(reads, pool, &record).await,
+        None => Ok(()),
+    }
+}
+
+async fn of_conflicts(reads: &mut Reads, pool: &PgPool) -> anyhow::Result<()> {
+    for (name, status) in [
+        ("conflicts", None),
+        ("conflicts that are open", Some(conflict::Status::Open)),
+        (
+            "conflicts that are resolved",
+            Some(conflict::Status::Resolved),
+        ),
+    ] {
+        let filter = conflict::Filter {
+            status,
+            ..conflict::Filter::default()
+        };
+        let read = async || Ok(conflict::list(pool, &filter, PAGE).await?.data.len());
+        reads.list(name, read).await?;
+    }
+    let all = conflict::Filter::default();
+    let read = async || Ok(conflict::waiting(pool, &all, PAGE).await?.data.len());
+    reads.list("conflicts that wait", read).await
+}
+
+/// Lists of what happened to one record, which the product has too.
+async fn of_a_record(reads: &mut Reads, pool: &PgPool, record: &Record) -> anyhow::Result<()> {
+    let Some(local_id) = record.local_id else {
+        return Ok(());
+    };
+    let of = (record.sort, local_id);
+    let read = async || Ok(record::history(pool, of, None, PAGE).await?.data.len());
+    reads.list("operations of a record", read).await?;
+    let filter = conflict::Filter {
+        local_id: Some(local_id),
+        ..conflict::Filter::default()
+    };
+    let read = async || Ok(conflict::list(pool, &filter, PAGE).await?.data.len());
+    reads.list("conflicts of a record", read).await?;
+    let filter = journal::Filter {
+        local_id: Some(local_id),
+        ..journal::Filter::default()
+    };
+    let read = async || Ok(journal::list(pool, &filter, PAGE).await?.data.len());
+    reads.list("journal of a record", read).await
 }

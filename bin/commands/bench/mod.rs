@@ -13,7 +13,7 @@ mod lists;
 mod process;
 mod read;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use engine::{Actor, BulkAct, Client, Filter, Job, JobQuery, NewBulk};
 use serde::Serialize;
@@ -259,6 +259,15 @@ async fn under_way(client: &Client, kind: &str, most: u16) -> anyhow::Result<usi
         ..JobQuery::default()
     };
     Ok(client.jobs(of_them).await?.data.len())
+}
+
+/// Jobs of a process that was killed run until their lease ends, whoever cancels them.
+async fn nothing_is_left(client: &Client, kind: &str) -> anyhow::Result<()> {
+    ensure!(
+        under_way(client, kind, 1).await? == 0,
+        "jobs of an earlier measurement are still under way: try again in half a minute"
+    );
+    Ok(())
 }
 
 fn live() -> anyhow::Result<Filter> {

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::app::{App, Session};
 
-/// Whoever was asked to end has ended by then.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever was asked to begin or to end has done so by then.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Begins one with the same settings and database. It ends by force with whoever drops it.
 pub(super) fn spawn(app: &App, session: &Session, words: &[&str]) -> anyhow::Result<Child> {

@@ -1,4 +1,4 @@
--- $1 runs, one a minute up to now: half of them of a thousand companies, half of connection $2; as many changes of a
+-- $1 runs, one a minute up to now: half of them of companies, up to a thousand, the others of connection $2; as many changes of a
 -- hundredth as many records, a tenth as many bad records, a fifth as many products, and a hundredth as many sweeps that
 -- were held. What is wrong is seldom: one run in a hundred failed, one bad record in a thousand is open.
 with owner as materialized (
@@ -10,7 +10,7 @@ with owner as materialized (
 n as materialized (
     select n.n, now() - ($1 - n.n) * interval '1 minute' as at, o.id as company_id, $2::text as connection
     from generate_series(1, $1::bigint) n
-    left join owner o on o.n = (n.n / 2) % 1000 and n.n % 2 = 0
+    left join owner o on o.n = (n.n / 2) % greatest((select count(*) from owner), 1) and n.n % 2 = 0
 ),
 ran as (
     insert into sync.run (
