@@ -262,7 +262,7 @@ impl Client {
 
     /// Cancels some of them; none where no batch is left. `place` is the batch and the last member that were told, so that
     /// none is looked at again with each chunk.
-    async fn cancel_some(&self, place: &mut (Uuid, Uuid)) -> Result<Option<u64>> {
+    pub(crate) async fn cancel_some(&self, place: &mut (Uuid, Uuid)) -> Result<Option<u64>> {
         let mut conn = self.inner.singles.acquire().await?;
         let Some(id) = batch::abandoned(&mut conn).await? else {
             return Ok(None);
@@ -294,49 +294,5 @@ impl Client {
             self.ask_to_stop(id);
         }
         Ok(done.is_some())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::Actor;
-    use crate::testing::Database;
-
-    #[tokio::test]
-    async fn a_member_that_comes_back_to_life_behind_the_cascade_is_told_too() {
-        let db = Database::new().await;
-        let client = db.client();
-        let act = || NewJob::new("test.act", &json!({}));
-        let parts: Vec<NewJob> = (0..2 * CANCELS + 1).map(|_| act()).collect();
-        let first = parts.iter().map(|part| part.id).min();
-        client.enqueue_batch(parts, act()).await.expect("a batch");
-        // As the cancel of a parent marks those of its parts.
-        sqlx::query("update engine.batch set abandoned = true")
-            .execute(db.pool())
-            .await
-            .expect("it is marked");
-        let person = Actor::new("ops", "test");
-
-        let mut place = (Uuid::nil(), Uuid::nil());
-        let mut told = Vec::new();
-        while let Some(some) = client.cancel_some(&mut place).await.expect("a chunk") {
-            if told.is_empty() {
-                let first = first.expect("a part");
-                client.retry(first, &person).await.expect("it is cancelled");
-            }
-            told.push(some);
-        }
-
-        // Behind each chunk the next; then the one that came back; then nobody, twice.
-        assert_eq!(told, [500, 500, 1, 0, 1, 0, 0]);
-        let live: i64 =
-            sqlx::query_scalar("select count(*) from engine.pending where batch_id is not null")
-                .fetch_one(db.pool())
-                .await
-                .expect("a count");
-        assert_eq!(live, 0);
     }
 }

@@ -5,6 +5,8 @@ pub(crate) mod again;
 pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub(crate) mod breaker;
 pub(crate) mod budget;
 pub(crate) mod bulk;
