@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `DATABASE_URL` names the database. `EXECLOG` is a file that gets a line at the start and at the end
-//! of every handler. `MAXSECS`, `UNTIL_EMPTY` and `STOP_AT` end a drain early or late. Fence, attempt
-//! history and dead letters are on, as always.
+//! of every handler. `MAXSECS`, `UNTIL_EMPTY` and `STOP_AT` end a drain early or late. `MIXED=1` gives bulk jobs
+//! priorities by chance, and half of them a time days ahead. Fence, attempt history and dead letters are on, as always.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -22,10 +22,13 @@ use std::time::{Duration, Instant};
 
 use account::{Account, Mode, now_us, number, usage};
 use engine::{
-    Backoff, Client, Cx, Failure, Job, NewJob, Outcome, Policy, QueueOptions, Registry, Worker,
-    WorkerOptions,
+    Backoff, Client, Cx, Failure, Job, NewJob, Outcome, Policy, QueueOptions, Registry, When,
+    Worker, WorkerOptions,
 };
 use tokio_util::sync::CancellationToken;
+
+/// Jobs that are held in memory to be enqueued.
+const MOST_AT_A_TIME: usize = 100_000;
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Noop {
@@ -110,10 +113,28 @@ async fn enqueue_singly(jobs: u64, producers: u64) {
 
 async fn enqueue_in_bulk(jobs: u64) {
     let client = connect(4).await;
+    let new = match number("MIXED", 0) {
+        0 => |n| NewJob::of(&Noop { n }),
+        _ => mixed,
+    };
     let started = Instant::now();
-    let all: Vec<NewJob> = (0..jobs).map(|n| NewJob::of(&Noop { n })).collect();
-    client.enqueue_in_parts(&all).await.unwrap();
+    for first in (0..jobs).step_by(MOST_AT_A_TIME) {
+        let last = jobs.min(first + MOST_AT_A_TIME as u64);
+        let some: Vec<NewJob> = (first..last).map(new).collect();
+        client.enqueue_in_parts(&some).await.unwrap();
+    }
     report_enqueue(jobs, started);
+}
+
+/// Due within the last hour, or one to six days ahead.
+fn mixed(n: u64) -> NewJob {
+    let due = match n % 2 {
+        0 => jiff::SignedDuration::from_secs(-rand::random_range(0..3_600)),
+        _ => jiff::SignedDuration::from_secs(rand::random_range(24 * 3_600..6 * 24 * 3_600)),
+    };
+    NewJob::of(&Noop { n })
+        .priority(rand::random_range(0..10))
+        .when(When::At(jiff::Timestamp::now() + due))
 }
 
 async fn work(jobs: u64, slots: u64, mode: Mode) {

@@ -39,13 +39,14 @@ pub(crate) async fn enqueue(
     jobs: &[NewJob],
     hint: Hint,
 ) -> Result<Stored> {
-    let (keyed, plain): (Vec<_>, Vec<_>) = jobs
+    let (keyed, mut plain): (Vec<_>, Vec<_>) = jobs
         .iter()
         .enumerate()
         .partition(|(_, job)| job.needs_its_own_call());
     let mut stored = Stored::default();
     let mut answers = vec![None; jobs.len()];
     if !plain.is_empty() {
+        plain.sort_by_key(|(_, job)| turn(job));
         let mut new = insert_plain(conn, &plain, (ENQUEUE, hint), &mut stored).await?;
         for (place, job) in &plain {
             let answer = if new.remove(&job.id) {
@@ -66,7 +67,8 @@ pub(crate) async fn enqueue(
 /// Writes plain jobs in a transaction of its own, in the belief that none of them is there already: a
 /// unique violation says otherwise, and nothing is written.
 pub(crate) async fn enqueue_new(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
-    let plain: Vec<_> = jobs.iter().enumerate().collect();
+    let mut plain: Vec<_> = jobs.iter().enumerate().collect();
+    plain.sort_by_key(|(_, job)| turn(job));
     let mut stored = Stored::default();
     insert_plain(conn, &plain, (&ENQUEUE_NEW, Hint::Caller), &mut stored).await?;
     let inserted = |job: &NewJob| Enqueued {
@@ -76,6 +78,21 @@ pub(crate) async fn enqueue_new(conn: &mut PgConnection, jobs: &[NewJob]) -> Res
     stored.enqueued = jobs.iter().map(inserted).collect();
     Ok(stored)
 }
+
+/// About the order in which jobs of one statement will be claimed, in milliseconds, those with an instant last. They are
+/// written in it: claims then find neighbours on a page, where they would read and change a page for each job.
+fn turn(job: &NewJob) -> (bool, i64) {
+    let (dated, due) = match job.when {
+        When::Now => (false, 0),
+        When::After(delay) => (false, millis(delay)),
+        When::At(at) => (true, at.as_millisecond()),
+    };
+    let priority = job.priority.map_or(0, i64::from);
+    (dated, due.saturating_add(priority * MS_A_PRIORITY))
+}
+
+/// How much later a job of the next priority is taken.
+const MS_A_PRIORITY: i64 = 60_000;
 
 const ENQUEUE: &str = include_str!("enqueue.sql");
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::testing::{Database, run_worker};
-use engine::{Answer, Error, NewJob, State, WorkerOptions};
+use engine::{Answer, Error, NewJob, State, When, WorkerOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -119,6 +119,44 @@ async fn many_go_in_parts_and_again_what_was_there_before() {
     assert_eq!(i64::try_from(existing).unwrap(), there);
     assert_eq!(number(&db, "select count(*) from engine.job").await, 3_500);
     assert_eq!(job(db.client(), jobs[0].id()).await.state, State::Available);
+}
+
+/// Each page of the two tables holds some fifty jobs. In the order asked, the two hundred would lie on every page.
+#[tokio::test]
+async fn those_of_one_call_that_are_due_first_lie_together() {
+    let db = Database::new().await;
+    let jobs: Vec<NewJob> = (0..2_000_u32)
+        .map(|n| {
+            let job = act(&n.to_string()).priority(i16::try_from(n / 2 % 5).unwrap());
+            match n % 2 {
+                0 => job,
+                _ => job.when(When::After(Duration::from_secs(3_600))),
+            }
+        })
+        .collect();
+
+    let answers = db.client().enqueue_all(&jobs).await.unwrap();
+
+    assert!(
+        answers
+            .iter()
+            .zip(&jobs)
+            .all(|(one, job)| one.id == job.id() && one.answer == Answer::Inserted)
+    );
+    for table in ["pending", "job"] {
+        let pages = format!(
+            "select count(distinct (t.ctid::text::point)[0]) from engine.{table} t \
+             where t.id in (select id from engine.pending where due order by rank_at, id limit 200)"
+        );
+        let pages: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(pages))
+            .fetch_one(db.pool())
+            .await
+            .unwrap();
+        assert!(
+            (1..=10).contains(&pages),
+            "{pages} pages of {table} hold 200 jobs"
+        );
+    }
 }
 
 /// A worker beside the client waits for the same queue and hears of each job first, but does not know its kind.
