@@ -1,6 +1,6 @@
 //! What keys and limits cost: the same drain without them, beside kinds that have limits, of jobs that share
-//! partition keys, of jobs that have one each, and of jobs that are held to so many running of a key. The cells take turns in one run,
-//! so that a machine that grows slower is so for all of them.
+//! partition keys, of jobs that have one each, of a kind held to so many running over the whole fleet, and of jobs held to so
+//! many running of a key. The cells take turns in one run, so that a machine that grows slower is so for all of them.
 
 use clap::Args;
 use engine::{Client, Cx, Failure, Job, Limits, NewJob, Outcome, Policy, Registry};
@@ -13,6 +13,8 @@ use crate::output::Row;
 const TENANTS: u64 = 100;
 /// Jobs of one partition that run at a time: together more than there are slots.
 const OF_A_TENANT: u32 = 10;
+/// Jobs of a kind that run at a time, over the whole fleet.
+const OF_A_KIND: u32 = 1_000;
 
 /// How to compare.
 #[derive(Debug, Args)]
@@ -28,6 +30,13 @@ pub(crate) struct Compare {
     rounds: u32,
 }
 
+fn held_to(limits: Limits) -> Policy {
+    Policy {
+        limits,
+        ..Policy::default()
+    }
+}
+
 /// A job that does nothing, of a tenant that may run a few at a time.
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub(super) struct Held {
@@ -40,14 +49,34 @@ impl Job for Held {
     type Error = Failure;
 
     fn policy() -> Policy {
-        let limits = Limits {
+        held_to(Limits {
             per_partition: Some(OF_A_TENANT),
             ..Limits::default()
-        };
-        Policy {
-            limits,
-            ..Policy::default()
-        }
+        })
+    }
+
+    async fn run(self, cx: Cx<Env>) -> Result<Outcome, Failure> {
+        jobs::started(cx.env(), self.n);
+        Ok(Outcome::done())
+    }
+}
+
+/// A job that does nothing, of a kind of which so many may run at a time.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub(super) struct Counted {
+    n: u64,
+}
+
+impl Job for Counted {
+    const KIND: &'static str = "bench.counted";
+    type Env = Env;
+    type Error = Failure;
+
+    fn policy() -> Policy {
+        held_to(Limits {
+            running: Some(OF_A_KIND),
+            ..Limits::default()
+        })
     }
 
     async fn run(self, cx: Cx<Env>) -> Result<Outcome, Failure> {
@@ -66,15 +95,11 @@ impl Job for Limited {
     type Error = Failure;
 
     fn policy() -> Policy {
-        let limits = Limits {
+        held_to(Limits {
             running: Some(5),
             per_partition: Some(1),
             ..Limits::default()
-        };
-        Policy {
-            limits,
-            ..Policy::default()
-        }
+        })
     }
 
     async fn run(self, _: Cx<Env>) -> Result<Outcome, Failure> {
@@ -89,15 +114,17 @@ enum Cell {
     Unused,
     Keyed,
     Alone,
+    Counted,
     Held,
 }
 
 impl Cell {
-    const ALL: [Cell; 5] = [
+    const ALL: [Cell; 6] = [
         Cell::Plain,
         Cell::Unused,
         Cell::Keyed,
         Cell::Alone,
+        Cell::Counted,
         Cell::Held,
     ];
 
@@ -107,6 +134,7 @@ impl Cell {
             Cell::Unused => "unused",
             Cell::Keyed => "keyed",
             Cell::Alone => "alone",
+            Cell::Counted => "counted",
             Cell::Held => "held",
         }
     }
@@ -117,6 +145,8 @@ impl Cell {
             Cell::Plain => Some(1.0),
             Cell::Unused => Some(0.95),
             Cell::Keyed | Cell::Held => Some(0.75),
+            // What River Pro says of its global limits.
+            Cell::Counted => Some(0.5),
             Cell::Alone => None,
         }
     }
@@ -126,6 +156,7 @@ impl Cell {
             Cell::Plain | Cell::Unused => jobs::noop(n),
             Cell::Keyed => jobs::noop(n).partition_key(tenant(n)),
             Cell::Alone => jobs::noop(n).partition_key(format!("bench job {n}")),
+            Cell::Counted => NewJob::of(&Counted { n }).queue(QUEUE),
             Cell::Held => NewJob::of(&Held { n })
                 .queue(QUEUE)
                 .partition_key(tenant(n)),
@@ -138,6 +169,7 @@ impl Cell {
             Cell::Unused => Registry::new()
                 .with::<Noop>(env.clone())
                 .with::<Limited>(env),
+            Cell::Counted => Registry::new().with::<Counted>(env),
             Cell::Held => Registry::new().with::<Held>(env),
         }
     }

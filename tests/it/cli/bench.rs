@@ -48,7 +48,7 @@ async fn drains_of_all_kinds_are_measured() {
         (["drain", "--jobs", "300"].as_slice(), 1),
         (&["drain", "--jobs", "300", "--fail-once"], 1),
         (&["deep", "--pending", "2000", "--jobs", "100"], 1),
-        (&["limits", "--jobs", "200", "--rounds", "1"], 5),
+        (&["limits", "--jobs", "200", "--rounds", "1"], 6),
     ] {
         let rows = measured(&[&["bench"], args].concat()).await;
 
