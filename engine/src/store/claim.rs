@@ -53,8 +53,13 @@ pub(crate) struct Ask<'a> {
 /// Where a claim looks.
 #[derive(Debug, Clone)]
 pub(crate) enum Look<'a> {
-    /// Among the jobs without a partition key, of kinds without limits, from this place on.
-    Plain(Option<Place>),
+    /// Among the jobs without a partition key, of kinds without limits.
+    Plain {
+        /// From this place on, or from the beginning.
+        from: Option<Place>,
+        /// To say, too, whether there are others.
+        asks_fair: bool,
+    },
     /// Among all.
     Fair {
         /// The partition key below which to look first; from the last one on if empty.
@@ -131,7 +136,8 @@ pub(crate) struct Taken {
     pub(crate) last_key: Option<String>,
     /// Of the keys that some of the jobs have; of a fair look only.
     pub(crate) floors: Vec<Floor<'static>>,
-    /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits.
+    /// There are due jobs that only a fair look finds: with a partition key, or of a kind with limits. A plain one says so
+    /// if it was asked.
     pub(crate) saw_fair: bool,
 }
 
@@ -195,7 +201,7 @@ fn words<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<S
 /// Claims at most `ask.limit` jobs.
 pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Taken> {
     let statement = match &ask.look {
-        Look::Plain(_) => PLAIN,
+        Look::Plain { .. } => PLAIN,
         Look::Fair { .. } if ask.kinds.are_free() => KEYED,
         Look::Fair { .. } => LIMITED,
     };
@@ -208,10 +214,11 @@ pub(crate) async fn claim(conn: &mut PgConnection, ask: &Ask<'_>) -> Result<Take
         .bind(ask.worker_id)
         .bind(millis(ask.lease));
     let query = match &ask.look {
-        Look::Plain(from) => query
+        Look::Plain { from, asks_fair } => query
             .bind(from.map(|place| jiff_sqlx::Timestamp::from(place.rank_at)))
             .bind(from.map_or(Uuid::nil(), |place| place.id))
-            .bind(!ask.kinds.are_free()),
+            .bind(asks_fair)
+            .bind(*asks_fair && !ask.kinds.are_free()),
         Look::Fair {
             below,
             unkeyed,

@@ -162,7 +162,10 @@ impl Engine {
             queue: &format!("queue {job}"),
             kinds: &Kinds::of(&[("test.model".to_owned(), Policy::default())]),
             look: if self.nonce % 4 == 0 {
-                Look::Plain(None)
+                Look::Plain {
+                    from: None,
+                    asks_fair: true,
+                }
             } else {
                 Look::Fair {
                     below: "",

@@ -21,7 +21,10 @@ async fn begin(db: &Database, ends: &[(&str, i32)]) {
         let ask = Ask {
             queue,
             kinds: &Kinds::of(&[("test.act".to_owned(), Policy::default())]),
-            look: Look::Plain(None),
+            look: Look::Plain {
+                from: None,
+                asks_fair: true,
+            },
             limit: 1,
             nonce: 1,
             worker_id: Uuid::nil(),

@@ -15,8 +15,8 @@ use crate::store::claim::{Floor, Look, Place, Taken};
 const AHEAD: Duration = Duration::from_millis(50);
 /// The same for a round over the keys, which takes a few claims.
 const ROUND_AHEAD: Duration = Duration::from_millis(250);
-/// A look from the beginning steps over all that was claimed and not yet vacuumed, which is much when
-/// somebody holds a snapshot open: it may cost one part in so many of the time.
+/// A look from the beginning, and for whether there are others, steps over all that was claimed and not yet vacuumed, which is
+/// much when somebody holds a snapshot open: each may cost one part in so many of the time.
 const SHARE: u32 = 20;
 /// No job waits longer for one.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -38,6 +38,12 @@ pub(super) struct Looker {
     near: Option<Duration>,
     /// When the next plain look, or round, should be from the beginning.
     back_at: Instant,
+    /// The last plain look left some.
+    backlog: bool,
+    /// The plain look under way asks whether there are jobs that only a fair look finds.
+    asks_fair: bool,
+    /// When the next one should, in a backlog.
+    fair_at: Instant,
     floors: Floors,
     /// What the round has cost beside its jobs.
     round_cost: Duration,
@@ -64,6 +70,9 @@ impl Looker {
             costs: [Duration::ZERO; 2],
             near: None,
             back_at: Instant::now(),
+            backlog: false,
+            asks_fair: true,
+            fair_at: Instant::now(),
             floors: Floors::default(),
             round_cost: Duration::ZERO,
             near_round: None,
@@ -89,8 +98,16 @@ impl Looker {
                 floors: self.floors.below(&self.below),
             };
         }
-        self.whole = self.from.is_none() || Instant::now() >= self.back_at;
-        Look::Plain(self.from.filter(|_| !self.whole))
+        let now = Instant::now();
+        let from_beginning = now >= self.back_at;
+        // In a backlog one after the other, so that each is known to be dear by itself.
+        let has_asked = from_beginning && self.asks_fair;
+        self.asks_fair = !self.backlog || (now >= self.fair_at && !has_asked);
+        self.whole = self.from.is_none() || (from_beginning && !(self.backlog && self.asks_fair));
+        Look::Plain {
+            from: self.from.filter(|_| !self.whole),
+            asks_fair: self.asks_fair,
+        }
     }
 
     fn begin_round(&mut self) {
@@ -132,6 +149,7 @@ impl Looker {
             self.from = None;
             // What was taken was the turn of those without a key.
             self.fair = true;
+            self.backlog = false;
             self.back_at = Instant::now();
             self.past_unkeyed = !taken.jobs.is_empty();
             self.found = !taken.jobs.is_empty();
@@ -139,6 +157,12 @@ impl Looker {
             return false;
         }
         let cost = cost(taken, began);
+        self.backlog = full;
+        if self.asks_fair {
+            let near = self.near.filter(|_| !self.whole).unwrap_or(cost);
+            let share = (cost.saturating_sub(near) * SHARE).min(LONGEST);
+            self.fair_at = now + AHEAD.max(share);
+        }
         if self.whole {
             self.costs = [self.costs[1], cost];
             let share = (self.costs[0].min(self.costs[1]) * SHARE).min(LONGEST);
@@ -156,7 +180,7 @@ impl Looker {
         }
         // All that is visible and free was taken; what comes is of now, or waits for a look from the beginning.
         self.from = taken.just_now().filter(|_| self.is_dear());
-        self.whole || self.is_dear()
+        self.asks_fair && (self.whole || self.is_dear())
     }
 
     /// A whole round that has found nothing leaves nothing. Keys give only their share each time, so one

@@ -144,10 +144,10 @@ pub(crate) const CLAIM_LIMITED: Hot = Hot {
 /// Twenty jobs that have no key, after those that were claimed before.
 pub(crate) const CLAIM_PLAIN: Hot = Hot {
     sql: claim!("allowed", "plain", "take"),
-    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean",
+    types: "smallint, text, text[], bigint, bigint, uuid, bigint, timestamptz, uuid, boolean, boolean",
     args: Cow::Borrowed(
         "0, 'default', '{test.act}', 20, 1, '00000000-0000-0000-0000-000000000000', 1000, \
-           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000', true",
+           now() - interval '1 hour', '00000000-0000-0000-0000-000000000000', true, true",
     ),
 };
 

@@ -265,3 +265,40 @@ async fn a_claim_that_begins_at_a_floor_steps_over_nothing_that_was_claimed_befo
         old.rollback().await.unwrap();
     }
 }
+
+/// It asks for those now and then only, since each time it steps over all that were claimed and not yet vacuumed.
+#[tokio::test]
+async fn a_plain_claim_that_asks_for_no_others_steps_over_none_of_them() {
+    let db = Database::new().await;
+    without_autovacuum(&db).await;
+    meddle(
+        &db,
+        "insert into engine.pending (shard, id, kind, queue, due, priority, run_at, max_attempts, partition_key, limited) \
+         select 0, lpad(to_hex(n), 32, '0')::uuid, 'test.act', 'default', true, 0, now(), 8, 'key', n % 2 = 0 \
+         from generate_series(1, 20000) n",
+    )
+    .await;
+    let mut old = db.pool().begin().await.unwrap();
+    sqlx::raw_sql(
+        "set transaction isolation level repeatable read; select from engine.pending limit 1",
+    )
+    .execute(&mut *old)
+    .await
+    .unwrap();
+    meddle(&db, "delete from engine.pending").await;
+    let pages = async |keyed: bool, limited: bool| {
+        let mut claim = plans::CLAIM_PLAIN;
+        claim.args = claim
+            .args
+            .replace("true, true", &format!("{keyed}, {limited}"))
+            .into();
+        plans::explain(&db, claim).await.pages
+    };
+
+    let (keyed, limited) = (pages(true, false).await, pages(false, true).await);
+    let none = pages(false, false).await;
+
+    let case = format!("{none} pages, {keyed} and {limited} where it asks");
+    assert!(keyed.min(limited) > 200, "nothing to step over: {case}");
+    assert!(none < 50, "{case}");
+}

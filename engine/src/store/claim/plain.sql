@@ -1,6 +1,7 @@
 -- Up to $4 due jobs without partition key or limit, in the order of their index, at two thirds of what it costs to find
 -- others. Begins at ($8, $9), below which the index may hold nothing but entries of rows that are gone. Says whether there
--- are due jobs that only a fair look finds, of kinds with limits too where it is asked ($10).
+-- are due jobs that only a fair look finds, with a partition key ($10) and of kinds with limits ($11), where it is asked: it
+-- steps over all of them that were claimed and not yet vacuumed.
 candidate as materialized (
     select array(
         select ctid
@@ -16,9 +17,9 @@ candidate as materialized (
 ),
 told as (
     select
-        exists (
+        ($10 and exists (
             select from engine.pending where shard = $1 and queue = $2 and due and not limited and partition_key > ''
-        ) or ($10 and exists (
+        )) or ($11 and exists (
             select from engine.pending where shard = $1 and queue = $2 and due and limited
         )) as saw_fair,
         (select max(rank_at) from taken) as last_rank_at

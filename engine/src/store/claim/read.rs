@@ -18,7 +18,7 @@ pub(super) fn taken(row: &PgRow, ask: &Ask<'_>) -> Result<Taken> {
     let args: Vec<String> = column(row, "args")?;
     let rests: Vec<Option<Json<Rest>>> = column(row, "rests")?;
     let (last, last_key, floors) = match ask.look {
-        Look::Plain(_) => (last(row, &ids), None, Vec::new()),
+        Look::Plain { .. } => (last(row, &ids), None, Vec::new()),
         Look::Fair { .. } => (None, row.try_get("last_key")?, floors(row)?),
     };
     let counts = failed.into_iter().zip(max_attempts);

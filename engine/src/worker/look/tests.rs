@@ -31,7 +31,7 @@ fn of_a_key(jobs: usize, from: i64) -> Taken {
 /// The keys that are looked at from a floor on.
 fn floors(look: &Look<'_>) -> Vec<String> {
     match look {
-        Look::Plain(_) => panic!("a fair look"),
+        Look::Plain { .. } => panic!("a fair look"),
         Look::Fair { floors, .. } => floors.iter().map(|floor| floor.key.to_string()).collect(),
     }
 }
@@ -112,7 +112,7 @@ async fn a_claim_of_which_each_key_gave_one_job_is_followed_by_one_over_more_key
     let mut looker = Looker::new(true);
     learn(&mut looker, &of_a_key(0, 0), Duration::from_millis(2)).await;
     let keys = |look: Look<'_>| match look {
-        Look::Plain(_) => panic!("a fair look"),
+        Look::Plain { .. } => panic!("a fair look"),
         Look::Fair { keys, .. } => keys,
     };
     assert_eq!(keys(looker.look(500)), 12);
@@ -128,7 +128,7 @@ async fn a_claim_of_which_each_key_gave_one_job_is_followed_by_one_over_more_key
 
 fn place(look: &Look<'_>) -> Option<Place> {
     match look {
-        Look::Plain(from) => *from,
+        Look::Plain { from, .. } => *from,
         Look::Fair { .. } => panic!("a plain look"),
     }
 }
@@ -222,4 +222,56 @@ async fn a_full_claim_from_the_beginning_goes_on_behind_what_it_took() {
     assert!(!learn(&mut looker, &old, Duration::from_millis(1)).await);
 
     assert_eq!(place(&looker.look(10)), old.last);
+}
+
+fn asks_fair(look: &Look<'_>) -> bool {
+    match look {
+        Look::Plain { asks_fair, .. } => *asks_fair,
+        Look::Fair { .. } => panic!("a plain look"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_asks_for_jobs_of_fair_looks_now_and_then_and_whoever_has_none_each_time() {
+    let mut looker = Looker::new(false);
+    let short = Duration::from_millis(2);
+    for jobs in [0, 3, 10] {
+        assert!(asks_fair(&looker.look(10)));
+        learn(&mut looker, &taken(jobs, 0), short).await;
+    }
+    assert!(!asks_fair(&looker.look(10)), "it has just asked");
+    learn(&mut looker, &taken(10, 10), short).await;
+    tokio::time::advance(AHEAD).await;
+    assert!(asks_fair(&looker.look(10)));
+    let dear = Duration::from_millis(22);
+    learn(&mut looker, &taken(10, 20), dear).await;
+    tokio::time::advance((dear - short) * SHARE - short).await;
+    assert!(!asks_fair(&looker.look(10)), "it was dear");
+    learn(&mut looker, &taken(10, 30), short).await;
+    assert!(asks_fair(&looker.look(10)));
+    learn(&mut looker, &taken(10, 40), short).await;
+
+    assert!(!asks_fair(&looker.look(10)));
+    let drained = learn(&mut looker, &taken(2, 50), short).await;
+
+    assert!(!drained, "it has not asked for others");
+    assert!(asks_fair(&looker.look(10)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_claims_of_a_backlog_ask_and_begin_anew_in_turn() {
+    let mut looker = Looker::new(true);
+    looker.look(10);
+    learn(&mut looker, &taken(10, 0), DEAR).await;
+
+    let mut looks = Vec::new();
+    for n in 1..5 {
+        tokio::time::advance(LONGEST).await;
+        let look = looker.look(10);
+        looks.push((asks_fair(&look), place(&look).is_none()));
+        learn(&mut looker, &taken(10, n * 10), DEAR).await;
+    }
+
+    let (asks, whole) = ((true, false), (false, true));
+    assert_eq!(looks, [whole, asks, whole, asks]);
 }
