@@ -44,6 +44,8 @@ pub(super) struct Looker {
     asks_fair: bool,
     /// When the next one should, in a backlog.
     fair_at: Instant,
+    /// What the last two of a backlog have cost more than a look elsewhere.
+    fair_costs: [Duration; 2],
     floors: Floors,
     /// What the round has cost beside its jobs.
     round_cost: Duration,
@@ -73,6 +75,7 @@ impl Looker {
             backlog: false,
             asks_fair: true,
             fair_at: Instant::now(),
+            fair_costs: [Duration::ZERO; 2],
             floors: Floors::default(),
             round_cost: Duration::ZERO,
             near_round: None,
@@ -99,11 +102,13 @@ impl Looker {
             };
         }
         let now = Instant::now();
-        let from_beginning = now >= self.back_at;
-        // In a backlog one after the other, so that each is known to be dear by itself.
-        let has_asked = from_beginning && self.asks_fair;
-        self.asks_fair = !self.backlog || (now >= self.fair_at && !has_asked);
-        self.whole = self.from.is_none() || (from_beginning && !(self.backlog && self.asks_fair));
+        let (back, fair) = (now >= self.back_at, now >= self.fair_at);
+        // In a backlog one after the other, so that each is known to be dear by itself; both where slots come free so seldom
+        // that nothing is.
+        let apart = self.backlog && now < self.back_at.max(self.fair_at) + LONGEST;
+        let has_asked = self.asks_fair;
+        self.asks_fair = !self.backlog || (fair && !(apart && back && has_asked));
+        self.whole = self.from.is_none() || (back && !(apart && self.asks_fair));
         Look::Plain {
             from: self.from.filter(|_| !self.whole),
             asks_fair: self.asks_fair,
@@ -160,7 +165,8 @@ impl Looker {
         self.backlog = full;
         if self.asks_fair {
             let near = self.near.filter(|_| !self.whole).unwrap_or(cost);
-            let share = (cost.saturating_sub(near) * SHARE).min(LONGEST);
+            self.fair_costs = [self.fair_costs[1], cost.saturating_sub(near)];
+            let share = (self.fair_costs[0].min(self.fair_costs[1]) * SHARE).min(LONGEST);
             self.fair_at = now + AHEAD.max(share);
         }
         if self.whole {

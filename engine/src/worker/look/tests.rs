@@ -241,37 +241,44 @@ async fn a_backlog_asks_for_jobs_of_fair_looks_now_and_then_and_whoever_has_none
     }
     assert!(!asks_fair(&looker.look(10)), "it has just asked");
     learn(&mut looker, &taken(10, 10), short).await;
+    let dear = Duration::from_millis(22);
     tokio::time::advance(AHEAD).await;
     assert!(asks_fair(&looker.look(10)));
-    let dear = Duration::from_millis(22);
     learn(&mut looker, &taken(10, 20), dear).await;
-    tokio::time::advance((dear - short) * SHARE - short).await;
-    assert!(!asks_fair(&looker.look(10)), "it was dear");
+    tokio::time::advance(AHEAD).await;
+    assert_eq!(place(&looker.look(10)), None);
     learn(&mut looker, &taken(10, 30), short).await;
+    assert!(asks_fair(&looker.look(10)), "one may be the machine");
+    learn(&mut looker, &taken(10, 40), dear).await;
+    tokio::time::advance((dear - short) * SHARE - short * 2).await;
+    assert_eq!(place(&looker.look(10)), None);
+    learn(&mut looker, &taken(10, 50), short).await;
+    assert!(!asks_fair(&looker.look(10)), "both were dear");
+    learn(&mut looker, &taken(10, 60), short).await;
     assert!(asks_fair(&looker.look(10)));
-    learn(&mut looker, &taken(10, 40), short).await;
+    learn(&mut looker, &taken(10, 70), short).await;
 
     assert!(!asks_fair(&looker.look(10)));
-    let drained = learn(&mut looker, &taken(2, 50), short).await;
+    let drained = learn(&mut looker, &taken(2, 80), short).await;
 
     assert!(!drained, "it has not asked for others");
     assert!(asks_fair(&looker.look(10)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_claims_of_a_backlog_ask_and_begin_anew_in_turn() {
+async fn slow_claims_of_a_backlog_ask_and_begin_anew_in_turn_and_very_slow_ones_do_both() {
     let mut looker = Looker::new(true);
     looker.look(10);
-    learn(&mut looker, &taken(10, 0), DEAR).await;
+    learn(&mut looker, &taken(10, 0), Duration::from_millis(2)).await;
 
     let mut looks = Vec::new();
-    for n in 1..5 {
-        tokio::time::advance(LONGEST).await;
+    for (n, after) in (1..).zip([1, 1, 1, 1, 6, 6]) {
+        tokio::time::advance(LONGEST / 2 * after).await;
         let look = looker.look(10);
         looks.push((asks_fair(&look), place(&look).is_none()));
-        learn(&mut looker, &taken(10, n * 10), DEAR).await;
+        learn(&mut looker, &taken(10, n * 10), Duration::from_millis(2)).await;
     }
 
-    let (asks, whole) = ((true, false), (false, true));
-    assert_eq!(looks, [whole, asks, whole, asks]);
+    let (asks, whole, both) = ((true, false), (false, true), (true, true));
+    assert_eq!(looks, [whole, asks, whole, asks, both, both]);
 }
