@@ -23,9 +23,10 @@ use crate::output::{Exit, Row};
 use crate::signals;
 
 /// Those whose jobs are forgotten.
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 6] = [
     jobs::Noop::KIND,
     jobs::Flaky::KIND,
+    limits::Counted::KIND,
     limits::Held::KIND,
     hostile::Serial::KIND,
     crash::Lost::KIND,
