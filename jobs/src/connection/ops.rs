@@ -138,12 +138,13 @@ pub fn renewed_field(declared: &Declared) -> &'static str {
 }
 
 async fn views(all: &Connections, name: Option<&str>) -> Result<Vec<View>, Error> {
+    // Before the rows: whatever is stopped is paused with it, and read the other way round the pause would look like a person's.
+    let pauses = all.engine()?.pauses(PauseScope::Connection).await?;
     let wanted = name.map(str::to_owned);
     let stored = store::in_transaction(all.pool()?, move |tx| {
         Box::pin(async move { store::connection::list(tx, wanted.as_deref()).await })
     })
     .await?;
-    let pauses = all.engine()?.pauses(PauseScope::Connection).await?;
     let mut views: Vec<View> = Vec::new();
     for declared in all.declared() {
         if name.is_none_or(|name| name == declared.name) {
