@@ -46,8 +46,7 @@ pub(crate) async fn enqueue(
     let mut stored = Stored::default();
     let mut answers = vec![None; jobs.len()];
     if !plain.is_empty() {
-        plain.sort_by_key(|(_, job)| turn(job));
-        let mut new = insert_plain(conn, &plain, (ENQUEUE, hint), &mut stored).await?;
+        let mut new = insert_plain(conn, &mut plain, (ENQUEUE, hint), &mut stored).await?;
         for (place, job) in &plain {
             let answer = if new.remove(&job.id) {
                 Answer::Inserted
@@ -68,27 +67,14 @@ pub(crate) async fn enqueue(
 /// unique violation says otherwise, and nothing is written.
 pub(crate) async fn enqueue_new(conn: &mut PgConnection, jobs: &[NewJob]) -> Result<Stored> {
     let mut plain: Vec<_> = jobs.iter().enumerate().collect();
-    plain.sort_by_key(|(_, job)| turn(job));
     let mut stored = Stored::default();
-    insert_plain(conn, &plain, (&ENQUEUE_NEW, Hint::Caller), &mut stored).await?;
+    insert_plain(conn, &mut plain, (&ENQUEUE_NEW, Hint::Caller), &mut stored).await?;
     let inserted = |job: &NewJob| Enqueued {
         id: job.id,
         answer: Answer::Inserted,
     };
     stored.enqueued = jobs.iter().map(inserted).collect();
     Ok(stored)
-}
-
-/// About the order in which jobs of one statement will be claimed, in milliseconds, those with an instant last. They are
-/// written in it: claims then find neighbours on a page, where they would read and change a page for each job.
-fn turn(job: &NewJob) -> (bool, i64) {
-    let (dated, due) = match job.when {
-        When::Now => (false, 0),
-        When::After(delay) => (false, millis(delay)),
-        When::At(at) => (true, at.as_millisecond()),
-    };
-    let priority = job.priority.map_or(0, i64::from);
-    (dated, due.saturating_add(priority * MS_A_PRIORITY))
 }
 
 /// How much later a job of the next priority is taken.
@@ -100,12 +86,14 @@ const ENQUEUE: &str = include_str!("enqueue.sql");
 static ENQUEUE_NEW: LazyLock<String> =
     LazyLock::new(|| ENQUEUE.replace("on conflict (shard, id) do nothing", ""));
 
+/// In the order of their ranks: claims then find neighbours on a page, where they would read and change a page for each job.
 async fn insert_plain(
     conn: &mut PgConnection,
-    jobs: &[(usize, &NewJob)],
+    jobs: &mut [(usize, &NewJob)],
     (statement, hint): (&'static str, Hint),
     stored: &mut Stored,
 ) -> Result<HashSet<Uuid>> {
+    jobs.sort_by_key(|(_, job)| rank(job));
     let columns = Columns::of(jobs)?;
     let rows = columns
         .bind(sqlx::query(statement), hint)
@@ -122,6 +110,17 @@ async fn insert_plain(
         }
     }
     Ok(new)
+}
+
+/// About as `rank_at` will be, in milliseconds; what has an instant comes last, as what now is only the database knows.
+fn rank(job: &NewJob) -> (bool, i64) {
+    let (dated, due) = match job.when {
+        When::Now => (false, 0),
+        When::After(delay) => (false, millis(delay)),
+        When::At(at) => (true, at.as_millisecond()),
+    };
+    let priority = job.priority.map_or(0, i64::from);
+    (dated, due.saturating_add(priority * MS_A_PRIORITY))
 }
 
 async fn insert_keyed(

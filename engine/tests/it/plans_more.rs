@@ -206,6 +206,18 @@ async fn what_other_statements_touch_follows_from_what_they_are_asked_for() {
     }
 }
 
+/// A transaction that sees the jobs of now for as long as it is open.
+async fn snapshot(db: &Database) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut old = db.pool().begin().await.unwrap();
+    sqlx::raw_sql(
+        "set transaction isolation level repeatable read; select from engine.pending limit 1",
+    )
+    .execute(&mut *old)
+    .await
+    .unwrap();
+    old
+}
+
 /// Beside an old snapshot nothing of what was claimed leaves the index.
 #[tokio::test]
 async fn a_claim_that_begins_at_a_floor_steps_over_nothing_that_was_claimed_before() {
@@ -227,13 +239,7 @@ async fn a_claim_that_begins_at_a_floor_steps_over_nothing_that_was_claimed_befo
             .execute(db.pool())
             .await
             .unwrap();
-        let mut old = db.pool().begin().await.unwrap();
-        sqlx::raw_sql(
-            "set transaction isolation level repeatable read; select from engine.pending limit 1",
-        )
-        .execute(&mut *old)
-        .await
-        .unwrap();
+        let old = snapshot(&db).await;
         meddle(&db, "delete from engine.pending where rank_at < '2026-01-01Z'::timestamptz + interval '20000 seconds'").await;
         let (free, held, of) = if limited {
             let held = ", '{test.act}', '{null}', '{10}', '{f}'";
@@ -278,13 +284,7 @@ async fn a_plain_claim_that_asks_for_no_others_steps_over_none_of_them() {
          from generate_series(1, 20000) n",
     )
     .await;
-    let mut old = db.pool().begin().await.unwrap();
-    sqlx::raw_sql(
-        "set transaction isolation level repeatable read; select from engine.pending limit 1",
-    )
-    .execute(&mut *old)
-    .await
-    .unwrap();
+    let old = snapshot(&db).await;
     meddle(&db, "delete from engine.pending").await;
     let pages = async |keyed: bool, limited: bool| {
         let mut claim = plans::CLAIM_PLAIN;
@@ -301,4 +301,5 @@ async fn a_plain_claim_that_asks_for_no_others_steps_over_none_of_them() {
     let case = format!("{none} pages, {keyed} and {limited} where it asks");
     assert!(keyed.min(limited) > 200, "nothing to step over: {case}");
     assert!(none < 50, "{case}");
+    old.rollback().await.unwrap();
 }
